@@ -1,0 +1,77 @@
+# The commands of this repository; `make` alone lists them.
+
+.POSIX:
+.SUFFIXES:
+.PHONY: help venv run test lint unit clients boot lock format container certificate fresh-debian clean
+
+PYTHON = python3
+VENV = .venv
+TRIAL = $(VENV)/bin/python -m twisted.trial
+# Everything below tests/ but what needs other programs: virtual machines and other people's clients.
+UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^__pycache__/d' \
+    -e '/^bench/d' -e 's,[/.].*,,' -e 's,^,tests.,')
+
+help:
+	@echo 'make run          try the service: a sample image, or OS_IMAGES + ASSISTED_SERVICE_HOST'
+	@echo 'make test         everything: lint, types, layers, all tests, real clients, real boots'
+	@echo 'make unit         the tests that need nothing but Python'
+	@echo 'make lint         ruff, mypy, import-linter'
+	@echo 'make venv         $(VENV), then: $(VENV)/bin/twistd --nodaemon --pidfile= assisted-images'
+	@echo 'make format       let ruff rewrite the code'
+	@echo 'make lock         requirements/*.txt anew'
+	@echo 'make certificate  a development certificate in certs/'
+	@echo 'make container    the image of Containerfile, by podman or docker'
+	@echo 'make fresh-debian (as root) run and test in a new Debian 12 that has git, make, python3 only'
+	@echo 'make clean        remove what the others made'
+
+$(VENV)/.run: requirements/venv.sh requirements/run.txt requirements/build.txt setup.cfg
+	PYTHON=$(PYTHON) requirements/venv.sh $(VENV) run
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	PYTHON=$(PYTHON) requirements/venv.sh $(VENV) test
+
+venv: $(VENV)/.test
+
+run: $(VENV)/.run
+	@$(VENV)/bin/python -m demo
+
+test: lint
+	requirements/packages.sh test
+	$(TRIAL) tests
+
+unit: $(VENV)/.test
+	$(TRIAL) $(UNIT)
+
+clients: $(VENV)/.test
+	requirements/packages.sh test
+	$(TRIAL) tests.clients
+
+boot: $(VENV)/.test
+	requirements/packages.sh test
+	$(TRIAL) tests.boot
+
+lint: $(VENV)/.test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	MYPYPATH=src $(VENV)/bin/mypy -p assisted_images -p tests -p demo
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.test
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+certificate: $(VENV)/.run
+	$(VENV)/bin/python -m demo.certificate certs
+
+container:
+	"$$(command -v podman || command -v docker)" build --file Containerfile --tag assisted-images .
+
+fresh-debian:
+	tests/fresh-debian.sh
+
+lock:
+	PYTHON=$(PYTHON) requirements/lock.sh
+
+clean:
+	rm -rf $(VENV) build demo-data _trial_temp* .mypy_cache .ruff_cache .import_linter_cache .hypothesis \
+	    src/*.egg-info twisted/plugins/dropin.cache

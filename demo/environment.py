@@ -1,0 +1,106 @@
+"""
+The settings C{make run} starts the service with.
+
+Whatever the user sets stays; a sample stands in for the OS images and for assisted-service where
+none are set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.certificate import QEMU_HOST, CertificateFiles, development_certificate
+from demo.infra_env import sample_infra_env
+from demo.ingredients import find_ingredients
+from demo.sample_image import sample_tree, write_image
+
+OPENSHIFT_VERSION = "4.17"
+VERSION = "417.94.202601010000-0"
+ARCHITECTURE = "x86_64"
+
+TLS_PORT = "8443"
+PLAIN_PORT = "8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be started."""
+
+    settings: Mapping[str, str]
+    """The process's whole environment."""
+
+    authority: Path
+    """What clients of the TLS listener trust."""
+
+    infra_env: Path | None
+    """The sample infra-env, where one is served."""
+
+    missing: tuple[str, ...] = ()
+    """What keeps the sample image from booting."""
+
+
+def prepare(environment: Mapping[str, str], data: Path, say: Callable[[str], None]) -> Prepared:
+    """
+    Make what is missing below C{data}: a certificate, a sample image, a sample infra-env.
+
+    @param environment: the user's.
+    @param say: called with what is being done.
+    """
+    # An empty setting is one that is not set.
+    settings = {name: value for name, value in environment.items() if value}
+    missing: tuple[str, ...] = ()
+    infra_env = None
+    certificate = _certificate(settings, data / "certificate")
+    settings.setdefault("HTTP_SERVES", "all")
+    settings.setdefault("DRAIN_SECONDS", "5")
+    settings.setdefault(
+        "IMAGE_SERVICE_BASE_URL", f"http://{QEMU_HOST}:{settings['HTTP_LISTEN_PORT']}"
+    )
+    if not (settings.get("OS_IMAGES") or settings.get("RHCOS_VERSIONS")):
+        say("Making the sample image")
+        missing = _sample_image(settings, data / "sample-image")
+    settings.setdefault("DATA_DIR", str(data / "images"))
+    Path(settings["DATA_DIR"]).mkdir(parents=True, exist_ok=True)
+    if not (settings.get("ASSISTED_SERVICE_HOST") or settings.get("INFRA_ENVS_DIR")):
+        infra_env = sample_infra_env(data / "infra-envs")
+        settings["INFRA_ENVS_DIR"] = str(infra_env.parent)
+        say(f"The sample infra-env is {infra_env}")
+    return Prepared(settings, certificate.authority, infra_env, missing)
+
+
+def _certificate(settings: dict[str, str], directory: Path) -> CertificateFiles:
+    """The user's certificate, or a development certificate; and the ports."""
+    settings.setdefault("LISTEN_PORT", TLS_PORT)
+    settings.setdefault("HTTP_LISTEN_PORT", PLAIN_PORT)
+    if settings.get("HTTPS_CERT_FILE"):
+        own = Path(settings["HTTPS_CERT_FILE"])
+        return CertificateFiles(own, own, Path(settings.get("HTTPS_KEY_FILE", "")))
+    files = development_certificate(directory)
+    settings["HTTPS_CERT_FILE"] = str(files.certificate)
+    settings["HTTPS_KEY_FILE"] = str(files.key)
+    return files
+
+
+def _sample_image(settings: dict[str, str], directory: Path) -> tuple[str, ...]:
+    """
+    Put the sample image where the service looks for a downloaded one, and configure it.
+
+    @return: what keeps it from booting.
+    """
+    found = find_ingredients()
+    directory.mkdir(parents=True, exist_ok=True)
+    write_image(sample_tree(found), directory / f"rhcos-full-iso-{VERSION}-{ARCHITECTURE}.iso")
+    entry = {
+        "openshift_version": OPENSHIFT_VERSION,
+        "cpu_architecture": ARCHITECTURE,
+        "version": VERSION,
+        # Never asked: the image is there.
+        "url": "http://localhost:9/sample.iso",
+    }
+    settings["OS_IMAGES"] = json.dumps([entry])
+    settings["DATA_DIR"] = str(directory)
+    settings |= {"MIN_KERNEL_BYTES": "1", "MIN_ROOTFS_BYTES": "1"}
+    return found.missing

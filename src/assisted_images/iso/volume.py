@@ -1,0 +1,259 @@
+"""
+A small reader of ISO 9660 volumes (ECMA-119): which file lies where.
+
+It reads nothing but the volume descriptors and the directories on the way to a path, so the cost does
+not depend on the image's size.  Nothing in an image is trusted: every read is bounded and checked
+against the file's size, a path's depth bounds the descent, and whatever is wrong is an L{IsoError}.
+It also reads what xorriso 1.5.6 wrote, whose C{..} records carry the identifier of C{.}.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from assisted_images.files import SeekableFile
+from assisted_images.iso import rock_ridge
+from assisted_images.iso.errors import IsoError
+from assisted_images.values import Extent
+
+__all__ = ["BLOCK", "SYSTEM_AREA_BYTES", "IsoError", "Volume"]
+
+BLOCK = 2048
+"""Bytes in a logical sector, and in a logical block of every image that is accepted here."""
+
+SYSTEM_AREA_BYTES = 16 * BLOCK
+"""What precedes the volume descriptors and is no part of the file system: MBR, GPT (ECMA-119, 6.2.1)."""
+
+_MOST_DESCRIPTORS = 32
+_LARGEST_DIRECTORY = 8 << 20
+_MOST_DIRECTORIES = 10_000
+_DEEPEST = 64
+
+_PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
+_JOLIET_ESCAPES = (b"%/@", b"%/C", b"%/E")
+
+_IS_DIRECTORY, _CONTINUES = 0x02, 0x80
+_SELF, _PARENT = b"\x00", b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One file or directory: all its directory records taken together."""
+
+    name: str
+    is_directory: bool
+    extents: tuple[Extent, ...]
+
+
+class Volume:
+    """
+    The file system of the ISO in C{file}.
+
+    @raise IsoError: there is none, or it is damaged.
+    """
+
+    volume_id: str
+    """The volume identifier, without the spaces that fill it up."""
+
+    size: int
+    """Bytes, as the primary volume descriptor has it: the file may be larger, never smaller."""
+
+    file_size: int
+    """Bytes of the file itself."""
+
+    def __init__(self, file: SeekableFile) -> None:
+        self._file = file
+        self.file_size = file.seek(0, os.SEEK_END)
+        self._directories: dict[Extent, tuple[_Record, ...]] = {}
+        primary, joliet = self._read_descriptors()
+        block_size = struct.unpack_from("<H", primary, 128)[0]
+        if block_size != BLOCK:
+            raise IsoError(f"logical blocks of {block_size} bytes; expected {BLOCK}")
+        self.volume_id = primary[40:72].decode("ascii", errors="replace").strip(" \0")
+        self.size = struct.unpack_from("<I", primary, 80)[0] * BLOCK
+        self._root = _root_extent(primary)
+        self._joliet_root = None if joliet is None else _root_extent(joliet)
+        self._skip = self._read_bytes_to_skip()
+
+    def find(self, path: str) -> tuple[Extent, ...] | None:
+        """
+        Where the file at C{path}, such as C{/images/pxeboot/vmlinuz}, lies: one extent, or several
+        when its parts are not adjacent, or none when it is empty.  None when there is no such file.
+
+        @raise IsoError: the file does not end inside the image, or a directory is damaged.
+        """
+        record = self._look_up(path)
+        if record is None or record.is_directory:
+            return None
+        for extent in record.extents:
+            if extent.end > self.file_size:
+                raise IsoError(
+                    f"{path} reaches up to byte {extent.end}, but the file ends at {self.file_size}"
+                )
+        return record.extents
+
+    def read(self, path: str, limit: int) -> bytes | None:
+        """
+        The content of the file at C{path}; None when there is no such file.
+
+        @param limit: the most bytes that are acceptable.
+        @raise IsoError: it is larger, or L{find}'s reasons.
+        """
+        extents = self.find(path)
+        if extents is None:
+            return None
+        size = sum(extent.length for extent in extents)
+        if size > limit:
+            raise IsoError(f"{path} has {size} bytes; at most {limit} are expected")
+        return b"".join(map(self.read_extent, extents))
+
+    def read_extent(self, extent: Extent) -> bytes:
+        """
+        The bytes at C{extent}.
+
+        @raise IsoError: it reaches outside the file.
+        """
+        if extent.end > self.file_size:
+            raise IsoError(f"the file ends at byte {self.file_size}, inside what begins at {extent.offset}")
+        self._file.seek(extent.offset)
+        data = self._file.read(extent.length)
+        if len(data) != extent.length:
+            raise IsoError(f"the file could not be read at byte {extent.offset}")
+        return data
+
+    def directories(self) -> Iterator[Extent]:
+        """
+        Where each directory lies, those of the Joliet tree included.
+
+        @raise IsoError: they form a loop, or there are absurdly many.
+        """
+        seen: set[int] = set()
+        roots = [self._root] if self._joliet_root is None else [self._root, self._joliet_root]
+        waiting = [(root, 0) for root in roots]
+        while waiting:
+            extent, depth = waiting.pop()
+            if extent.offset in seen or depth > _DEEPEST:
+                raise IsoError(f"the directories form a loop at byte {extent.offset}")
+            if len(seen) >= _MOST_DIRECTORIES:
+                raise IsoError(f"more than {_MOST_DIRECTORIES} directories")
+            seen.add(extent.offset)
+            yield extent
+            for record in self._records(extent):
+                if record.is_directory and record.extents:
+                    waiting.append((record.extents[0], depth + 1))
+
+    def _look_up(self, path: str) -> _Record | None:
+        names = [name for name in path.split("/") if name]
+        found: _Record | None = None
+        directory = self._root
+        for depth, name in enumerate(names):
+            found = next((one for one in self._records(directory) if one.name == name), None)
+            if found is None:
+                return None
+            if depth < len(names) - 1:
+                if not found.is_directory or not found.extents:
+                    return None
+                directory = found.extents[0]
+        return found
+
+    def _read_descriptors(self) -> tuple[bytes, bytes | None]:
+        """The primary volume descriptor, and Joliet's where there is one."""
+        primary = joliet = None
+        for sector in range(16, 16 + _MOST_DESCRIPTORS):
+            if (sector + 1) * BLOCK > self.file_size:
+                raise IsoError(f"not an ISO 9660 image: {self.file_size} bytes end before its descriptors")
+            data = self.read_extent(Extent(sector * BLOCK, BLOCK))
+            if data[1:6] != b"CD001":
+                raise IsoError(f"not an ISO 9660 image: no volume descriptor in sector {sector}")
+            if data[0] == _PRIMARY and primary is None:
+                primary = data
+            elif data[0] == _SUPPLEMENTARY and data[88:91] in _JOLIET_ESCAPES:
+                joliet = data
+            elif data[0] == _TERMINATOR:
+                break
+        if primary is None:
+            raise IsoError("not an ISO 9660 image: no primary volume descriptor")
+        return primary, joliet
+
+    def _read_bytes_to_skip(self) -> int:
+        first = self.read_extent(Extent(self._root.offset, min(self._root.length, BLOCK)))
+        if not first or first[0] < 34 or first[0] > len(first):
+            raise IsoError("the root directory is damaged")
+        return rock_ridge.bytes_to_skip(first[34 : first[0]])
+
+    def _records(self, directory: Extent) -> tuple[_Record, ...]:
+        if directory not in self._directories:
+            if directory.length > _LARGEST_DIRECTORY:
+                raise IsoError(
+                    f"a directory of {directory.length} bytes at byte {directory.offset}; "
+                    f"at most {_LARGEST_DIRECTORY} are expected"
+                )
+            content = self.read_extent(directory)
+            self._directories[directory] = tuple(self._parse(directory, content))
+        return self._directories[directory]
+
+    def _parse(self, directory: Extent, content: bytes) -> Iterator[_Record]:
+        """Join the records of files in several extents (ECMA-119, 6.5.1)."""
+        extents: list[Extent] = []
+        for record in _directory_records(directory, content):
+            identifier = record[33 : 33 + record[32]]
+            if identifier in (_SELF, _PARENT):
+                continue
+            if record[26] or record[27]:
+                raise IsoError("interleaved files are not supported")
+            _append(extents, _extent(record))
+            if not record[25] & _CONTINUES:
+                yield _Record(
+                    self._name(record, identifier), bool(record[25] & _IS_DIRECTORY), tuple(extents)
+                )
+                extents = []
+
+    def _name(self, record: bytes, identifier: bytes) -> str:
+        """The Rock Ridge name; else the ISO 9660 one as Linux shows it."""
+        # The System Use area is behind the identifier, at an even offset.
+        start = 33 + len(identifier) + (len(identifier) + 1) % 2
+        name = rock_ridge.name(record[start + self._skip :], self.read_extent)
+        if name is not None:
+            return name
+        return identifier.decode("latin-1").partition(";")[0].rstrip(".").lower()
+
+
+def _directory_records(directory: Extent, content: bytes) -> Iterator[bytes]:
+    """The records of a directory; none crosses the end of a block (ECMA-119, 6.8.1.1)."""
+    position = 0
+    while position < len(content):
+        length = content[position]
+        block_end = min((position // BLOCK + 1) * BLOCK, len(content))
+        if length == 0:
+            position = block_end
+            continue
+        record = content[position : position + length]
+        if length < 34 or position + length > block_end or 33 + record[32] > length:
+            raise IsoError(
+                f"the directory record at byte {directory.offset + position} is damaged"
+            )
+        yield record
+        position += length
+
+
+def _root_extent(descriptor: bytes) -> Extent:
+    return _extent(descriptor[156:190])
+
+
+def _extent(record: bytes) -> Extent:
+    """Where a record's data lies, behind its extended attributes where it has any."""
+    block, length = struct.unpack_from("<I4xI", record, 2)
+    return Extent((block + record[1]) * BLOCK, length)
+
+
+def _append(extents: list[Extent], extent: Extent) -> None:
+    """Add C{extent}, as a part of the last one where it directly follows that."""
+    if not extent.length:
+        return
+    if extents and extents[-1].end == extent.offset:
+        extents[-1] = Extent(extents[-1].offset, extents[-1].length + extent.length)
+    else:
+        extents.append(extent)

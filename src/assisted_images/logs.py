@@ -1,0 +1,138 @@
+"""
+Logs for machines: one JSON object a line, without secrets.
+
+Whoever logs leaves secrets out; what is done here about them is the second line of defence, for
+the texts of libraries and for what is forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+from uuid import UUID
+
+import msgspec
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+_LEVELS: Mapping[Any, str] = {
+    LogLevel.debug: "debug",
+    LogLevel.info: "info",
+    LogLevel.warn: "warning",
+    LogLevel.error: "error",
+    LogLevel.critical: "critical",
+}
+"""What Twisted's levels are called in the log, least severe first."""
+
+_SEVERITY = {name: number for number, name in enumerate(_LEVELS.values())}
+
+_CHATTER = ("Starting factory {factory!r}", "Stopping factory {factory!r}")
+"""What Twisted says at C{info} for every outgoing connection."""
+
+_LEGACY = frozenset({"message", "format", "system", "time", "isError", "failure", "why", "printed"})
+"""Keys of events of C{twisted.python.log}, which are no facts of the event."""
+
+
+@implementer(ILogObserver)
+class JsonLogObserver:
+    """
+    Writes each event that is severe enough as one line of JSON.
+
+    The keys are C{time} (ISO 8601, UTC), C{level}, C{namespace}, C{message}, then the event's own
+    fields as far as they are simple values, and C{traceback} where something failed.
+    """
+
+    def __init__(self, stream: TextIO, level: str = "info") -> None:
+        """
+        @param stream: is flushed after every line.
+        @param level: the least severe that is written: C{debug}, C{info}, C{warning}, C{error}
+            or C{critical}.
+        """
+        self._stream = stream
+        self._least = _SEVERITY[level]
+
+    def __call__(self, event: LogEvent) -> None:
+        """Write the event, or leave it out."""
+        if _SEVERITY[_level(event)] >= self._least:
+            self._stream.write(as_json(event) + "\n")
+            self._stream.flush()
+
+
+def as_json(event: LogEvent) -> str:
+    """The event as one line of JSON."""
+    time = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
+    line: dict[str, Any] = {
+        "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": _level(event),
+        "namespace": event.get("log_namespace") or "-",
+        "message": redacted(formatEvent(event)),
+    }
+    for key, value in event.items():
+        if not key.startswith("log_") and key not in _LEGACY and key not in line:
+            simple = _simple(value)
+            if simple is not None:
+                line[key] = simple
+    failure = event.get("log_failure")
+    if isinstance(failure, Failure):
+        line["traceback"] = redacted(failure.getTraceback())
+    return msgspec.json.encode(line).decode("utf-8")
+
+
+def redacted(text: str) -> str:
+    """The text without what looks like a secret."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+_GONE = "[redacted]"
+
+_VALUE = r"""[^\s&;'"<>\\{}\[\](),]+"""
+"""What follows a secret's name, up to where it ends in a URL, a repr or JSON."""
+
+_BETWEEN = r"""(?:%22|["'])?\s*(?:=|:|,|%3D|%3A)\s*(?:\[\s*)?(?:b?["']|%22)?"""
+"""What stands between a name and its value in a query, a header, a repr or JSON."""
+
+_SECRETS = (
+    *(
+        (re.compile(pattern, re.IGNORECASE), rf"\1{_GONE}")
+        for pattern in (
+            # Scheme and credentials of an Authorization field (RFC 9110, section 11.6.2).
+            rf"(authorization{_BETWEEN}(?:(?:bearer|basic|negotiate|digest)\s+)?){_VALUE}",
+            rf"((?:api_key|image_token|image-token){_BETWEEN}){_VALUE}",
+            r"(/by(?:apikey|token)/)[^/\s'\"?]+",
+            # A user and password in a URL.
+            r"(://)[^/\s@'\"]+(?=@)",
+            r"(\bbearer\s+)[A-Za-z0-9._~+/=-]{16,}",
+        )
+    ),
+    # A JWT (RFC 7519), whole or cut, or anything else that is JSON in base64.
+    (re.compile(r"eyJ[A-Za-z0-9_=+-]{5,}(?:(?:\.|%2[Ee])[A-Za-z0-9_=+-]*)*"), _GONE),
+)
+
+
+def _level(event: LogEvent) -> str:
+    level = _LEVELS.get(event.get("log_level"), "info")
+    # What still uses twisted.python.log is Twisted itself, about what nobody asked for.
+    idle = event.get("log_namespace") == "log_legacy" or event.get("log_format") in _CHATTER
+    return "debug" if idle and level == "info" else level
+
+
+def _simple(value: object) -> object:
+    """The value as JSON has it; C{None} for what is not to be written."""
+    match value:
+        case bool() | int():
+            return value
+        case float():
+            return value if abs(value) != float("inf") and value == value else None  # noqa: PLR0124
+        case str():
+            return redacted(str(value))
+        case bytes():
+            return redacted(value.decode("utf-8", "replace"))
+        case Path() | UUID():
+            return redacted(str(value))
+    return None

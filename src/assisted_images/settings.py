@@ -1,0 +1,150 @@
+"""
+The settings, read from texts and checked, each by itself and all against each other.
+
+Pure: nothing here looks at the environment or at the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assisted_images.catalog import Catalog, CatalogError
+from assisted_images.setting_values import HttpServes, LogLevel, TlsVersion
+from assisted_images.settings_table import SETTINGS
+from assisted_images.values import Architecture, ImageType
+
+
+class SettingsError(Exception):
+    """Settings are wrong; C{problems} has one line for each thing wrong."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    All settings, checked.  Each attribute is the row of L{SETTINGS} of the same name, which says
+    what it means; C{None} is a setting that is not set.  Times are in seconds, sizes in bytes.
+    """
+
+    data_dir: Path
+    data_temp_dir: Path
+    catalog: Catalog = field(repr=False)
+    listen_port: int
+    http_listen_port: int | None
+    https_key_file: Path | None
+    https_cert_file: Path | None
+    http_serves: HttpServes
+    assisted_service_scheme: str
+    assisted_service_host: str | None
+    assisted_service_api_trusted_ca_file: Path | None
+    infra_envs_dir: Path | None
+    image_service_base_url: str | None
+    max_concurrent_requests: int
+    allowed_domains: tuple[str, ...]
+    insecure_skip_verify: bool
+    os_image_download_trusted_ca_file: Path | None
+    os_images_request_headers: Mapping[str, str] = field(repr=False)
+    os_images_request_query_params: Mapping[str, str] = field(repr=False)
+    http_proxy: str | None = field(repr=False)
+    https_proxy: str | None = field(repr=False)
+    no_proxy: str | None
+    log_level: LogLevel
+    tls_min_version: TlsVersion
+    tls_cipher_suites: tuple[str, ...]
+    min_rootfs_bytes: int
+    min_kernel_bytes: int
+    config_share_seconds: float
+    client_stall_seconds: float
+    header_seconds: float
+    assisted_service_seconds: float
+    drain_seconds: float
+    max_connections: int
+    workers: int
+
+
+def parse_settings(texts: Mapping[str, str]) -> Settings:
+    """
+    Read the settings.  Names that are none of ours are ignored, white space around a text is too,
+    and an empty text counts as not set.
+
+    @param texts: the texts by the settings' names, as in the environment.
+    @raise SettingsError: with everything that is wrong.
+    """
+    found: dict[str, Any] = {}
+    given: set[str] = set()
+    problems: list[str] = []
+    for setting in SETTINGS:
+        name, text = _first(texts, setting.names)
+        if text:
+            given.add(setting.key)
+        elif setting.required:
+            problems.append(f"{setting.name}: not set; expected a {setting.meaning}")
+        source = text or setting.default
+        try:
+            found[setting.key] = setting.read(source) if source else setting.absent
+        except CatalogError as error:
+            problems += [f"{name}: {problem}" for problem in error.problems]
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    problems += _contradictions(found, given)
+    if problems:
+        raise SettingsError(problems)
+    if found["data_temp_dir"] is None:
+        found["data_temp_dir"] = found["data_dir"] / ".scratch"
+    return Settings(**found)
+
+
+def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
+    """The first of the names that is set, and its text; the text is empty where none is."""
+    for name in names:
+        if text := texts.get(name, "").strip():
+            return name, text
+    return names[0], ""
+
+
+def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    """
+    What is wrong with values that are right by themselves.
+
+    @param found: the values that could be read.
+    @param given: the settings that are set, whether or not they could be read.
+    """
+    sources = given & {"infra_envs_dir", "assisted_service_host"}
+    if len(sources) != 1:
+        yield (
+            f"ASSISTED_SERVICE_HOST, INFRA_ENVS_DIR: {'both are' if sources else 'neither is'} set;"
+            " expected exactly one: the host of assisted-service, or a directory of infra-envs to"
+            " serve without it"
+        )
+    tls = given & {"https_key_file", "https_cert_file"}
+    if len(tls) == 1:
+        name = next(iter(tls)).upper()
+        yield f"{name}: set alone; expected HTTPS_KEY_FILE and HTTPS_CERT_FILE, or neither"
+    listen_port, http_listen_port = found.get("listen_port"), found.get("http_listen_port")
+    if tls and listen_port and listen_port == http_listen_port:
+        yield f"HTTP_LISTEN_PORT: {http_listen_port} is LISTEN_PORT too; expected another port"
+    if "catalog" in found and "image_service_base_url" not in given:
+        yield from _missing_base_url(found["catalog"])
+
+
+def _missing_base_url(catalog: Catalog) -> Iterator[str]:
+    """The complaint about minimal ISOs that would not know where their rootfs is."""
+    wanting = [
+        f"{entry.openshift_version} {entry.architecture}"
+        for entry in catalog.images
+        if entry.image_type is ImageType.FULL
+        and entry.architecture is not Architecture.S390X
+        and entry.rootfs_url is None
+    ]
+    if wanting:
+        yield (
+            f"IMAGE_SERVICE_BASE_URL: not set, and the minimal ISOs of {', '.join(wanting)} need"
+            " it; expected this service's URL as hosts see it, or a rootfs_url in each of these"
+            " OS images"
+        )

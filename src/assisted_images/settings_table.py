@@ -1,0 +1,264 @@
+"""
+Every setting, one row each: what the environment, the command line, the help and the documentation
+are made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from assisted_images import setting_values as values
+from assisted_images.catalog import built_in_catalog, parse_os_images
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    names: tuple[str, ...]
+    """Names in the environment; of those that are set the first counts."""
+
+    meaning: str
+    read: Callable[[str], Any]
+    """Reads the text, without white space around it; C{ValueError} says what is wrong with it."""
+
+    default: str | None = None
+    """What counts where nothing is set; C{None}: see C{absent}."""
+
+    absent: Any = None
+    """The value where nothing is set and there is no default text."""
+
+    absent_text: str = ""
+    """Says in the documentation what happens then."""
+
+    required: bool = False
+    attribute: str = ""
+    """Its attribute in L{Settings}, where that is not the first name."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return self.names[0]
+
+    @property
+    def key(self) -> str:
+        """Its attribute in L{Settings}."""
+        return self.attribute or self.name.lower()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Its command-line options, without the dashes before them."""
+        return tuple(dict.fromkeys(name.lower().replace("_", "-") for name in self.names))
+
+    @property
+    def default_text(self) -> str:
+        """The default, for people."""
+        return self.default if self.default is not None else self.absent_text
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        ("DATA_DIR",),
+        "directory of the OS images and of what is derived from them",
+        values.path,
+        required=True,
+        absent_text="required",
+    ),
+    Setting(
+        ("DATA_TEMP_DIR",),
+        "directory for scratch space",
+        values.path,
+        absent_text="DATA_DIR/.scratch",
+    ),
+    Setting(
+        ("OS_IMAGES", "RHCOS_VERSIONS"),
+        "JSON list of the OS images to serve",
+        parse_os_images,
+        absent=built_in_catalog(),
+        absent_text="public RHCOS images",
+        attribute="catalog",
+    ),
+    Setting(
+        ("LISTEN_PORT",),
+        "port of the TLS listener, or without certificate of the plain one; 0 is any free port",
+        values.port,
+        "8080",
+    ),
+    Setting(
+        ("HTTP_LISTEN_PORT",),
+        "port of a plain listener besides the TLS one, or without certificate instead of it",
+        values.port,
+    ),
+    Setting(
+        ("HTTPS_KEY_FILE",),
+        "PEM file with the private key; together with HTTPS_CERT_FILE it turns TLS on",
+        values.path,
+    ),
+    Setting(
+        ("HTTPS_CERT_FILE",),
+        "PEM file with the certificate, and its chain behind it",
+        values.path,
+    ),
+    Setting(
+        ("HTTP_SERVES",),
+        "what the plain listener serves when a TLS listener is open too: boot (PXE initrds, boot"
+        " artifacts, health pages) or all",
+        values.http_serves,
+        "boot",
+    ),
+    Setting(
+        ("ASSISTED_SERVICE_SCHEME",),
+        "how assisted-service is spoken to: http or https",
+        values.scheme,
+        "http",
+    ),
+    Setting(
+        ("ASSISTED_SERVICE_HOST",),
+        "assisted-service, as host or host:port; exactly one of this and INFRA_ENVS_DIR is set",
+        values.host_and_port,
+    ),
+    Setting(
+        ("ASSISTED_SERVICE_API_TRUSTED_CA_FILE", "HTTPS_CA_FILE"),
+        "PEM bundle trusted for assisted-service besides the system's roots",
+        values.path,
+    ),
+    Setting(
+        ("INFRA_ENVS_DIR",),
+        "directory with a subdirectory for each infra-env, to serve without assisted-service and"
+        " without credentials",
+        values.path,
+    ),
+    Setting(
+        ("IMAGE_SERVICE_BASE_URL",),
+        "this service as hosts see it; goes into minimal ISOs of images without rootfs_url",
+        values.base_url,
+    ),
+    Setting(
+        ("MAX_CONCURRENT_REQUESTS",),
+        "downloads at the same time; more wait, first come first served",
+        values.count(1),
+        "400",
+    ),
+    Setting(
+        ("ALLOWED_DOMAINS",),
+        "web origins that may use images (CORS), a comma list or *",
+        values.origins,
+        absent=(),
+        absent_text="none",
+    ),
+    Setting(
+        ("INSECURE_SKIP_VERIFY",),
+        "do not verify TLS certificates when OS images are downloaded",
+        values.boolean,
+        "false",
+    ),
+    Setting(
+        ("OS_IMAGE_DOWNLOAD_TRUSTED_CA_FILE",),
+        "PEM bundle trusted for OS image downloads besides the system's roots",
+        values.path,
+    ),
+    Setting(
+        ("OS_IMAGES_REQUEST_HEADERS",),
+        "JSON object of strings: HTTP fields added to every OS image download",
+        values.headers,
+        absent={},
+    ),
+    Setting(
+        ("OS_IMAGES_REQUEST_QUERY_PARAMS",),
+        "JSON object of strings: query parameters added to every OS image download",
+        values.query_parameters,
+        absent={},
+    ),
+    Setting(
+        ("HTTP_PROXY", "http_proxy"),
+        "proxy for http URLs of OS images and of assisted-service",
+        values.proxy_url,
+    ),
+    Setting(
+        ("HTTPS_PROXY", "https_proxy"),
+        "proxy for https URLs of OS images and of assisted-service",
+        values.proxy_url,
+    ),
+    Setting(
+        ("NO_PROXY", "no_proxy"),
+        "comma list of hosts, domains and networks that are reached without a proxy",
+        values.text_as_it_is,
+    ),
+    Setting(
+        ("LOGLEVEL", "LOG_LEVEL"),
+        "least severe events that are logged: debug, info, warning or error",
+        values.log_level,
+        "info",
+        attribute="log_level",
+    ),
+    Setting(
+        ("TLS_MIN_VERSION",),
+        "oldest TLS version spoken: VersionTLS12 or VersionTLS13",
+        values.tls_version,
+        "VersionTLS12",
+    ),
+    Setting(
+        ("TLS_CIPHER_SUITES",),
+        "comma list of IANA cipher suite names",
+        values.tls_suites,
+        absent=(),
+        absent_text="Twisted's choice",
+    ),
+    Setting(
+        ("MIN_ROOTFS_BYTES",),
+        "an OS image whose rootfs is smaller is refused",
+        values.count(0),
+        "104857600",
+    ),
+    Setting(
+        ("MIN_KERNEL_BYTES",),
+        "an OS image whose kernel is smaller is refused",
+        values.count(0),
+        "5242880",
+    ),
+    Setting(
+        ("CONFIG_SHARE_SECONDS",),
+        "how long requests for one image by one client share one fetched configuration; 0: never",
+        values.seconds(zero=True),
+        "60",
+    ),
+    Setting(
+        ("CLIENT_STALL_SECONDS",),
+        "a client that reads nothing for so long is dropped",
+        values.seconds(zero=False),
+        "90",
+    ),
+    Setting(
+        ("HEADER_SECONDS",),
+        "time for a request's header fields, and for a TLS handshake",
+        values.seconds(zero=False),
+        "30",
+    ),
+    Setting(
+        ("ASSISTED_SERVICE_SECONDS",),
+        "time for one call to assisted-service",
+        values.seconds(zero=False),
+        "60",
+    ),
+    Setting(
+        ("DRAIN_SECONDS",),
+        "how long running downloads may finish after SIGTERM",
+        values.seconds(zero=True),
+        "300",
+    ),
+    Setting(
+        ("MAX_CONNECTIONS",),
+        "open client connections, over both listeners",
+        values.count(1),
+        "10000",
+    ),
+    Setting(
+        ("WORKERS",),
+        "processes that share the listeners",
+        values.count(1, 1024),
+        "1",
+    ),
+)
+"""Every setting."""

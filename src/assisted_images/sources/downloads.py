@@ -1,0 +1,223 @@
+"""Downloads of large files: streamed to disk, resumed where the origin can."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+from urllib.parse import urljoin
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
+
+from assisted_images.sources.arrival import BodyIntoPart
+from assisted_images.sources.bodies import discard, http_date
+from assisted_images.sources.failures import reason_of, was_cancelled
+from assisted_images.sources.parts import DownloadError, Origin, Part
+from assisted_images.sources.proxies import basic_authorization
+from assisted_images.sources.urls import origin_of, redacted, with_parameters, without_userinfo
+from assisted_images.streaming.threads import RunInThread
+
+Progress = Callable[[int, int | None], None]
+"""Told the bytes that are on disk, and the total where it is known."""
+
+_MOST_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONTENT_RANGE = re.compile(rb"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Downloader:
+    """
+    Downloads into L{Part}s.
+
+    @ivar headers: sent with each request, to the URL's own origin only: a redirect to another one
+        does not get them.
+    @ivar parameters: added to the URL's query.
+    @ivar stall_seconds: how long the origin may send nothing.
+    """
+
+    agent: IAgent
+    clock: IReactorTime
+    run_in_thread: RunInThread
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stall_seconds: float = 60.0
+
+    async def download(self, url: str, part: Part, progress: Progress) -> None:
+        """
+        Bring C{part} to the whole of what C{url} denotes, and make it durable.
+
+        What is there already is kept and not asked for again, when the origin still has the same
+        representation.  Whether the result is what it should be is for the caller to check.
+
+        @raise DownloadError: it could not be done now; what has arrived stays in the part.
+        @raise OSError: the disk is full or broken.
+        """
+        kept = _resumable(part, url)
+        if kept is not None and kept.total == part.size:
+            progress(part.size, kept.total)
+        else:
+            await self._fetch(url, part, kept, progress)
+        await self.run_in_thread(part.sync)
+
+    async def _fetch(self, url: str, part: Part, kept: Origin | None, progress: Progress) -> None:
+        response = await self._request(url, part.size if kept else None, kept)
+        if kept is not None and response.code in {206, 416}:
+            total = _continuation(response, part, kept)
+            if total == part.size:
+                discard(response)
+                return
+            if total is None or response.code != 206:
+                discard(response)
+                await self._fetch(url, part, None, progress)
+                return
+        elif response.code == 200:
+            total = None if response.length is UNKNOWN_LENGTH else response.length
+            await self._begin(url, response, part, total)
+        else:
+            discard(response)
+            raise _refusal(url, response)
+        await self._receive(response, part, total, progress)
+
+    async def _begin(self, url: str, response: IResponse, part: Part, total: int | None) -> None:
+        """Start from zero with the representation that C{response} brings."""
+        try:
+            await self.run_in_thread(part.restart, _origin(url, response, total))
+        except BaseException:
+            discard(response)
+            raise
+
+    async def _receive(
+        self, response: IResponse, part: Part, total: int | None, progress: Progress
+    ) -> None:
+        try:
+            await self.run_in_thread(part.require_space, (total or part.size) - part.size)
+        except BaseException:
+            discard(response)
+            raise
+        progress(part.size, total)
+        body = BodyIntoPart(
+            part,
+            self.clock,
+            self.run_in_thread,
+            self.stall_seconds,
+            lambda: progress(part.size, total),
+        )
+        response.deliverBody(body)
+        await body.done
+        if total is not None and part.size != total:
+            raise DownloadError(f"the origin sent {part.size} bytes instead of {total}")
+
+    async def _request(self, url: str, start: int | None, kept: Origin | None) -> IResponse:
+        """Ask for C{url}, from byte C{start} on, and follow redirects."""
+        target = with_parameters(url, self.parameters)
+        for _ in range(_MOST_REDIRECTS):
+            same_origin = origin_of(target) == origin_of(url)
+            headers = Headers({"accept-encoding": ["identity"]})
+            for name, value in self.headers.items() if same_origin else ():
+                headers.setRawHeaders(name, [value])
+            if start is not None and kept is not None and kept.validator is not None:
+                headers.setRawHeaders("range", [f"bytes={start}-"])
+                headers.setRawHeaders("if-range", [kept.validator])
+            # Userinfo belongs to the origin it was written for, like the headers.
+            authorization = basic_authorization(target)
+            if authorization is None and same_origin:
+                authorization = basic_authorization(url)
+            if authorization is not None:
+                headers.setRawHeaders("authorization", [authorization])
+            response = await self._send(target, headers)
+            locations = response.headers.getRawHeaders("location", [])
+            if response.code not in _REDIRECTS or not locations:
+                return response
+            discard(response)
+            target = urljoin(target, locations[0])
+        raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {redacted(url)}")
+
+    async def _send(self, url: str, headers: Headers) -> IResponse:
+        def too_slow(result: object, seconds: float) -> NoReturn:
+            raise DownloadError(f"{redacted(url)} did not answer within {seconds:g} s")
+
+        try:
+            request = self.agent.request(b"GET", without_userinfo(url).encode("ascii"), headers)
+            answer: Deferred[IResponse] = request.addTimeout(
+                self.stall_seconds, self.clock, too_slow
+            )
+            return await answer
+        except DownloadError:
+            raise
+        except Exception as error:
+            if was_cancelled(error):
+                raise
+            raise DownloadError(f"{redacted(url)} cannot be had: {reason_of(error)}") from None
+
+
+def _refusal(url: str, response: IResponse) -> DownloadError:
+    phrase = response.phrase.decode("ascii", "replace")
+    return DownloadError(f"{response.code} {phrase} for {redacted(url)}")
+
+
+def _resumable(part: Part, url: str) -> Origin | None:
+    """Where the part's bytes are from, when that is worth going on with."""
+    origin = part.origin
+    if origin is None or part.size == 0 or origin.url_digest != _digest(url):
+        return None
+    if origin.total is not None and part.size >= origin.total:
+        return origin if part.size == origin.total else None
+    return origin if origin.validator is not None else None
+
+
+def _continuation(response: IResponse, part: Part, kept: Origin) -> int | None:
+    """
+    The total size when C{response}, a 206 or 416, goes on exactly where C{part} ends; else None.
+
+    An origin may know C{Range} and ignore C{If-Range}, so its validators are compared again.
+    """
+    values = response.headers.getRawHeaders(b"content-range", [])
+    match = _CONTENT_RANGE.fullmatch(values[0].strip()) if values else None
+    if match is None or response.code not in {206, 416} or match[2] == b"*":
+        return None
+    start, total = match[1], int(match[2])
+    if response.code == 416:
+        return total if start is None and total == part.size else None
+    if start is None or int(start) != part.size or kept.total not in {None, total}:
+        return None
+    etag, last_modified = _validators(response)
+    if (kept.etag and etag and etag != kept.etag) or (
+        kept.last_modified and last_modified and last_modified != kept.last_modified
+    ):
+        return None
+    return total
+
+
+def _origin(url: str, response: IResponse, total: int | None) -> Origin:
+    etag, last_modified = _validators(response)
+    return Origin(_digest(url), _if_range(response), etag, last_modified, total)
+
+
+def _validators(response: IResponse) -> tuple[str | None, float | None]:
+    etags = response.headers.getRawHeaders("etag", [])
+    return (etags[0] if etags else None), http_date(response.headers, b"last-modified")
+
+
+def _if_range(response: IResponse) -> str | None:
+    """
+    What C{If-Range} may say later: a strong entity tag, else a date that is a strong validator,
+    which is one a second or more older than the response (RFC 9110, section 8.8.2.2).
+    """
+    etag, last_modified = _validators(response)
+    if etag is not None and etag.startswith('"'):
+        return etag
+    date = http_date(response.headers, b"date")
+    if last_modified is None or date is None or date - last_modified < 1:
+        return None
+    text: str = response.headers.getRawHeaders("last-modified", [])[0]
+    return text
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()

@@ -1,0 +1,117 @@
+"""
+Where configurations come from, as seen by those who need one: the question, the interface that
+answers it, and the error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from assisted_images.values import Configuration, ImageType
+
+
+class CredentialKind(StrEnum):
+    """How a client proves that it may have an infra-env's configuration."""
+
+    NONE = "none"
+    API_KEY = "api_key"
+    IMAGE_TOKEN = "image_token"  # noqa: S105 - a kind, no secret
+    AUTHORIZATION = "authorization"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a client sent, to be passed on to assisted-service unverified."""
+
+    kind: CredentialKind = CredentialKind.NONE
+    secret: str = field(default="", repr=False)
+    """The token, the API key, or the whole value of the C{Authorization} header."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRequest:
+    """One infra-env's configuration, for one kind of image, asked for by one client."""
+
+    infra_env_id: str
+    image_type: ImageType | None
+    """None on the initrd routes, which serve no ISO."""
+    credential: Credential = field(default_factory=Credential)
+
+    @property
+    def wants_ramdisk(self) -> bool:
+        """Whether the image has a place for static network files: minimal ISOs and initrds."""
+        return self.image_type in {None, ImageType.MINIMAL}
+
+    @property
+    def wants_kernel_arguments(self) -> bool:
+        """Whether the image has a kernel command line: ISOs."""
+        return self.image_type is not None
+
+
+class InfraEnvError(Exception):
+    """
+    No configuration.  The text is one sentence for the client; it holds no secret.
+
+    @ivar status: the HTTP status that the client gets.
+    """
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class InfraEnvSource(Protocol):
+    """Answers L{ConfigurationRequest}s."""
+
+    async def configuration(self, request: ConfigurationRequest) -> Configuration:
+        """
+        The infra-env's configuration.
+
+        @raise InfraEnvError: there is none to be had; cancelling raises C{CancelledError}.
+        """
+
+
+class _InfraEnv(msgspec.Struct):
+    kernel_arguments: str | None = None
+
+
+class _KernelArgument(msgspec.Struct):
+    operation: str
+    value: str
+
+
+def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
+    """
+    The kernel arguments in an infra-env's JSON: C{kernel_arguments} is absent, null, empty, or a
+    I{string} that holds a JSON list of C{{"operation": "append", "value": "..."}}.
+
+    @raise InfraEnvError: 500, it is something else.
+    """
+    try:
+        text = msgspec.json.decode(infra_env, type=_InfraEnv).kernel_arguments
+        entries = msgspec.json.decode(text, type=list[_KernelArgument] | None) if text else None
+    except msgspec.MsgspecError:
+        # The decoder's own text may quote what it read; this one is enough to find the fault.
+        raise InfraEnvError(
+            500,
+            "the infra-env's kernel_arguments cannot be read; expected a string that holds a JSON"
+            ' list of {"operation": "append", "value": "..."}',
+        ) from None
+    return tuple(_appended(entry) for entry in entries or [])
+
+
+def _appended(entry: _KernelArgument) -> str:
+    if entry.operation != "append":
+        raise InfraEnvError(
+            500,
+            f"the infra-env's kernel_arguments ask for the operation {entry.operation!r};"
+            " only append is possible",
+        )
+    # A line break would end the boot loader's line in the middle.
+    if not entry.value.isprintable():
+        raise InfraEnvError(500, "the infra-env's kernel_arguments hold a control character")
+    return entry.value

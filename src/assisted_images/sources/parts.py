@@ -1,0 +1,189 @@
+"""
+A download's file on disk: the bytes that have arrived, and beside them what is needed to go on
+after a restart.  Blocking; used in threads only.
+
+C{<target>.part} only ever grows at its end, so its size says where to go on: also after a crash of
+the machine, on file systems that make a size durable no sooner than the data (ext4, XFS, btrfs).
+C{<target>.part.json} is written before the first byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+PART = ".part"
+ORIGIN = ".part.json"
+
+
+class DownloadError(Exception):
+    """A download failed.  The text is the reason, in one phrase; it holds no secret."""
+
+
+class PartInUse(DownloadError):
+    """Another process is downloading the same file."""
+
+
+class NoSpace(DownloadError):
+    """What is missing does not fit on the disk."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What is known of the representation whose first bytes a part holds."""
+
+    url_digest: str
+    """Of the URL, which may hold secrets."""
+    validator: str | None = None
+    """For C{If-Range} (RFC 9110, section 13.1.5); None: it cannot be resumed."""
+    etag: str | None = None
+    last_modified: float | None = None
+    """Seconds since the epoch."""
+    total: int | None = None
+    """Bytes; None when the origin did not say."""
+
+
+class Part:
+    """
+    One part file, locked against other processes from L{open} to L{close}.
+
+    The methods may be called from different threads; each waits for the one before.
+    """
+
+    def __init__(self, target: Path, descriptor: int) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + PART)
+        self._origin_path = target.with_name(target.name + ORIGIN)
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._closed = False
+        self.size: int = os.fstat(descriptor).st_size
+        """Bytes that are there."""
+        self.origin: Origin | None = self._read_origin()
+        """Where they came from; None when that is not known, and then they are worth nothing."""
+
+    @classmethod
+    def open(cls, target: Path) -> Part:
+        """
+        Open the part of C{target}, which is made when there is none.
+
+        @raise PartInUse: another process, or another part of this one, has it open.
+        @raise OSError: it cannot be made.
+        """
+        path = target.with_name(target.name + PART)
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                _lock(descriptor)
+                if _is_still(path, descriptor):
+                    return cls(target, descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            # Between open and lock, another process renamed it into place.
+            os.close(descriptor)
+
+    def restart(self, origin: Origin) -> None:
+        """Forget all bytes; those to come are from C{origin}."""
+        with self._lock:
+            self._origin_path.unlink(missing_ok=True)
+            os.ftruncate(self._descriptor, 0)
+            self.size = 0
+            _write_durably(self._origin_path, msgspec.json.encode(origin))
+            self.origin = origin
+
+    def append(self, pieces: Iterable[bytes]) -> None:
+        """
+        Add bytes at the end.
+
+        @raise OSError: the disk is full or broken; what was written before stays.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    written = os.pwrite(self._descriptor, rest, self.size)
+                    self.size += written
+                    rest = rest[written:]
+
+    def require_space(self, length: int) -> None:
+        """
+        Make sure that C{length} more bytes fit.
+
+        @raise NoSpace: they do not.
+        """
+        status = os.fstatvfs(self._descriptor)
+        free = status.f_bavail * status.f_frsize
+        if length > free:
+            raise NoSpace(f"{length} bytes are to come, but only {free} are free on the disk")
+
+    def sync(self) -> None:
+        """Make the content durable, dated as its origin says, so that replicas agree."""
+        with self._lock:
+            if self.origin is not None and self.origin.last_modified is not None:
+                os.utime(self._descriptor, (self.origin.last_modified,) * 2)
+            os.fsync(self._descriptor)
+
+    def publish(self) -> None:
+        """Give the part its target's name, durably."""
+        self.path.replace(self.target)
+        self._origin_path.unlink(missing_ok=True)
+        sync_directory(self.target.parent)
+
+    def discard(self) -> None:
+        """Remove what has arrived."""
+        self.path.unlink(missing_ok=True)
+        self._origin_path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let others have it; harmless when closed already."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                os.close(self._descriptor)
+
+    def _read_origin(self) -> Origin | None:
+        try:
+            return msgspec.json.decode(self._origin_path.read_bytes(), type=Origin)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PartInUse("another process is downloading it") from None
+    except OSError:
+        # A file system without locks: one process must do.
+        return
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Whether C{path} names the file that is open."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in C{directory} durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

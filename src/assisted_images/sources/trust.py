@@ -1,0 +1,80 @@
+"""Whom outbound TLS trusts: the system's roots, a bundle besides them, or everybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from OpenSSL import SSL
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import CertificateOptions, platformTrust
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.web.client import BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+
+class _SystemRootsAnd:
+    """A trust root: the system's certificate authorities, and those of a bundle."""
+
+    def __init__(self, bundle: Path) -> None:
+        self._bundle = str(bundle)
+        # Fail now rather than with the first connection.
+        SSL.Context(SSL.TLS_CLIENT_METHOD).load_verify_locations(self._bundle)
+
+    def _addCACertsToContext(self, context: SSL.Context) -> None:  # noqa: N802
+        # The one method of Twisted's IOpenSSLTrustRoot, whose two public makers cannot be combined.
+        platformTrust()._addCACertsToContext(context)
+        context.load_verify_locations(self._bundle)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Unverified:
+    """Makes connections whose certificates nobody looks at."""
+
+    def __init__(self, hostname: str) -> None:
+        self._hostname = hostname
+        self._context: SSL.Context = CertificateOptions(verify=False).getContext()
+
+    def clientConnectionForTLS(  # noqa: N802
+        self,
+        tlsProtocol: TLSMemoryBIOProtocol,  # noqa: N803
+    ) -> SSL.Connection:
+        """A connection that names the host (RFC 6066, section 3) and verifies nothing."""
+        connection = SSL.Connection(self._context, None)
+        if not (isIPAddress(self._hostname) or isIPv6Address(self._hostname)):
+            connection.set_tlsext_host_name(self._hostname.encode("ascii"))
+        return connection
+
+
+@implementer(IPolicyForHTTPS)
+class _TrustEverybody:
+    def creatorForNetloc(  # noqa: N802
+        self, hostname: bytes, port: int
+    ) -> IOpenSSLClientConnectionCreator:
+        return _Unverified(hostname.decode("ascii"))
+
+
+def tls_policy(bundle: Path | None = None, *, verify: bool = True) -> IPolicyForHTTPS:
+    """
+    Whom to trust.
+
+    @param bundle: PEM certificates of authorities that are trusted besides the system's.
+    @param verify: whether certificates and host names are looked at; when not, no bundle matters.
+    @raise ValueError: C{bundle} cannot be read, or holds no certificate.
+    """
+    policy: IPolicyForHTTPS
+    if not verify:
+        policy = _TrustEverybody()
+    elif bundle is None:
+        policy = BrowserLikePolicyForHTTPS()
+    else:
+        try:
+            policy = BrowserLikePolicyForHTTPS(_SystemRootsAnd(bundle))
+        except SSL.Error:
+            raise ValueError(
+                f"{bundle} cannot be read as PEM certificates; expected a file with one or more"
+                " blocks BEGIN CERTIFICATE"
+            ) from None
+    # Reading the system's roots takes a while: once a host is enough.
+    return HostnameCachingHTTPSPolicy(policy)

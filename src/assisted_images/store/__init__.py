@@ -1,0 +1,1 @@
+"""The OS images on disk: brought there, checked, and looked up."""

@@ -1,0 +1,125 @@
+"""
+What is made from an OS image that has passed its checks: the archive with nmstatectl, and the
+minimal ISO.  Neither is needed to serve the rest, so a failure is a text, not an error.
+
+Blocking; used in threads only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+from assisted_images.catalog import Entry
+from assisted_images.iso.layout import Layout
+from assisted_images.iso.minimal import MinimalIso, build_minimal_iso
+from assisted_images.iso.nmstate import nmstate_archive
+from assisted_images.iso.volume import IsoError
+from assisted_images.segments import Representation
+from assisted_images.store.files import write_whole
+from assisted_images.store.states import ImageContent
+from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.threads import RunInThread
+from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, semantic_version
+
+_GZIP = b"\x1f\x8b"
+
+
+class _Missing(Exception):
+    """Something could not be made; the text is the reason."""
+
+
+def image_content(
+    path: Path, layout: Layout, entry: Entry, base_url: str | None, run_in_thread: RunInThread
+) -> ImageContent:
+    """
+    Make everything that is served of the image at C{path}.
+
+    @param base_url: this service as hosts see it; for images without a C{rootfs_url}.
+    @raise OSError: the image cannot be read.
+    """
+    source = DiskFile(path, run_in_thread)
+    nmstate, nmstate_missing = None, None
+    minimal, minimal_missing = None, None
+    try:
+        nmstate = _nmstate(path, layout, entry, run_in_thread)
+    except _Missing as missing:
+        nmstate_missing = str(missing)
+    try:
+        if nmstate_missing is not None:
+            raise _Missing(nmstate_missing)
+        minimal = _minimal(path, source, entry, base_url, nmstate)
+    except _Missing as missing:
+        minimal_missing = str(missing)
+    return ImageContent(
+        image=source.representation(),
+        layout=layout,
+        last_modified=source.last_modified,
+        minimal=minimal,
+        minimal_missing=minimal_missing,
+        nmstate=nmstate,
+        nmstate_missing=nmstate_missing,
+    )
+
+
+def _wants_nmstate(entry: Entry) -> bool:
+    return (
+        entry.image_type is ImageType.FULL
+        and semantic_version(entry.openshift_version) >= NMSTATE_SINCE
+    )
+
+
+def _nmstate(
+    iso: Path, layout: Layout, entry: Entry, run_in_thread: RunInThread
+) -> Representation | None:
+    """The archive with nmstatectl, kept in a file of its own as the Go service keeps it."""
+    if not _wants_nmstate(entry):
+        return None
+    path = iso.with_name(entry.nmstate_file_name)
+    try:
+        if not _is_gzip(path):
+            if layout.rootfs is None:
+                raise _Missing("no nmstatectl: the image has no rootfs")
+            with iso.open("rb") as file:
+                write_whole(path, nmstate_archive(file, layout.rootfs))
+        return DiskFile(path, run_in_thread).representation()
+    except (IsoError, OSError) as error:
+        raise _Missing(f"no nmstatectl: {_text(error)}") from None
+
+
+def _is_gzip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == _GZIP
+    except FileNotFoundError:
+        return False
+
+
+def _minimal(
+    path: Path,
+    source: DiskFile,
+    entry: Entry,
+    base_url: str | None,
+    nmstate: Representation | None,
+) -> MinimalIso | None:
+    if entry.image_type is not ImageType.FULL:
+        return None
+    if entry.architecture is Architecture.S390X:
+        raise _Missing("the boot loader of s390x cannot load a second initrd")
+    rootfs_url = entry.rootfs_url or _own_rootfs_url(entry, base_url)
+    try:
+        with path.open("rb") as file:
+            return build_minimal_iso(file, source, rootfs_url, nmstate)
+    except (IsoError, OSError) as error:
+        raise _Missing(_text(error)) from None
+
+
+def _own_rootfs_url(entry: Entry, base_url: str | None) -> str:
+    if base_url is None:
+        raise _Missing("neither IMAGE_SERVICE_BASE_URL nor the image's rootfs_url is set")
+    query = urlencode({"arch": entry.architecture.value, "version": entry.version})
+    return f"{base_url.rstrip('/')}/boot-artifacts/rootfs?{query}"
+
+
+def _text(error: IsoError | OSError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)

@@ -1,0 +1,100 @@
+"""The OS images that are configured: where requests find them, and how they get there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from assisted_images.catalog import Catalog
+from assisted_images.sources.concurrently import side_by_side
+from assisted_images.sources.downloads import Downloader
+from assisted_images.store.checks import Limits
+from assisted_images.store.files import remove_unaccounted
+from assisted_images.store.populate import Preparation, Workshop
+from assisted_images.store.states import ImageContent, ImageState, OsImage
+from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.threads import RunInThread
+from assisted_images.values import Architecture, ImageType
+
+__all__ = ["ImageContent", "ImageState", "ImageStore", "OsImage"]
+
+_DOWNLOADS = 4
+"""Downloads side by side."""
+
+_CHECKS = 2
+"""Images that are hashed, read or remade side by side, each in a thread."""
+
+
+class ImageStore:
+    """
+    One L{OsImage} for each image of the catalogue.
+
+    @ivar images: all of them, in the catalogue's order.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        data_dir: Path,
+        *,
+        downloader: Downloader,
+        clock: IReactorTime,
+        run_in_thread: RunInThread,
+        base_url: str | None = None,
+        limits: Limits | None = None,
+        downloads: int = _DOWNLOADS,
+    ) -> None:
+        """
+        @param base_url: this service as hosts see it, which goes into minimal ISOs.
+        @param downloads: how many images are downloaded side by side.
+        """
+        self._catalog = catalog
+        self.images: tuple[OsImage, ...] = tuple(map(OsImage, catalog.images))
+        self._by_entry = {image.entry: image for image in self.images}
+        self._workshop = Workshop(
+            data_dir=data_dir,
+            downloader=downloader,
+            clock=clock,
+            run_in_thread=run_in_thread,
+            limits=limits or Limits(),
+            base_url=base_url,
+            downloads=Slots(downloads),
+            checks=Slots(_CHECKS),
+        )
+
+    def find(self, version_key: str, architecture: Architecture, image_type: ImageType) -> OsImage:
+        """
+        The image that a request means; a minimal ISO is made of the full one.
+
+        @raise UnknownImage: none such is configured.
+        """
+        return self._by_entry[self._catalog.find(version_key, architecture, image_type)]
+
+    @property
+    def ready(self) -> bool:
+        """Whether every image is ready."""
+        return all(image.state is ImageState.READY for image in self.images)
+
+    async def populate(self) -> None:
+        """
+        Bring every image to where it can be served; returns when all are.
+
+        An image that fails is tried again for as long as this runs.  To end it, cancel its
+        Deferred: downloads stop, and what has arrived is kept.
+
+        @raise OSError: DATA_DIR cannot be read.
+        """
+        workshop = self._workshop
+        try:
+            removed = await workshop.run_in_thread(
+                remove_unaccounted, workshop.data_dir, self._catalog.images
+            )
+            for name in removed:
+                self._log.info("{name} was removed: no configured image needs it", name=name)
+            await side_by_side(Preparation(image, workshop).run() for image in self.images)
+        finally:
+            workshop.stop.set()

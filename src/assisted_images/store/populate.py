@@ -1,0 +1,196 @@
+"""Bringing one OS image to where it can be served: found or downloaded, checked, derived from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from assisted_images.iso.layout import Layout
+from assisted_images.iso.volume import IsoError
+from assisted_images.sources.downloads import Downloader
+from assisted_images.sources.parts import DownloadError, NoSpace, Part, PartInUse
+from assisted_images.store.checks import Limits, check_image
+from assisted_images.store.derived import image_content
+from assisted_images.store.files import remove_set_aside, set_aside
+from assisted_images.store.states import ImageState, OsImage
+from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.threads import RunInThread
+
+FIRST_DELAY = 5.0
+"""Seconds until a failed image is tried again; twice as many with each failure in a row."""
+
+LONGEST_DELAY = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What preparing images needs, shared by all of them."""
+
+    data_dir: Path
+    downloader: Downloader
+    clock: IReactorTime
+    run_in_thread: RunInThread
+    limits: Limits
+    base_url: str | None
+    downloads: Slots
+    """Bounds downloads side by side."""
+    checks: Slots
+    """Bounds threads that read whole images side by side."""
+    stop: Event = field(default_factory=Event)
+    """Set when the process goes down: work in threads ends soon."""
+
+
+class Preparation:
+    """One image's way to L{ImageState.READY}, tried again and again."""
+
+    _log = Logger()
+
+    def __init__(self, image: OsImage, workshop: Workshop) -> None:
+        self._image = image
+        self._workshop = workshop
+        self._target = workshop.data_dir / image.entry.file_name
+        self._delay = FIRST_DELAY
+
+    async def run(self) -> None:
+        """Return once the image is ready; a failure is the image's state, never an error."""
+        while self._image.state is not ImageState.READY:
+            before = self._image.bytes
+            reason = await self._attempt()
+            if reason is None:
+                continue
+            if self._image.bytes > before:
+                # It fails, but it gets on.
+                self._delay = FIRST_DELAY
+            clock = self._workshop.clock
+            self._image.change(ImageState.FAILED, reason, next_try=clock.seconds() + self._delay)
+            await deferLater(clock, self._delay)
+            self._delay = min(2 * self._delay, LONGEST_DELAY)
+
+    async def _attempt(self) -> str | None:
+        """
+        Try once.
+
+        @return: why it failed; None when the image is ready or should be tried again at once.
+        """
+        try:
+            layout = await self._found()
+            if layout is None:
+                layout = await self._downloaded()
+            if layout is not None:
+                await self._finish(layout)
+        except PartInUse as error:
+            # It is coming along, only not by us.
+            self._delay = FIRST_DELAY
+            return str(error)
+        except (DownloadError, IsoError) as error:
+            return str(error)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+        except CancelledError:
+            raise
+        except Exception as error:
+            # One image's trouble, whatever it is, is not the others'.
+            self._log.failure("unexpected trouble with image {version}", version=self._version)
+            return f"unexpected trouble ({type(error).__name__})"
+        return None
+
+    @property
+    def _version(self) -> str:
+        return self._image.entry.version
+
+    async def _found(self) -> Layout | None:
+        """Check the file that is there; one that fails is set aside, and None returned."""
+        if not self._target.exists():
+            return None
+        try:
+            return await self._check(self._target)
+        except IsoError as error:
+            refused = await self._workshop.run_in_thread(set_aside, self._target)
+            self._log.warn(
+                "{name} was set aside as {refused}: {reason}",
+                name=self._target.name,
+                refused=refused.name,
+                reason=str(error),
+            )
+            return None
+
+    async def _check(self, path: Path) -> Layout:
+        workshop = self._workshop
+        async with workshop.checks:
+            self._image.change(ImageState.CHECKING)
+            size = path.stat().st_size
+            self._image.bytes, self._image.total = size, size
+            return await workshop.run_in_thread(
+                check_image, path, self._image.entry, workshop.limits, workshop.stop
+            )
+
+    async def _downloaded(self) -> Layout | None:
+        """Download and check; None when another process was first, and its file is to be used."""
+        workshop = self._workshop
+        if self._image.state is not ImageState.WAITING:
+            self._image.change(ImageState.WAITING)
+        async with workshop.downloads:
+            part = await workshop.run_in_thread(Part.open, self._target)
+            try:
+                if self._target.exists():
+                    await workshop.run_in_thread(part.discard)
+                    return None
+                await self._download(part)
+                return await self._publish(part)
+            finally:
+                await workshop.run_in_thread(part.close)
+
+    async def _download(self, part: Part) -> None:
+        self._image.change(ImageState.DOWNLOADING)
+        try:
+            await self._workshop.downloader.download(self._image.entry.url, part, self._progressed)
+        except NoSpace:
+            # A set-aside file is the one thing here that nobody needs.
+            if not await self._workshop.run_in_thread(remove_set_aside, self._target):
+                raise
+            await self._workshop.downloader.download(self._image.entry.url, part, self._progressed)
+
+    def _progressed(self, present: int, total: int | None) -> None:
+        self._image.bytes, self._image.total = present, total
+
+    async def _publish(self, part: Part) -> Layout:
+        workshop = self._workshop
+        try:
+            layout = await self._check(part.path)
+        except IsoError:
+            # The origin sends something else than an OS image: nothing of it is worth keeping.
+            await workshop.run_in_thread(part.discard)
+            self._image.bytes, self._image.total = 0, None
+            raise
+        # What was derived from an earlier file of this name is not from this one.
+        nmstate = workshop.data_dir / self._image.entry.nmstate_file_name
+        await workshop.run_in_thread(nmstate.unlink, missing_ok=True)
+        await workshop.run_in_thread(part.publish)
+        return layout
+
+    async def _finish(self, layout: Layout) -> None:
+        workshop = self._workshop
+        async with workshop.checks:
+            content = await workshop.run_in_thread(
+                image_content,
+                self._target,
+                layout,
+                self._image.entry,
+                workshop.base_url,
+                workshop.run_in_thread,
+            )
+        await workshop.run_in_thread(remove_set_aside, self._target)
+        for missing in filter(None, {content.nmstate_missing, content.minimal_missing}):
+            self._log.warn(
+                "image {version} {arch} has no minimal ISO: {reason}",
+                version=self._version,
+                arch=self._image.entry.architecture.value,
+                reason=missing,
+            )
+        self._image.change(ImageState.READY, content=content)

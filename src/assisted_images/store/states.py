@@ -1,0 +1,86 @@
+"""One OS image and how far it has got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from twisted.logger import Logger, LogLevel
+
+from assisted_images.catalog import Entry
+from assisted_images.iso.layout import Layout
+from assisted_images.iso.minimal import MinimalIso
+from assisted_images.segments import Representation
+
+
+class ImageState(StrEnum):
+    """How far an OS image has got, as C{/status} and the metrics say it."""
+
+    WAITING = "waiting"
+    DOWNLOADING = "downloading"
+    CHECKING = "checking"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageContent:
+    """What is served of an OS image that is ready."""
+
+    image: Representation
+    layout: Layout
+    last_modified: float
+    """Of the OS image, in seconds since the epoch."""
+    minimal: MinimalIso | None = None
+    minimal_missing: str | None = None
+    """Why there is no minimal ISO."""
+    nmstate: Representation | None = None
+    """The archive with C{nmstatectl}; None for images that want none."""
+    nmstate_missing: str | None = None
+    """Why there is no such archive although the image wants one."""
+
+
+class OsImage:
+    """
+    One entry of the catalogue and its state, which only L{change} changes.
+
+    @ivar bytes: bytes on disk.
+    @ivar total: bytes in all; None while that is not known.
+    @ivar reason: why it has failed, or waits.
+    @ivar next_try: when it will be tried again, in seconds since the epoch.
+    @ivar content: what is served; None until it is ready.
+    """
+
+    _log = Logger()
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.state = ImageState.WAITING
+        self.reason: str | None = None
+        self.bytes = 0
+        self.total: int | None = None
+        self.next_try: float | None = None
+        self.content: ImageContent | None = None
+
+    def change(
+        self,
+        state: ImageState,
+        reason: str | None = None,
+        *,
+        next_try: float | None = None,
+        content: ImageContent | None = None,
+    ) -> None:
+        """Go over to C{state}, and say so in the log."""
+        self.state = state
+        self.reason = reason
+        self.next_try = next_try
+        self.content = content
+        self._log.emit(
+            LogLevel.warn if state is ImageState.FAILED else LogLevel.info,
+            "image {version} {arch} {type}: {state}" + (" ({reason})" if reason else ""),
+            version=self.entry.version,
+            arch=self.entry.architecture.value,
+            type=self.entry.image_type.value,
+            state=state.value,
+            reason=reason,
+        )

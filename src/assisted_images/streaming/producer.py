@@ -1,0 +1,164 @@
+"""The one producer: plays a representation into a consumer, at the consumer's pace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.python.failure import Failure
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
+
+from assisted_images.segments import (
+    BytesSegment,
+    FileSegment,
+    Representation,
+    Segment,
+    Source,
+    ZeroSegment,
+)
+from assisted_images.streaming.stall import StallTimer
+
+PIECE = 256 * 1024
+"""Bytes read and written at a time: larger gains nothing, smaller costs (twisted-notes)."""
+
+_ZEROS = bytes(PIECE)
+
+
+class ReadableSource(Source, Protocol):
+    """A source that can be asked for bytes; L{assisted_images.streaming.disk.DiskFile} is one."""
+
+    def read(self, offset: int, length: int) -> bytes | Deferred[bytes]:
+        """One to C{length} bytes from C{offset} on, now or later."""
+
+
+class ClientStalled(Exception):
+    """The consumer has taken nothing for too long."""
+
+
+@implementer(IBodyProducer)
+class RepresentationProducer:
+    """
+    Plays C{representation} into a consumer.
+
+    The producer is over when the consumer has asked for more after the last write, or never
+    paused: until then bytes may still wait in its buffer, and a stall is still a stall.
+
+    @ivar length: bytes in all.
+    @ivar written: bytes handed to the consumer so far.
+    """
+
+    def __init__(
+        self,
+        representation: Representation,
+        clock: IReactorTime,
+        stall_seconds: float,
+        progress: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """
+        @param stall_seconds: how long the consumer may take nothing before L{ClientStalled}.
+        @param progress: a sign of life that this object cannot see, such as what the kernel still
+            has to send; a change of its value counts as progress.
+        """
+        self.length = representation.length
+        self.written = 0
+        self._segments = iter(representation)
+        self._segment: Segment | None = next(self._segments, None)
+        self._position = 0
+        self._paused = False
+        self._busy = False
+        self._done: Deferred[None] | None = None
+        self._timer = StallTimer(
+            clock, stall_seconds, lambda: (self.written, progress()), self._stalled
+        )
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """
+        Begin.
+
+        @return: fires when everything was taken; fails with L{ClientStalled}, or with the error of
+            a source.  Cancelling it stops the producer.
+        """
+        self._consumer = consumer
+        done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self._done = done
+        self._timer.start()
+        self._produce()
+        return done
+
+    def pauseProducing(self) -> None:
+        """The consumer has enough for now; may be called from within its C{write}."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """The consumer wants more."""
+        self._paused = False
+        self._produce()
+
+    def stopProducing(self) -> None:
+        """The consumer is gone: nothing more is read or written, and nothing fires."""
+        self._done = None
+        self._timer.stop()
+
+    def _produce(self) -> None:
+        # A consumer may resume from within write, and bytes may be under way from a thread.
+        while not (self._busy or self._paused or self._done is None):
+            self._busy = True
+            try:
+                piece = self._next_piece()
+                if isinstance(piece, Deferred):
+                    piece.addCallbacks(self._arrived, self._failed)
+                    return
+                self._play(piece)
+            except (OSError, EOFError):
+                self._end(Failure())
+                return
+            self._busy = False
+
+    def _next_piece(self) -> bytes | Deferred[bytes]:
+        """The next bytes, or a promise of them; empty when everything was played."""
+        if self._segment is None:
+            return b""
+        start = self._position
+        stop = min(self._segment.length, start + PIECE)
+        match self._segment:
+            case FileSegment(source=source, offset=offset):
+                readable: ReadableSource = source  # type: ignore[assignment]
+                return readable.read(offset + start, stop - start)
+            case BytesSegment(data=data):
+                return bytes(data[start:stop])
+            case ZeroSegment():
+                return _ZEROS[: stop - start]
+
+    def _play(self, piece: bytes) -> None:
+        if self._segment is None:
+            self._end(None)
+            return
+        self._position += len(piece)
+        if self._position == self._segment.length:
+            self._segment = next(self._segments, None)
+            self._position = 0
+        self.written += len(piece)
+        self._consumer.write(piece)
+
+    def _arrived(self, piece: bytes) -> None:
+        self._busy = False
+        if self._done is not None:
+            self._play(piece)
+            self._produce()
+
+    def _failed(self, reason: Failure) -> None:
+        self._busy = False
+        if self._done is not None:
+            self._end(reason)
+
+    def _stalled(self) -> None:
+        self._end(Failure(ClientStalled(f"nothing taken after {self.written} bytes")))
+
+    def _end(self, result: Failure | None) -> None:
+        done, self._done = self._done, None
+        self._timer.stop()
+        if done is not None:
+            done.callback(result)  # a Failure makes it an errback

@@ -1,0 +1,180 @@
+"""
+TLS for listeners: certificate chain, versions and cipher suites, and connections whose certificate
+can be renewed while they go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL
+from OpenSSL.crypto import X509, PKey
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from assisted_images import cipher_suites
+
+_ALPN = (b"http/1.1",)
+"""HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""
+
+
+class TlsError(Exception):
+    """Certificate, key or cipher suites cannot be used; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where a listener's certificate is, and how it speaks TLS."""
+
+    key_file: Path
+    """The private key, PEM, without a passphrase."""
+
+    certificate_file: Path
+    """The certificate, PEM, and behind it its chain, each signed by the next."""
+
+    only_tls13: bool = False
+    """Whether TLS 1.2 is refused."""
+
+    suites: Sequence[str] = ()
+    """
+    IANA names of cipher suites; empty: Twisted's choice.  With none of TLS 1.3 among them its
+    usual ones stay (Go knows no choice there), with none of TLS 1.2 that version is refused.
+    """
+
+    def context(self) -> SSL.Context:
+        """
+        Read the files.
+
+        @raise TlsError: they cannot be used.
+        """
+        first, *chain = _certificates(self.certificate_file)
+        key = _private_key(self.key_file)
+        if first.public_key() != key.public_key():
+            raise TlsError(
+                f"the first certificate in {self.certificate_file} does not belong to the key in"
+                f" {self.key_file}; expected the service's own certificate first, and its chain"
+                " behind it"
+            )
+        return self._context(
+            PKey.from_cryptography_key(key),  # type: ignore[arg-type]  # the stub lags behind
+            X509.from_cryptography(first),
+            [X509.from_cryptography(link) for link in chain],
+        )
+
+    def _context(self, key: PKey, certificate: X509, chain: list[X509]) -> SSL.Context:
+        old = [name for name in self.suites if name in cipher_suites.TLS12]
+        new = [name for name in self.suites if name in cipher_suites.TLS13]
+        only_tls13 = self.only_tls13 or (bool(new) and not old)
+        ciphers = ":".join(cipher_suites.TLS12[name] for name in old)
+        try:
+            context: SSL.Context = CertificateOptions(
+                privateKey=key,
+                certificate=certificate,
+                extraCertChain=chain,
+                raiseMinimumTo=TLSVersion.TLSv1_3 if only_tls13 else TLSVersion.TLSv1_2,
+                acceptableCiphers=(
+                    AcceptableCiphers.fromOpenSSLCipherString(ciphers) if ciphers else None
+                ),
+                acceptableProtocols=_ALPN,
+            ).getContext()
+            if new:
+                context.set_tls13_ciphersuites(":".join(new).encode("ascii"))
+        except (SSL.Error, ValueError) as error:
+            raise TlsError(
+                f"OpenSSL refuses {self.certificate_file} with the cipher suites"
+                f" {', '.join(self.suites) or 'by default'}: {_reason(error)}"
+            ) from None
+        return context
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTls:
+    """
+    Makes the server's side of TLS connections, with the certificate that is current when the
+    connection is made.
+    """
+
+    _log = Logger()
+
+    def __init__(self, files: TlsFiles) -> None:
+        """
+        @raise TlsError: the files cannot be used.
+        """
+        self._files = files
+        self._context = files.context()
+
+    def reload(self) -> bool:
+        """
+        Read the files again, for connections from now on; those that are open go on.
+
+        @return: whether that worked.  If not, the certificate stays and the reason is logged.
+        """
+        try:
+            self._context = self._files.context()
+        except TlsError as error:
+            self._log.error("keeping the old certificate: {reason}", reason=str(error))
+            return False
+        self._log.info("certificate read again from {file}", file=str(self._files.certificate_file))
+        return True
+
+    def serverConnectionForTLS(  # noqa: N802
+        self,
+        protocol: TLSMemoryBIOProtocol,
+    ) -> SSL.Connection:
+        """A connection that will be C{protocol}'s."""
+        return SSL.Connection(self._context, None)
+
+
+def _certificates(file: Path) -> list[x509.Certificate]:
+    """The certificates in a file, at least one."""
+    try:
+        return x509.load_pem_x509_certificates(_read(file))
+    except ValueError:
+        raise TlsError(
+            f"{file} is no PEM certificate; expected one or more blocks BEGIN CERTIFICATE"
+        ) from None
+
+
+_Key = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey
+
+
+def _private_key(file: Path) -> _Key:
+    # The errors' own texts are left out: they might quote what was read.
+    try:
+        key = load_pem_private_key(_read(file), None)
+    except TypeError:
+        raise TlsError(f"{file} is encrypted; expected a key without a passphrase") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise TlsError(
+            f"{file} is no PEM private key; expected a block BEGIN PRIVATE KEY"
+        ) from None
+    if not isinstance(key, _Key):
+        raise TlsError(f"{file} is a key that TLS cannot use; expected RSA, ECDSA or EdDSA")
+    return key
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise TlsError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _reason(error: Exception) -> str:
+    """OpenSSL's words, out of pyOpenSSL's list of (library, function, reason)."""
+    match error:
+        case SSL.Error(args=([*entries],)):
+            return "; ".join(str(entry[-1]) for entry in entries)
+    return str(error)

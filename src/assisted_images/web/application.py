@@ -1,0 +1,34 @@
+"""What a request needs of the rest of the program, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from assisted_images.sources.infra_envs import InfraEnvSource
+from assisted_images.store.images import ImageStore
+from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.threads import RunInThread
+from assisted_images.web.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """The parts that the composition root has put together."""
+
+    store: ImageStore
+    infra_envs: InfraEnvSource
+    slots: Slots
+    metrics: Metrics
+    clock: IReactorTime
+    run_in_thread: RunInThread
+
+    allowed_domains: tuple[str, ...] = ()
+    """Origins that browsers may read from; C{*} is any (contract, section 7)."""
+
+    stall_seconds: float = 90.0
+    """A client that reads nothing for so long is dropped."""
+
+    local_infra_envs: bool = False
+    """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

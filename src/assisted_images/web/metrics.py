@@ -1,0 +1,132 @@
+"""What is measured, under the Go service's names where it has them (contract, section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from assisted_images.store.images import ImageState, ImageStore
+from assisted_images.streaming.slots import Slots
+from assisted_images.web.problems import finish_with
+from assisted_images.web.resource import LeafResource
+from assisted_images.web.site import ServiceRequest
+
+_PREFIX = "assisted_image_service_"
+_LABELS = ("service", "handler", "method", "code")
+
+
+class Metrics:
+    """The service's metrics, in a registry of their own."""
+
+    def __init__(self, registry: CollectorRegistry, slots: Slots, store: ImageStore) -> None:
+        self.registry = registry
+        registry.register(_StateCollector(slots, store))
+        self._durations = Histogram(
+            _PREFIX + "http_request_duration_seconds",
+            "The latency of the HTTP requests.",
+            _LABELS,
+            buckets=(0.1, 1, 10, 50, 100, 300, 600),
+            registry=registry,
+        )
+        self._sizes = Histogram(
+            _PREFIX + "http_response_size_bytes",
+            "The size of the HTTP responses.",
+            _LABELS,
+            buckets=(100, 1e6, 5e8, 1e9, 1e10),
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            _PREFIX + "http_requests_inflight",
+            "The number of inflight requests being handled at the same time.",
+            _LABELS[:2],
+            registry=registry,
+        )
+        self.sent_bytes = Counter(
+            _PREFIX + "sent_bytes", "Body bytes sent to clients.", registry=registry
+        )
+        self.stalled_clients = Counter(
+            _PREFIX + "stalled_clients",
+            "Clients dropped because they read nothing for too long.",
+            registry=registry,
+        )
+        self._upstream = Histogram(
+            _PREFIX + "assisted_service_request_duration_seconds",
+            "The latency of calls to assisted-service, by call and outcome.",
+            ("call", "outcome"),
+            registry=registry,
+        )
+        self._shared = Counter(
+            _PREFIX + "configuration_requests",
+            "Configurations asked for; shared: answered without a call to assisted-service.",
+            ("shared",),
+            registry=registry,
+        )
+
+    def request_started(self, route: str) -> None:
+        """Count a request to C{route} as in flight."""
+        self._in_flight.labels("", route).inc()
+
+    def request_ended(
+        self, route: str, method: str, status: int, size: int, seconds: float
+    ) -> None:
+        """Count a request as over; C{size} is bytes of body sent."""
+        self._in_flight.labels("", route).dec()
+        self._durations.labels("", route, method, str(status)).observe(seconds)
+        self._sizes.labels("", route, method, str(status)).observe(size)
+        self.sent_bytes.inc(size)
+
+    def upstream_called(self, call: str, outcome: str, seconds: float) -> None:
+        """Count a call to assisted-service; C{outcome} is a status code or a failure's name."""
+        self._upstream.labels(call, outcome).observe(seconds)
+
+    def configuration_requested(self, shared: bool) -> None:
+        """Count a configuration that a request needed."""
+        self._shared.labels("true" if shared else "false").inc()
+
+
+class _StateCollector(Collector):
+    """Reads the slots' and the images' state at each scrape, so that nothing is kept twice."""
+
+    def __init__(self, slots: Slots, store: ImageStore) -> None:
+        self._slots = slots
+        self._store = store
+
+    def collect(self) -> Iterable[Metric]:
+        """One family each for downloads, image states and image bytes."""
+        yield GaugeMetricFamily(
+            _PREFIX + "downloads_in_flight", "Downloads that hold a slot.", self._slots.in_use
+        )
+        yield GaugeMetricFamily(
+            _PREFIX + "downloads_waiting", "Downloads that wait for a slot.", self._slots.waiting
+        )
+        labels = ("version", "arch", "type")
+        states = GaugeMetricFamily(
+            _PREFIX + "image_state", "1 for the state an image is in.", labels=(*labels, "state")
+        )
+        present = GaugeMetricFamily(
+            _PREFIX + "image_bytes", "Bytes of an image that are on disk.", labels=labels
+        )
+        for image in self._store.images:
+            entry = image.entry
+            key = (entry.version, entry.architecture.value, entry.image_type.value)
+            for state in ImageState:
+                states.add_metric((*key, state.value), float(image.state is state))
+            present.add_metric(key, image.bytes)
+        yield states
+        yield present
+
+
+class MetricsResource(LeafResource):
+    """C{/metrics}, in Prometheus' text format."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._registry = registry
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Answer with the value of everything, now."""
+        finish_with(request, generate_latest(self._registry), CONTENT_TYPE_LATEST)

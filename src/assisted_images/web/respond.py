@@ -1,0 +1,148 @@
+"""
+Answering a request with a representation: conditions, ranges, headers, and then the body.
+
+The counterpart of Go's C{http.ServeContent}; it knows HTTP, never images, infra-envs or tokens.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
+
+from twisted.internet.interfaces import IReactorTime
+
+from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
+from assisted_images.preconditions import Outcome, Validators, format_http_date
+from assisted_images.segments import BytesSegment, Representation
+from assisted_images.streaming.producer import ClientStalled, RepresentationProducer
+from assisted_images.streaming.unsent import unsent_bytes
+from assisted_images.web.problems import Problem
+from assisted_images.web.site import ServiceRequest
+
+
+@dataclass(frozen=True)
+class Content:
+    """A representation, and what its headers say about it."""
+
+    representation: Representation
+    content_type: str
+    filename: str
+    cache_control: str
+    last_modified: float | None = None
+    """Seconds since the epoch."""
+
+    @cached_property
+    def validators(self) -> Validators:
+        """The strong entity tag and the date that go with this representation."""
+        date = None if self.last_modified is None else int(self.last_modified)
+        return Validators(f'"{self.representation.digest}"', date)
+
+
+async def respond(
+    request: ServiceRequest, content: Content, clock: IReactorTime, stall_seconds: float
+) -> None:
+    """
+    Answer a GET or HEAD request with C{content}, or the part of it that was asked for.
+
+    Returns when the client has taken everything.
+
+    @raise Problem: a condition failed (412) or no range can be satisfied (416); nothing has been
+        written then.
+    @raise ClientStalled: the client has read nothing for too long.  Then, and with every other
+        error out of the body, the connection has been aborted: nothing is ever added to a body.
+    """
+    validators = content.validators
+    _describe(request, content)
+    match validators.evaluate(request.getHeader):
+        case Outcome.FAILED:
+            raise Problem(412, "the precondition of the request does not hold for this version")
+        case Outcome.NOT_MODIFIED:
+            request.setResponseCode(304)
+            request.responseHeaders.removeHeader("content-type")
+            request.finish()
+            return
+    body = _select(request, content)
+    request.setHeader("content-length", str(body.length))
+    if request.method == b"HEAD" or not body.length:
+        request.finish()
+        return
+    await _play(request, body, clock, stall_seconds)
+    request.finish()
+
+
+def _describe(request: ServiceRequest, content: Content) -> None:
+    """Set the header fields that do not depend on what part is asked for."""
+    for name, value in {
+        "accept-ranges": "bytes",
+        "cache-control": content.cache_control,
+        "content-type": content.content_type,
+        "content-disposition": f'attachment; filename="{content.filename}"',
+        "etag": content.validators.etag,
+    }.items():
+        request.setHeader(name, value)
+    if content.last_modified is not None:
+        request.setHeader("last-modified", format_http_date(content.last_modified))
+
+
+def _select(request: ServiceRequest, content: Content) -> Representation:
+    """Set the status, and give the bytes that the body will have."""
+    whole = content.representation
+    ranges = _requested_ranges(request, content)
+    if ranges is None:
+        return whole
+    request.setResponseCode(206)
+    if len(ranges) == 1:
+        request.setHeader("content-range", ranges[0].content_range(whole.length))
+        return whole.slice(ranges[0].start, ranges[0].stop)
+    boundary = secrets.token_hex(16)
+    request.setHeader("content-type", f"multipart/byteranges; boundary={boundary}")
+    return _multipart(whole, ranges, boundary, content.content_type)
+
+
+def _requested_ranges(request: ServiceRequest, content: Content) -> tuple[ByteRange, ...] | None:
+    """Give the ranges to send; L{None}: the whole representation."""
+    header = request.getHeader("range")
+    if header is None or request.method != b"GET":
+        return None  # RFC 9110, section 14.2: Range is defined for GET alone
+    if not content.validators.range_applies(request.getHeader("if-range")):
+        return None
+    length = content.representation.length
+    try:
+        return parse_range(header, length)
+    except RangeNotSatisfiable:
+        raise Problem(
+            416,
+            f"no byte of the range is in this representation of {length} bytes",
+            {"Content-Range": f"bytes */{length}"},
+        ) from None
+
+
+def _multipart(
+    whole: Representation, ranges: tuple[ByteRange, ...], boundary: str, content_type: str
+) -> Representation:
+    """The parts of a C{multipart/byteranges} body (section 14.6), as one representation."""
+    body = Representation()
+    for part in ranges:
+        head = (
+            f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\n"
+            f"Content-Range: {part.content_range(whole.length)}\r\n\r\n"
+        )
+        body = body.append(
+            Representation.of(BytesSegment(head.encode())), whole.slice(part.start, part.stop)
+        )
+    return body.append(Representation.from_bytes(f"\r\n--{boundary}--\r\n".encode()))
+
+
+async def _play(
+    request: ServiceRequest, body: Representation, clock: IReactorTime, stall_seconds: float
+) -> None:
+    """Send the body; the status line and headers go out with its first bytes."""
+    producer = RepresentationProducer(body, clock, stall_seconds, unsent_bytes(request.transport))
+    request.registerProducer(producer, True)
+    try:
+        await producer.startProducing(request)
+    except (ClientStalled, OSError, EOFError):
+        request.abort()
+        raise
+    request.unregisterProducer()

@@ -1,0 +1,77 @@
+"""C{/health} and C{/status}: what is ready, and why the rest is not (contract, section 3)."""
+
+from __future__ import annotations
+
+import json
+
+from assisted_images.store.images import ImageStore, OsImage
+from assisted_images.streaming.slots import Slots
+from assisted_images.web.negotiation import preferred_type
+from assisted_images.web.problems import finish_with
+from assisted_images.web.resource import LeafResource
+from assisted_images.web.site import ServiceRequest
+
+_JSON = "application/json"
+_TEXT = "text/plain"
+
+
+class Health(LeafResource):
+    """C{/health}: 200 once every configured image is ready, 503 before."""
+
+    def __init__(self, store: ImageStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Say how many images are ready."""
+        images = self._store.images
+        ready = sum(image.content is not None for image in images)
+        request.setResponseCode(200 if self._store.ready else 503)
+        text = f"{ready} of {len(images)} images are ready\n"
+        finish_with(request, text.encode(), "text/plain; charset=utf-8")
+
+
+class Status(LeafResource):
+    """C{/status}: each image's state, as JSON or as a short text for a terminal."""
+
+    def __init__(self, store: ImageStore, slots: Slots) -> None:
+        super().__init__()
+        self._store = store
+        self._slots = slots
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Answer in the form that the client likes best."""
+        images = list(map(_described, self._store.images))
+        downloads = {"in_flight": self._slots.in_use, "waiting": self._slots.waiting}
+        if preferred_type(request.getHeader("accept"), (_JSON, _TEXT)) == _TEXT:
+            lines = [*map(_line, images), "downloads: {in_flight}, waiting: {waiting}\n"]
+            text = "\n".join(lines).format(**downloads)
+            finish_with(request, text.encode(), "text/plain; charset=utf-8")
+        else:
+            document = {"images": images, "downloads": downloads}
+            finish_with(request, json.dumps(document, indent=1).encode() + b"\n", _JSON)
+
+
+def _described(image: OsImage) -> dict[str, str | int | float | None]:
+    entry = image.entry
+    minimal_missing = None if image.content is None else image.content.minimal_missing
+    return {
+        "version": entry.version,
+        "openshift_version": entry.openshift_version,
+        "arch": entry.architecture.value,
+        "type": entry.image_type.value,
+        "state": image.state.value,
+        "bytes": image.bytes,
+        "total": image.total,
+        "reason": image.reason or minimal_missing,
+        "next_try": image.next_try,
+    }
+
+
+def _line(image: dict[str, str | int | float | None]) -> str:
+    total = image["total"] or "?"
+    reason = f": {image['reason']}" if image["reason"] else ""
+    return (
+        f"{image['version']} {image['arch']} {image['type']} {image['state']}"
+        f" {image['bytes']}/{total} bytes{reason}"
+    )

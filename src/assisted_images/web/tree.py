@@ -1,0 +1,50 @@
+"""The resource tree: which path leads to which resource, on which listener."""
+
+from __future__ import annotations
+
+from twisted.web.resource import Resource
+
+from assisted_images.sources.infra_envs import CredentialKind
+from assisted_images.web.application import Application
+from assisted_images.web.artifacts import BootArtifacts
+from assisted_images.web.customised import Customisations
+from assisted_images.web.discovery import ImagesByPath
+from assisted_images.web.images import Images
+from assisted_images.web.metrics import MetricsResource
+from assisted_images.web.resource import Branch, TextResource
+from assisted_images.web.site import ServiceSite
+from assisted_images.web.status import Health, Status
+
+
+def make_site(
+    application: Application, *, boot_only: bool = False, header_seconds: float = 30.0
+) -> ServiceSite:
+    """
+    The HTTP server of one listener.
+
+    @param boot_only: serve only what boots from plain HTTP (C{HTTP_SERVES=boot}).
+    @param header_seconds: how long a client may take over a request's headers.
+    """
+    root = resource_tree(application, boot_only=boot_only)
+    return ServiceSite(root, application.clock, application.metrics, header_seconds)
+
+
+def resource_tree(application: Application, *, boot_only: bool) -> Resource:
+    """All routes of the contract's section 4; with C{boot_only} those of the plain listener."""
+    customisations = Customisations(application.run_in_thread)
+    root = Branch()
+    root.putChild(b"health", Health(application.store))
+    root.putChild(b"live", TextResource("alive"))
+    root.putChild(b"metrics", MetricsResource(application.metrics.registry))
+    root.putChild(b"status", Status(application.store, application.slots))
+    root.putChild(b"boot-artifacts", BootArtifacts(application))
+    root.putChild(b"images", Images(application, customisations, boot_only=boot_only))
+    if not boot_only:
+        for name, kind in (
+            ("byid", CredentialKind.NONE),
+            ("byapikey", CredentialKind.API_KEY),
+            ("bytoken", CredentialKind.IMAGE_TOKEN),
+        ):
+            route = f"/{name}/:token"
+            root.putChild(name.encode(), ImagesByPath(application, customisations, route, kind))
+    return root

@@ -1,0 +1,1 @@
+"""Machines that boot from the running service."""

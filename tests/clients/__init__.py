@@ -1,0 +1,1 @@
+"""The running service, downloaded from by programs that are not ours."""

@@ -1,0 +1,106 @@
+"""The real service as a process, and other programs, for tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import TestCase
+
+from demo.service import ROOT, ServiceProcess
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+
+
+def trial_reactor() -> Any:
+    """The reactor that trial runs asynchronous tests on."""
+    from twisted.internet import reactor
+
+    return reactor
+
+
+def base_environment() -> dict[str, str]:
+    """An environment with no settings: just enough to find programs and this project."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+async def start_service(
+    test: TestCase, settings: Mapping[str, str], *, authority: bytes | None = None
+) -> ServiceProcess:
+    """
+    The service on free ports of its choice, healthy; the test's end stops it.
+
+    Then it has to end at once and well: exit status 0, no traceback in its output.
+
+    @param settings: as environment variables; the ports are set here.
+    @param authority: the PEM certificate to trust where there is only a TLS listener.
+    """
+    environment = base_environment() | {"LISTEN_PORT": "0", "DRAIN_SECONDS": "1"} | dict(settings)
+    service = ServiceProcess(trial_reactor(), environment)
+
+    async def stop() -> None:
+        status = await service.stop(_STOP_SECONDS)
+        output = "\n".join(service.lines)
+        test.assertEqual(status, 0, output)
+        test.assertNotIn("Traceback", output)
+
+    test.addCleanup(stop)
+    await service.start(_START_SECONDS)
+    await service.wait_until_healthy(_START_SECONDS, authority)
+    return service
+
+
+async def run(*command: str | Path) -> bytes:
+    """
+    Run another program and return its standard output.
+
+    @raise AssertionError: it is not installed, or it failed; with what it wrote.
+    """
+    name, *arguments = map(str, command)
+    output, errors, status = await getProcessOutputAndValue(
+        found_program(name), arguments, {"PATH": _program_path(), "LC_ALL": "C.UTF-8"}
+    )
+    if status:
+        text = (output + errors)[-4000:].decode("utf-8", "replace")
+        raise AssertionError(f"{name} ended with status {status}: {text}")
+    return bytes(output)
+
+
+def found_program(*names: str) -> str:
+    """
+    Where the first of the programs that is here is.
+
+    @raise AssertionError: none is: a test that lacks a program fails, it is not skipped.
+    """
+    for name in names:
+        if found := shutil.which(name, path=_program_path()):
+            return found
+    raise AssertionError(
+        f"{' or '.join(names)} is not installed; run: requirements/packages.sh test"
+    )
+
+
+def _program_path() -> str:
+    """Debian has mkfs.vfat and others in directories that only root's PATH has."""
+    return f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def settings_for(
+    data: Path, infra_envs: Path, entries: Sequence[Mapping[str, object]]
+) -> dict[str, str]:
+    """Settings of a service that serves infra-envs of a directory on images that are in C{data}."""
+    return {
+        "DATA_DIR": str(data),
+        "INFRA_ENVS_DIR": str(infra_envs),
+        "OS_IMAGES": json.dumps(list(entries)),
+    }

@@ -1,0 +1,83 @@
+"""Files as sources."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.segments import FileSegment
+from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.threads import run_at_once
+
+CONTENT = bytes(n % 251 for n in range(10_000))
+
+
+class DiskFileTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp())
+        self.path.write_bytes(CONTENT)
+
+    def read(self, file: DiskFile, offset: int, length: int) -> bytes:
+        data = file.read(offset, length)
+        return self.successResultOf(data) if isinstance(data, Deferred) else data
+
+    @given(st.integers(0, len(CONTENT) - 1), st.integers(1, 20_000))
+    def test_reads_what_is_there(self, offset: int, length: int) -> None:
+        file = DiskFile(self.path, run_at_once)
+        data = self.read(file, offset, length)
+        self.assertTrue(data)
+        self.assertEqual(data, CONTENT[offset : offset + length][: len(data)])
+
+    def test_truncated_meanwhile(self) -> None:
+        file = DiskFile(self.path, run_at_once)
+        os.truncate(self.path, 5000)
+        with self.assertRaisesRegex(EOFError, "ends before byte 6000"):
+            self.read(file, 6000, 10)
+
+    def test_stays_the_same_file(self) -> None:
+        """A name given to another file does not change what is being served."""
+        file = DiskFile(self.path, run_at_once)
+        other = Path(self.mktemp())
+        other.write_bytes(b"other")
+        other.rename(self.path)
+        self.assertEqual(self.read(file, 0, 10), CONTENT[:10])
+        self.assertNotEqual(file.identity, DiskFile(self.path, run_at_once).identity)
+
+    def test_says_what_it_is(self) -> None:
+        os.utime(self.path, (1e9, 1e9))
+        file = DiskFile(self.path, run_at_once)
+        self.assertEqual((file.size, file.last_modified), (10_000, 1e9))
+        self.assertEqual(file.representation().segments, (FileSegment(file, 0, 10_000),))
+        self.assertEqual(file.identity, DiskFile(self.path, run_at_once).identity)
+
+    def test_closes_with_its_last_user(self) -> None:
+        file = DiskFile(self.path, run_at_once)
+        descriptor = file.descriptor
+        representation = file.representation()
+        del file
+        os.fstat(descriptor)
+        del representation
+        gc.collect()
+        self.assertRaises(OSError, os.fstat, descriptor)
+
+    def test_absent(self) -> None:
+        self.assertRaises(FileNotFoundError, DiskFile, Path("absent"), run_at_once)
+
+    def test_what_is_not_at_hand_comes_from_a_thread(self) -> None:
+        """A file system that cannot tell (procfs cannot) is never read where the reactor runs."""
+        file = DiskFile(Path("/proc/version"), run_at_once)
+        answer = file.read(0, 5)
+        assert isinstance(answer, Deferred)
+        self.assertEqual(self.successResultOf(answer), b"Linux")
+
+    def test_truncated_as_a_thread_finds_out(self) -> None:
+        file = DiskFile(Path("/proc/version"), run_at_once)
+        answer = file.read(1_000_000, 5)
+        assert isinstance(answer, Deferred)
+        self.failureResultOf(answer, EOFError)

@@ -1,0 +1,94 @@
+"""The Range header against a model that counts bytes one by one."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
+
+
+def bytes_selected(spec: tuple[int | None, int | None], length: int) -> list[int]:
+    """The positions that one range selects, by the words of RFC 9110, section 14.1.2."""
+    first, last = spec
+    if first is None:
+        return list(range(length))[-(last or 0) :] if last else []
+    return [n for n in range(length) if n >= first and (last is None or n <= last)]
+
+
+positions = st.one_of(st.integers(0, 30), st.integers(0, 10**25))
+specs = st.one_of(
+    st.tuples(positions, st.none()),
+    st.tuples(st.none(), positions),
+    st.tuples(positions, positions).map(lambda pair: (min(pair), max(pair))),
+)
+
+
+def written(spec: tuple[int | None, int | None]) -> str:
+    return "-".join("" if number is None else str(number) for number in spec)
+
+
+class ParseRangeTests(SynchronousTestCase):
+    @given(specs, st.integers(0, 25))
+    def test_one_range(self, spec: tuple[int | None, int | None], length: int) -> None:
+        expected = bytes_selected(spec, length)
+        try:
+            ranges = parse_range(f"bytes={written(spec)}", length)
+        except RangeNotSatisfiable:
+            self.assertEqual(expected, [])
+            return
+        assert ranges is not None
+        self.assertEqual([n for part in ranges for n in range(part.start, part.stop)], expected)
+
+    @given(st.lists(specs, min_size=1, max_size=20), st.integers(1, 25))
+    def test_several_ranges(
+        self, several: list[tuple[int | None, int | None]], length: int
+    ) -> None:
+        expected = [run for spec in several if (run := bytes_selected(spec, length))]
+        positions = [n for run in expected for n in run]
+        try:
+            ranges = parse_range("bytes=" + ", ".join(map(written, several)), length)
+        except RangeNotSatisfiable:
+            self.assertEqual(expected, [])
+            return
+        if ranges is None:
+            self.assertTrue(len(expected) > 16 or len(set(positions)) < len(positions))
+            return
+        self.assertEqual([list(range(part.start, part.stop)) for part in ranges], expected)
+
+    @given(st.text(max_size=40), st.integers(0, 25))
+    def test_any_text_is_read_or_ignored(self, text: str, length: int) -> None:
+        for header in (text, f"bytes={text}"):
+            try:
+                ranges = parse_range(header, length)
+            except RangeNotSatisfiable:
+                continue
+            for part in ranges or ():
+                self.assertTrue(0 <= part.start < part.stop <= length)
+
+    def test_ignored(self) -> None:
+        for header in (
+            "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=a-b", "bytes=1", "bytes=5-2",
+            "bytes=0-1,x", "bytes=--1", "bytes=+1-2", "lines=0-1", "bytes=1-2-3", "bytes=\u0661-2",
+            "bytes=99999999999999999999-5", "bytes=0-5,3-8", "bytes=-5,0-",
+        ):  # fmt: skip
+            self.assertIsNone(parse_range(header, 10), header)
+
+    def test_not_satisfiable(self) -> None:
+        for header in ("bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99-100,10-11"):
+            self.assertRaises(RangeNotSatisfiable, parse_range, header, 10)
+
+    def test_forgiving(self) -> None:
+        self.assertEqual(parse_range("Bytes = 0-1 ,, 4-", 6), (ByteRange(0, 2), ByteRange(4, 6)))
+        self.assertEqual(parse_range("bytes=0-1,50-60", 6), (ByteRange(0, 2),))
+        self.assertEqual(parse_range("bytes=-" + "9" * 6000, 6), (ByteRange(0, 6),))
+
+    def test_number_of_ranges(self) -> None:
+        sixteen = ",".join(f"{n * 2}-{n * 2}" for n in range(16))
+        self.assertEqual(len(parse_range(f"bytes={sixteen}", 100) or ()), 16)
+        self.assertIsNone(parse_range(f"bytes={sixteen},50-50", 100))
+        self.assertIsNone(parse_range("bytes=" + ",".join(["0-0"] * 3000), 100))
+
+    def test_content_range(self) -> None:
+        self.assertEqual(ByteRange(0, 500).content_range(1234), "bytes 0-499/1234")
