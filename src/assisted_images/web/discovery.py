@@ -13,7 +13,12 @@ from assisted_images.values import Architecture, ImageType
 from assisted_images.web.application import Application
 from assisted_images.web.customised import Customisations
 from assisted_images.web.download import Download, Preparation
-from assisted_images.web.parameters import checked_infra_env_id, credential_of, shown
+from assisted_images.web.parameters import (
+    checked_infra_env_id,
+    credential_of,
+    is_infra_env_id,
+    shown,
+)
 from assisted_images.web.problems import Problem
 from assisted_images.web.respond import Content
 from assisted_images.web.selection import require_minimal, select_image
@@ -70,9 +75,12 @@ class ImagesByPath(Download):
         if self.kind is CredentialKind.NONE:
             return checked_infra_env_id(key)
         try:
-            return checked_infra_env_id(infra_env_id(key))
+            identifier = infra_env_id(key)
         except TokenError as error:
             raise Problem(404, str(error)) from None
+        if not is_infra_env_id(identifier):
+            raise Problem(404, "the token's infra-env id is wrong; expected a lower-case UUID")
+        return identifier
 
 
 def discovery_image(

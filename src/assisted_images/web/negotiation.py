@@ -13,11 +13,11 @@ def preferred_type(accept: str | None, offered: Sequence[str]) -> str:
         preference, names none of them, or named them only by a wildcard.
     """
     qualities = dict(map(_quality, (accept or "*/*").split(",")))
-    best = max(qualities.get(kind, 0.0) for kind in offered)
-    wildcard = max(qualities.get("*/*", 0.0), qualities.get(f"{offered[0].split('/')[0]}/*", 0.0))
-    if best == 0.0 or wildcard > best:
-        return offered[0]
-    return next(kind for kind in offered if qualities.get(kind, 0.0) == best)
+    first, *_ = offered
+    wildcard = max(qualities.get("*/*", 0.0), qualities.get(f"{first.split('/')[0]}/*", 0.0))
+    named = {kind: qualities[kind] for kind in offered if kind in qualities}
+    best = max(named, key=named.__getitem__, default=first)
+    return best if named.get(best, 0.0) >= max(wildcard, 1e-9) else first
 
 
 def _quality(item: str) -> tuple[str, float]:

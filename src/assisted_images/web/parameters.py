@@ -36,9 +36,14 @@ def checked_infra_env_id(text: str) -> str:
 
     @raise Problem: it is no lower-case UUID.
     """
-    if _UUID.fullmatch(text) is None:
+    if not is_infra_env_id(text):
         raise Problem(404, f"no infra-env {shown(text)}; expected a lower-case UUID")
     return text
+
+
+def is_infra_env_id(text: str) -> bool:
+    """Whether C{text} is a lower-case UUID."""
+    return _UUID.fullmatch(text) is not None
 
 
 def shown(text: str) -> str:

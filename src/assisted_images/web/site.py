@@ -100,7 +100,7 @@ class ServiceRequest(Request):
 
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""
-        ITCPTransport(self.channel.transport).abortConnection()
+        self.channel.transport.abortConnection()
 
     def _ended(self, outcome: Failure | None, started: float) -> None:
         seconds = self.site.clock.seconds() - started
@@ -129,7 +129,7 @@ class ServiceRequest(Request):
             return
         self.refused = True
         detail = b"requests to this service have no body\n"
-        ITCPTransport(self.channel.transport).write(
+        self.channel.transport.write(
             b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
             b"Content-Type: text/plain; charset=utf-8\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (len(detail), detail)
@@ -141,6 +141,7 @@ class DeadlineChannel(HTTPChannel):
     """An HTTP/1 connection on which a request's headers must be complete by a deadline."""
 
     site: ServiceSite
+    transport: ITCPTransport
     _deadline: IDelayedCall | None = None
     _expecting_headers = True
 
@@ -168,9 +169,8 @@ class DeadlineChannel(HTTPChannel):
 
     def _allow(self, seconds: float) -> None:
         self._disarm()
-        if self.transport is not None and self._expecting_headers:
-            abort = ITCPTransport(self.transport).abortConnection
-            self._deadline = self.site.clock.callLater(seconds, abort)
+        if self._expecting_headers:
+            self._deadline = self.site.clock.callLater(seconds, self.transport.abortConnection)
 
     def _disarm(self) -> None:
         if self._deadline is not None and self._deadline.active():

@@ -44,8 +44,8 @@ class Status(LeafResource):
         images = list(map(_described, self._store.images))
         downloads = {"in_flight": self._slots.in_use, "waiting": self._slots.waiting}
         if preferred_type(request.getHeader("accept"), (_JSON, _TEXT)) == _TEXT:
-            lines = [*map(_line, images), "downloads: {in_flight}, waiting: {waiting}\n"]
-            text = "\n".join(lines).format(**downloads)
+            last = "downloads: {in_flight}, waiting: {waiting}\n".format(**downloads)
+            text = "\n".join([*map(_line, images), last])
             finish_with(request, text.encode(), "text/plain; charset=utf-8")
         else:
             document = {"images": images, "downloads": downloads}
@@ -54,7 +54,6 @@ class Status(LeafResource):
 
 def _described(image: OsImage) -> dict[str, str | int | float | None]:
     entry = image.entry
-    minimal_missing = None if image.content is None else image.content.minimal_missing
     return {
         "version": entry.version,
         "openshift_version": entry.openshift_version,
@@ -63,9 +62,17 @@ def _described(image: OsImage) -> dict[str, str | int | float | None]:
         "state": image.state.value,
         "bytes": image.bytes,
         "total": image.total,
-        "reason": image.reason or minimal_missing,
+        "reason": image.reason or _missing(image),
         "next_try": image.next_try,
     }
+
+
+def _missing(image: OsImage) -> str | None:
+    """Why a ready image does not serve everything."""
+    if image.content is None:
+        return None
+    reasons = (image.content.minimal_missing, image.content.nmstate_missing)
+    return "; ".join(filter(None, reasons)) or None
 
 
 def _line(image: dict[str, str | int | float | None]) -> str:

@@ -1,0 +1,133 @@
+"""A real HTTP server on a free port of the loopback, and requests to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twisted.internet import reactor as _reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorTCP,
+    IReactorThreads,
+    IReactorTime,
+)
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.tcp import Port
+from twisted.python.failure import Failure
+from twisted.trial.unittest import TestCase
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
+
+from assisted_images.web.site import ServiceSite
+
+
+class AllReactor(IReactorCore, IReactorTCP, IReactorThreads, IReactorTime):
+    """What the tests ask of the reactor that trial runs."""
+
+
+reactor: AllReactor = _reactor  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole response."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        values = self.headers.getRawHeaders(name)
+        return ", ".join(values) if values else None
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+class Collecting(Protocol):
+    """
+    Keeps all that a peer sends.
+
+    @ivar begun: fires with the first bytes.
+    @ivar closed: fires with all of them, when the connection is closed.
+    """
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self.begun: Deferred[None] = Deferred()
+        self.closed: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.received += data
+        if not self.begun.called:
+            self.begun.callback(None)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closed.callback(bytes(self.received))
+
+
+class Observations:
+    """A request observer that remembers."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.ended: list[tuple[str, str, int, int]] = []
+
+    def request_started(self, route: str) -> None:
+        self.started.append(route)
+
+    def request_ended(
+        self, route: str, method: str, status: int, size: int, seconds: float
+    ) -> None:
+        self.ended.append((route, method, status, size))
+
+
+def listen(case: TestCase, site: ServiceSite) -> int:
+    """Serve C{site} until the test ends; its port."""
+    port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]
+    assert isinstance(port, Port)
+    case.addCleanup(port.stopListening)
+    return int(port.getHost().port)
+
+
+def site_of(root: IResource, observer: Observations | None = None) -> ServiceSite:
+    return ServiceSite(root, reactor, observer or Observations(), 30.0)
+
+
+async def exchange(port: int, sent: bytes) -> bytes:
+    """Send bytes on a connection of their own; all that comes back until it is closed."""
+    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
+    protocol: Collecting = await connectProtocol(endpoint, Collecting())
+    assert protocol.transport is not None
+    protocol.transport.write(sent)
+    return await protocol.closed
+
+
+async def ask(
+    port: int,
+    path: str,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    version: str = "1.1",
+) -> Answer:
+    """One request on a connection of its own."""
+    lines = [f"{method} {path} HTTP/{version}", "Connection: close"]
+    if "Host" not in (headers or {}):
+        lines.append(f"Host: 127.0.0.1:{port}")
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return parsed(await exchange(port, "\r\n".join([*lines, "", ""]).encode()))
+
+
+def parsed(response: bytes) -> Answer:
+    """Read a response whose body ends with the connection."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    status_line, *fields = head.decode("iso-8859-1").split("\r\n")
+    headers = Headers()
+    for field in fields:
+        name, _, value = field.partition(": ")
+        headers.addRawHeader(name, value)
+    return Answer(int(status_line.split(" ")[1]), headers, body)
