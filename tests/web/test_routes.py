@@ -61,6 +61,7 @@ class RoutesTestCase(TestCase):
                     minimal=None,
                     minimal_missing="no boot configuration",
                     nmstate=None,
+                    nmstate_missing="no root.squashfs",
                 ),
                 entry(version=BAD): None,
             }
@@ -310,8 +311,15 @@ class ErrorTableTests(RoutesTestCase):
             self.assertNotIn("someone", answer.text)
 
     async def test_path_of_another_shape(self) -> None:
-        for path in (f"/byid/{ID}", "/byid", f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso/", "/images",
-                     f"/images/{ID}/other", "/boot-artifacts", "/boot-artifacts/kernel/x"):  # fmt: skip
+        for path in (
+            "/byid",
+            f"/byid/{ID}",
+            f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso/",
+            "/images",
+            f"/images/{ID}/other",
+            "/boot-artifacts",
+            "/boot-artifacts/kernel/x",
+        ):
             answer = await self.get(path)
             self.assertEqual(answer.status, 404, path)
             self.assertTrue(answer.body)
@@ -379,6 +387,11 @@ class ErrorTableTests(RoutesTestCase):
     async def test_minimal_iso_that_could_not_be_made(self) -> None:
         await self.assert_problem(
             f"/byid/{ID}/{OPENSHIFT}/arm64/minimal.iso", 503, "no boot configuration"
+        )
+
+    async def test_initrd_without_the_nmstatectl_that_it_wants(self) -> None:
+        await self.assert_problem(
+            f"/images/{ID}/pxe-initrd?version={OPENSHIFT}&arch=arm64", 503, "no root.squashfs"
         )
 
     async def test_other_methods(self) -> None:

@@ -8,7 +8,7 @@ from typing import NoReturn
 from urllib.parse import quote
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
@@ -163,7 +163,7 @@ class AssistedService:
         except Exception as error:
             if was_cancelled(error):
                 decided("cancelled")
-                raise
+                raise CancelledError from None
             decided("unreachable")
             raise InfraEnvError(
                 502, f"{call.wanted} could not be had from assisted-service: {reason_of(error)}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import urljoin
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
@@ -152,7 +152,7 @@ class Downloader:
             raise
         except Exception as error:
             if was_cancelled(error):
-                raise
+                raise CancelledError from None
             raise DownloadError(f"{redacted(url)} cannot be had: {reason_of(error)}") from None
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from OpenSSL import SSL
+
+# Twisted has two public makers of trust roots, and no public way to have both of what they make.
+from twisted.internet._sslverify import IOpenSSLTrustRoot
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.ssl import CertificateOptions, platformTrust
@@ -14,6 +17,7 @@ from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
 
+@implementer(IOpenSSLTrustRoot)
 class _SystemRootsAnd:
     """A trust root: the system's certificate authorities, and those of a bundle."""
 
@@ -23,7 +27,6 @@ class _SystemRootsAnd:
         SSL.Context(SSL.TLS_CLIENT_METHOD).load_verify_locations(self._bundle)
 
     def _addCACertsToContext(self, context: SSL.Context) -> None:  # noqa: N802
-        # The one method of Twisted's IOpenSSLTrustRoot, whose two public makers cannot be combined.
         platformTrust()._addCACertsToContext(context)
         context.load_verify_locations(self._bundle)
 

@@ -60,6 +60,14 @@ def _names(entry: Entry) -> set[str]:
     return {iso, iso + PART, iso + ORIGIN, iso + REFUSED, entry.nmstate_file_name}
 
 
+def file_size(path: Path) -> int | None:
+    """Bytes in a file; None when there is no such file."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
 def set_aside(path: Path) -> Path:
     """Rename a file that must not be served, in place of an earlier one; its new name."""
     refused = path.with_name(path.name + REFUSED)

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from assisted_images.catalog import Catalog
 from assisted_images.sources.concurrently import side_by_side
-from assisted_images.sources.downloads import Downloader
-from assisted_images.store.checks import Limits
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.populate import Preparation, Workshop
 from assisted_images.store.states import ImageContent, ImageState, OsImage
-from assisted_images.streaming.slots import Slots
-from assisted_images.streaming.threads import RunInThread
 from assisted_images.values import Architecture, ImageType
 
 __all__ = ["ImageContent", "ImageState", "ImageStore", "OsImage"]
-
-_DOWNLOADS = 4
-"""Downloads side by side."""
-
-_CHECKS = 2
-"""Images that are hashed, read or remade side by side, each in a thread."""
 
 
 class ImageStore:
@@ -36,35 +23,11 @@ class ImageStore:
 
     _log = Logger()
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        data_dir: Path,
-        *,
-        downloader: Downloader,
-        clock: IReactorTime,
-        run_in_thread: RunInThread,
-        base_url: str | None = None,
-        limits: Limits | None = None,
-        downloads: int = _DOWNLOADS,
-    ) -> None:
-        """
-        @param base_url: this service as hosts see it, which goes into minimal ISOs.
-        @param downloads: how many images are downloaded side by side.
-        """
+    def __init__(self, catalog: Catalog, workshop: Workshop) -> None:
         self._catalog = catalog
+        self._workshop = workshop
         self.images: tuple[OsImage, ...] = tuple(map(OsImage, catalog.images))
         self._by_entry = {image.entry: image for image in self.images}
-        self._workshop = Workshop(
-            data_dir=data_dir,
-            downloader=downloader,
-            clock=clock,
-            run_in_thread=run_in_thread,
-            limits=limits or Limits(),
-            base_url=base_url,
-            downloads=Slots(downloads),
-            checks=Slots(_CHECKS),
-        )
 
     def find(self, version_key: str, architecture: Architecture, image_type: ImageType) -> OsImage:
         """

@@ -17,7 +17,7 @@ from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.parts import DownloadError, NoSpace, Part, PartInUse
 from assisted_images.store.checks import Limits, check_image
 from assisted_images.store.derived import image_content
-from assisted_images.store.files import remove_set_aside, set_aside
+from assisted_images.store.files import file_size, remove_set_aside, set_aside
 from assisted_images.store.states import ImageState, OsImage
 from assisted_images.streaming.slots import Slots
 from assisted_images.streaming.threads import RunInThread
@@ -36,11 +36,12 @@ class Workshop:
     downloader: Downloader
     clock: IReactorTime
     run_in_thread: RunInThread
-    limits: Limits
-    base_url: str | None
-    downloads: Slots
+    limits: Limits = field(default_factory=Limits)
+    base_url: str | None = None
+    """This service as hosts see it, which goes into minimal ISOs."""
+    downloads: Slots = field(default_factory=lambda: Slots(4))
     """Bounds downloads side by side."""
-    checks: Slots
+    checks: Slots = field(default_factory=lambda: Slots(2))
     """Bounds threads that read whole images side by side."""
     stop: Event = field(default_factory=Event)
     """Set when the process goes down: work in threads ends soon."""
@@ -106,7 +107,7 @@ class Preparation:
 
     async def _found(self) -> Layout | None:
         """Check the file that is there; one that fails is set aside, and None returned."""
-        if not self._target.exists():
+        if await self._size(self._target) is None:
             return None
         try:
             return await self._check(self._target)
@@ -120,12 +121,16 @@ class Preparation:
             )
             return None
 
+    async def _size(self, path: Path) -> int | None:
+        """Bytes in a file; None when there is no such file."""
+        return await self._workshop.run_in_thread(file_size, path)
+
     async def _check(self, path: Path) -> Layout:
         workshop = self._workshop
         async with workshop.checks:
             self._image.change(ImageState.CHECKING)
-            size = path.stat().st_size
-            self._image.bytes, self._image.total = size, size
+            size = await self._size(path)
+            self._image.bytes, self._image.total = size or 0, size
             return await workshop.run_in_thread(
                 check_image, path, self._image.entry, workshop.limits, workshop.stop
             )
@@ -138,7 +143,7 @@ class Preparation:
         async with workshop.downloads:
             part = await workshop.run_in_thread(Part.open, self._target)
             try:
-                if self._target.exists():
+                if await self._size(self._target) is not None:
                     await workshop.run_in_thread(part.discard)
                     return None
                 await self._download(part)

@@ -21,7 +21,7 @@ from assisted_images.web.parameters import (
 )
 from assisted_images.web.problems import Problem
 from assisted_images.web.respond import Content
-from assisted_images.web.selection import select_image
+from assisted_images.web.selection import require_nmstate, select_image
 from assisted_images.web.site import ServiceRequest
 
 VERSION_REQUIRED = "'version' parameter required"
@@ -97,7 +97,7 @@ class Images(Download):
     ) -> tuple[OsImage, ImageContent]:
         """The full image whose kernel and initrd a host boots."""
         version = required_version(request, f"{VERSION_REQUIRED} for initrd download")
-        return select_image(
+        image, content = select_image(
             self.application.store,
             version,
             architecture or Architecture.X86_64,
@@ -105,6 +105,8 @@ class Images(Download):
             unknown_status=400,
             now=self.application.clock.seconds(),
         )
+        require_nmstate(content)
+        return image, content
 
     async def _fetch_initrd(self, image: ImageContent, wanted: ConfigurationRequest) -> Content:
         configuration = await self.application.infra_envs.configuration(wanted)

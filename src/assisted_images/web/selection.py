@@ -54,10 +54,22 @@ def require_minimal(image: OsImage, content: ImageContent) -> None:
             " use full.iso or pxe-initrd",
         )
     if content.minimal is None:
-        reason = content.minimal_missing or "it could not be made"
-        raise Problem(
-            503, f"no minimal ISO of this image: {reason}", {"Retry-After": str(_RETRY_SECONDS)}
-        )
+        raise _missing("minimal ISO", content.minimal_missing)
+
+
+def require_nmstate(content: ImageContent) -> None:
+    """
+    Check that hosts that want C{nmstatectl} in their initrd will find it there.
+
+    @raise Problem: they will not; the text says why.
+    """
+    if content.nmstate_missing is not None:
+        raise _missing("initrd", content.nmstate_missing)
+
+
+def _missing(what: str, reason: str | None) -> Problem:
+    reason = reason or "it could not be made"
+    return Problem(503, f"no {what} of this image: {reason}", {"Retry-After": str(_RETRY_SECONDS)})
 
 
 def _not_ready(image: OsImage, now: float) -> Problem:

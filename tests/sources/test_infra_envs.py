@@ -1,0 +1,83 @@
+"""What is asked for which image, and how an infra-env's kernel arguments are read."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.sources.infra_envs import (
+    ConfigurationRequest,
+    Credential,
+    CredentialKind,
+    InfraEnvError,
+    kernel_arguments,
+)
+from assisted_images.values import ImageType
+
+
+def infra_env(arguments: object) -> bytes:
+    """An infra-env as assisted-service shows it, C{arguments} being a string of JSON in it."""
+    return json.dumps({"id": "x", "kernel_arguments": json.dumps(arguments)}).encode()
+
+
+class ConfigurationRequestTests(SynchronousTestCase):
+    """Section 5 of the contract: which calls are made for which image."""
+
+    def test_what_is_wanted(self) -> None:
+        for image_type, ramdisk, arguments in [
+            (ImageType.FULL, False, True),
+            (ImageType.MINIMAL, True, True),
+            (ImageType.DISCONNECTED, False, True),
+            (None, True, False),
+        ]:
+            request = ConfigurationRequest("id", image_type)
+            self.assertEqual(
+                (request.wants_ramdisk, request.wants_kernel_arguments), (ramdisk, arguments)
+            )
+
+    def test_secrets_stay_out_of_the_repr(self) -> None:
+        credential = Credential(CredentialKind.API_KEY, "swordfish")
+        self.assertNotIn("swordfish", repr(ConfigurationRequest("id", None, credential)))
+
+
+class KernelArgumentsTests(SynchronousTestCase):
+    """A string that holds a JSON list; only C{append} is possible."""
+
+    @given(st.lists(st.text(st.characters(categories=["L", "N", "P"]))))
+    def test_appended_in_order(self, values: list[str]) -> None:
+        entries = [{"operation": "append", "value": value} for value in values]
+        self.assertEqual(kernel_arguments(infra_env(entries)), tuple(values))
+
+    def test_none(self) -> None:
+        for raw in [b"{}", b'{"kernel_arguments": null}', b'{"kernel_arguments": ""}']:
+            self.assertEqual(kernel_arguments(raw), ())
+        self.assertEqual(kernel_arguments(infra_env(None)), ())
+
+    def test_other_operations(self) -> None:
+        entries = [{"operation": "delete", "value": "quiet"}]
+        with self.assertRaisesRegex(InfraEnvError, "'delete'; only append is possible") as caught:
+            kernel_arguments(infra_env(entries))
+        self.assertEqual(caught.exception.status, 500)
+
+    def test_malformed(self) -> None:
+        """The text says what would be right and does not quote what was read."""
+        for raw in [
+            b"swordfish",
+            b'{"kernel_arguments": "swordfish"}',
+            b'{"kernel_arguments": ["swordfish"]}',
+            infra_env([{"operation": "append"}]),
+            infra_env([{"operation": "append", "value": 1}]),
+        ]:
+            with self.assertRaisesRegex(InfraEnvError, "expected a string that holds") as caught:
+                kernel_arguments(raw)
+            self.assertEqual(caught.exception.status, 500)
+            self.assertNotIn("swordfish", str(caught.exception))
+
+    def test_control_characters(self) -> None:
+        """A line break would end the boot loader's line."""
+        entries = [{"operation": "append", "value": "a\nlinux /evil"}]
+        with self.assertRaisesRegex(InfraEnvError, "control character"):
+            kernel_arguments(infra_env(entries))

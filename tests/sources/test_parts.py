@@ -1,0 +1,99 @@
+"""A download's file on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.sources.parts import NoSpace, Origin, Part, PartInUse
+
+ORIGIN = Origin("digest", '"one"', '"one"', 86400.0, 6)
+
+
+class PartTests(SynchronousTestCase):
+    """What is kept, and who may have it."""
+
+    def setUp(self) -> None:
+        directory = Path(self.mktemp())
+        directory.mkdir()
+        self.target = directory / "image.iso"
+        self.part_path = directory / "image.iso.part"
+
+    def open(self) -> Part:
+        part = Part.open(self.target)
+        self.addCleanup(part.close)
+        return part
+
+    def test_goes_on_after_a_restart(self) -> None:
+        part = self.open()
+        self.assertEqual((part.size, part.origin), (0, None))
+        part.restart(ORIGIN)
+        part.append([b"abc", b"d"])
+        part.close()
+        again = self.open()
+        self.assertEqual((again.size, again.origin), (4, ORIGIN))
+        again.append([b"ef"])
+        again.sync()
+        again.publish()
+        self.assertEqual(self.target.read_bytes(), b"abcdef")
+        self.assertEqual(self.target.stat().st_mtime, 86400)
+        self.assertEqual(list(self.target.parent.iterdir()), [self.target])
+
+    def test_restarting_forgets(self) -> None:
+        part = self.open()
+        part.restart(ORIGIN)
+        part.append([b"abc"])
+        other = Origin("other")
+        part.restart(other)
+        self.assertEqual((part.size, part.origin), (0, other))
+        self.assertEqual(self.part_path.read_bytes(), b"")
+
+    def test_bytes_of_unknown_origin(self) -> None:
+        """What is beside the part is missing, or was broken off in the middle."""
+        self.part_path.write_bytes(b"abc")
+        for damage in [None, b"", b'{"url_digest": "x', b"[]"]:
+            if damage is not None:
+                self.part_path.with_name("image.iso.part.json").write_bytes(damage)
+            part = self.open()
+            self.assertEqual((part.size, part.origin), (3, None))
+            part.close()
+
+    def test_one_at_a_time(self) -> None:
+        part = self.open()
+        with self.assertRaises(PartInUse):
+            Part.open(self.target)
+        part.close()
+        self.open()
+
+    def test_opened_while_another_publishes(self) -> None:
+        """A part that was renamed into place in between is not taken for a part again."""
+        part = self.open()
+        part.restart(ORIGIN)
+        part.append([b"abcdef"])
+        part.publish()
+        other = self.open()
+        self.assertEqual(other.size, 0)
+        self.assertEqual(self.target.read_bytes(), b"abcdef")
+
+    def test_discarded(self) -> None:
+        part = self.open()
+        part.restart(ORIGIN)
+        part.discard()
+        self.assertEqual(list(self.target.parent.iterdir()), [])
+
+    def test_space(self) -> None:
+        part = self.open()
+        part.require_space(1)
+        with self.assertRaisesRegex(
+            NoSpace, f"{2**62} bytes are to come, but only [0-9]+ are free"
+        ):
+            part.require_space(2**62)
+
+    def test_late_writes(self) -> None:
+        """A write that a thread begins after the part was closed goes nowhere."""
+        part = self.open()
+        part.close()
+        part.close()
+        part.append([b"abc"])
+        self.assertEqual(self.part_path.read_bytes(), b"")
