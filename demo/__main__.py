@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
+from signal import SIGINT, SIGTERM
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -62,7 +63,7 @@ async def run(reactor: Reactor) -> None:
             await service.wait_for(lambda: service.exit_status is not None, "end", None)
         except ServiceFailed as error:
             raise SystemExit(str(error)) from None
-    if service.exit_status:
+    if service.exit_status not in {0, -SIGINT, -SIGTERM}:
         raise SystemExit(f"The service ended with status {service.exit_status}; see {log}")
 
 

@@ -72,6 +72,8 @@ def _virtual_machine(url: str) -> str:
             "1024",
             "-nographic",
             "-no-reboot",
+            "-boot",
+            "d",
             "-drive",
             f"file={drive},media=cdrom,readonly=on",
         ]

@@ -29,7 +29,7 @@ else
     install --no-deps --no-build-isolation --no-index --editable .
     packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
     printf '%s\n%s\n' "$PWD" "$PWD/src" >"$packages/assisted-images.pth"
-    "$venv/bin/twistd" --help | grep -q '^ *assisted-images ' || {
+    "$venv/bin/twistd" --help | grep '^ *assisted-images ' >/dev/null || {
         echo "twistd does not find twisted/plugins/assisted_images_plugin.py" >&2
         exit 1
     }

@@ -1,9 +1,9 @@
 """
 cpio archives in the C{newc} format: what the Linux kernel unpacks into an initial ramdisk.
 
-The format is in the kernel's C{Documentation/driver-api/early-userspace/buffer-format.rst}: a header
-of 110 ASCII characters for each member (a magic number and thirteen 8-digit hexadecimal fields), its
-name with a final NUL, its content; name and content are padded to 4 bytes.
+The format is in the kernel's C{Documentation/driver-api/early-userspace/buffer-format.rst}: a
+header of 110 ASCII characters for each member (a magic number and thirteen 8-digit hexadecimal
+fields), its name with a final NUL, its content; name and content are padded to 4 bytes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def members(file: SeekableFile, extent: Extent) -> Iterator[Member]:
     for _ in range(_MOST_MEMBERS):
         header = _read(file, position, _HEADER_BYTES, extent)
         mode, size, name_bytes = _parse_header(header, position)
-        name = _read(file, position + _HEADER_BYTES, name_bytes, extent)[:-1].decode(errors="replace")
+        name = _read(file, position + _HEADER_BYTES, name_bytes, extent)[:-1].decode(
+            errors="replace"
+        )
         if name == _TRAILER:
             return
         start = extent.offset + _aligned(position + _HEADER_BYTES + name_bytes - extent.offset)

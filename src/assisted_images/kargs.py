@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 
 class AreaOverflow(ValueError):
-    """Something is larger than the area of the image that it goes into; the text names both sizes."""
+    """Something is larger than the area of the image it goes into; the text names both sizes."""
 
     def __init__(self, what: str, needed: int, available: int) -> None:
         super().__init__(
-            f"{what} too large for this image: {needed} bytes do not fit into an area of {available}"
+            f"{what} too large for this image: "
+            f"{needed} bytes do not fit into an area of {available}"
         )
         self.needed = needed
         self.available = available

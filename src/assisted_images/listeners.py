@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
+from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
@@ -22,7 +23,8 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 BACKLOG = 1024
 """
@@ -70,6 +72,18 @@ def _prepared(listening: socket.socket) -> socket.socket:
     return listening
 
 
+class _TlsProtocol(TLSMemoryBIOProtocol):
+    """
+    Twisted's, but for a client that ends TLS before its handshake is done, as download tools with
+    many connections do: OpenSSL's error has no text then, at which Twisted 26.10 raises IndexError.
+    """
+
+    def _tlsShutdownFinished(self, reason: Failure | None) -> None:  # noqa: N802
+        if reason is not None and isinstance(reason.value, SSL.ZeroReturnError):
+            reason = None  # the transport's own
+        super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]
+
+
 class Listener(Service):
     """
     Serves a factory on a port, from start to stop.
@@ -86,7 +100,7 @@ class Listener(Service):
         reactor: IReactorSocket,
         clock: IReactorTime,
         port: int,
-        factory: Factory,
+        factory: Factory[Any],
         tls: IOpenSSLServerConnectionCreator | None = None,
         bind: Callable[[int], socket.socket] = listening_socket,
     ) -> None:
@@ -101,10 +115,12 @@ class Listener(Service):
         self._scheme = "http" if tls is None else "https"
         self._bind = bind
         factory.noisy = False
-        self._factory: Factory = factory
+        self._factory = factory
         if tls is not None:
-            self._factory = TLSMemoryBIOFactory(tls, False, factory, clock=clock)
-            self._factory.noisy = False
+            wrapped = TLSMemoryBIOFactory(tls, False, factory, clock=clock)
+            wrapped.protocol = _TlsProtocol
+            wrapped.noisy = False
+            self._factory = cast("Factory[Any]", wrapped)
 
     @property
     def port(self) -> int:
@@ -132,7 +148,7 @@ class Listener(Service):
             raise CannotListen(f"cannot listen on port {self._wanted}: {reason}") from None
         with listening:  # the reactor works on a duplicate
             self._port = self._reactor.adoptStreamPort(
-                listening.fileno(), listening.family, cast(ServerFactory, self._factory)
+                listening.fileno(), listening.family, cast("ServerFactory[Any]", self._factory)
             )
             address = "[::]" if listening.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
         self._log.info(

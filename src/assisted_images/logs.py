@@ -7,14 +7,14 @@ the texts of libraries and for what is forgotten.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol
 from uuid import UUID
 
-import msgspec
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -37,6 +37,16 @@ _LEGACY = frozenset({"message", "format", "system", "time", "isError", "failure"
 """Keys of events of C{twisted.python.log}, which are no facts of the event."""
 
 
+class LineStream(Protocol):
+    """Where lines go: a text file, or one of Twisted's log files."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+
+    def flush(self) -> object:
+        """Bring it to where it can be read."""
+
+
 @implementer(ILogObserver)
 class JsonLogObserver:
     """
@@ -46,7 +56,7 @@ class JsonLogObserver:
     fields as far as they are simple values, and C{traceback} where something failed.
     """
 
-    def __init__(self, stream: TextIO, level: str = "info") -> None:
+    def __init__(self, stream: LineStream, level: str = "info") -> None:
         """
         @param stream: is flushed after every line.
         @param level: the least severe that is written: C{debug}, C{info}, C{warning}, C{error}
@@ -68,7 +78,7 @@ def as_json(event: LogEvent) -> str:
     line: dict[str, Any] = {
         "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _level(event),
-        "namespace": event.get("log_namespace") or "-",
+        "namespace": str(event.get("log_namespace") or "-"),
         "message": redacted(formatEvent(event)),
     }
     for key, value in event.items():
@@ -79,14 +89,15 @@ def as_json(event: LogEvent) -> str:
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
         line["traceback"] = redacted(failure.getTraceback())
-    return msgspec.json.encode(line).decode("utf-8")
+    # ASCII: no character is a line's end to some reader, or unknown to the stream's encoding.
+    return json.dumps(line)
 
 
 def redacted(text: str) -> str:
     """The text without what looks like a secret."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text
 
 
 _GONE = "[redacted]"
@@ -104,7 +115,7 @@ _SECRETS = (
             # Scheme and credentials of an Authorization field (RFC 9110, section 11.6.2).
             rf"(authorization{_BETWEEN}(?:(?:bearer|basic|negotiate|digest)\s+)?){_VALUE}",
             rf"((?:api_key|image_token|image-token){_BETWEEN}){_VALUE}",
-            r"(/by(?:apikey|token)/)[^/\s'\"?]+",
+            r"(/by(?:apikey|token)/)(?!:token)[^/\s'\"?]+",
             # A user and password in a URL.
             r"(://)[^/\s@'\"]+(?=@)",
             r"(\bbearer\s+)[A-Za-z0-9._~+/=-]{16,}",

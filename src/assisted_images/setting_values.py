@@ -112,11 +112,11 @@ def tls_version(text: str) -> TlsVersion:
 def tls_suites(text: str) -> tuple[str, ...]:
     """Read a comma list of IANA cipher suite names; those no longer offered by anyone go."""
     names = _comma_list(text)
-    known = {*cipher_suites.TLS13, *cipher_suites.TLS12}
-    if unknown := [name for name in names if name not in known | cipher_suites.RETIRED]:
+    known = (*cipher_suites.TLS13, *cipher_suites.TLS12)
+    if unknown := set(names).difference(known, cipher_suites.RETIRED):
         raise ValueError(
-            f"unknown cipher suite {', '.join(map(quoted, unknown))}; expected a comma list of IANA"
-            f" names: {', '.join(known)}"
+            f"unknown cipher suite {', '.join(map(quoted, sorted(unknown)))}; expected a comma"
+            f" list of IANA names: {', '.join(known)}"
         )
     offered = tuple(name for name in names if name in known)
     if not offered:
@@ -165,6 +165,7 @@ def proxy_url(text: str) -> str:
         parts is None
         or parts.scheme not in {"http", "https"}
         or not _HOST.fullmatch(parts.netloc.rpartition("@")[2])
+        or parts.port == 0
         or not url.isprintable()
     ):
         raise ValueError("not a proxy; expected a URL such as http://proxy.example.com:3128")

@@ -18,10 +18,16 @@ from assisted_images.values import Architecture, ImageType
 
 
 class SettingsError(Exception):
-    """Settings are wrong; C{problems} has one line for each thing wrong."""
+    """
+    Settings are wrong.
 
-    def __init__(self, problems: Iterable[str]) -> None:
+    @ivar problems: one line for each thing wrong.
+    @ivar found: the values that could be read, by the names of L{Settings}' attributes.
+    """
+
+    def __init__(self, problems: Iterable[str], found: Mapping[str, Any]) -> None:
         self.problems = tuple(problems)
+        self.found = found
         super().__init__("\n".join(self.problems))
 
 
@@ -94,7 +100,7 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
             problems.append(f"{name}: {error}")
     problems += _contradictions(found, given)
     if problems:
-        raise SettingsError(problems)
+        raise SettingsError(problems, found)
     if found["data_temp_dir"] is None:
         found["data_temp_dir"] = found["data_dir"] / ".scratch"
     return Settings(**found)

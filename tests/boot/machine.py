@@ -20,7 +20,7 @@ _COMMON = (
     "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
     "-machine", "q35,accel=tcg", "-m", "512",
 )  # fmt: skip
-_DEAD_ENDS = (b"Kernel panic", b"grub>", b"Shell>", b"boot: ", b"No bootable device")
+_DEAD_ENDS = (b"Kernel panic", b"grub>", b"Shell>", b"\nboot: ", b"No bootable device")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\r")
 
 

@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
+from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from demo.infra_env import write_infra_env
 from demo.ramdisk import compressed_ramdisk
 from demo.service import ServiceProcess
-from tests.boot.image import ARCHITECTURE, NMSTATECTL, VERSION, BuiltImage, build_image
-from tests.boot.machine import HOST, VirtualMachine, cd, network_boot
-from tests.running import run, start_service, trial_reactor
+from tests.boot.image import ARCHITECTURE, NMSTATECTL, VERSION, build_image
+from tests.boot.machine import HOST, VirtualMachine, cd, network_boot, uefi, usb_disk
+from tests.running import run, start_service
 
 _RAMDISK_FILE = "etc/assisted/network/host0/eth0.nmconnection"
 
@@ -22,14 +23,10 @@ class BootTests(TestCase):
     """Each machine shows on its console what only this run's infra-env can have told it."""
 
     timeout = 240
-    image: BuiltImage
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.image = build_image(Path(cls("test_full_iso_as_bios_cd").mktemp()))
 
     def setUp(self) -> None:
-        self.infra_envs = Path(self.mktemp())
+        self.image = build_image(Path(self.mktemp()).resolve())
+        self.infra_envs = Path(self.mktemp()).resolve()
         self.infra_env_id = str(uuid4())
         self.ignition = json.dumps({"ignition": {"version": "3.2.0"}, "run": str(uuid4())})
         self.kernel_argument = f"test.run={uuid4()}"
@@ -70,17 +67,13 @@ class BootTests(TestCase):
     async def test_full_iso_as_bios_cd(self) -> None:
         """QEMU reads the disc by Range requests, as a BMC does."""
         service = await self.serve()
-        console = await VirtualMachine(trial_reactor()).boot(
-            *cd(service.url(self.iso_path("full.iso")))
-        )
+        console = await VirtualMachine(reactor).boot(*cd(service.url(self.iso_path("full.iso"))))
         self.assert_configured(console, kernel_argument=True, ramdisk=False)
 
     async def test_minimal_iso_as_bios_cd(self) -> None:
         """The minimal ISO has static network files and nmstatectl besides."""
         service = await self.serve()
-        console = await VirtualMachine(trial_reactor()).boot(
-            *cd(service.url(self.iso_path("minimal.iso")))
-        )
+        console = await VirtualMachine(reactor).boot(*cd(service.url(self.iso_path("minimal.iso"))))
         self.assert_configured(console, kernel_argument=True, ramdisk=True)
         self.assertIn("coreos.live.rootfs_url=", console)
 
@@ -91,7 +84,7 @@ class BootTests(TestCase):
         artifact = f"/boot-artifacts/kernel?version={VERSION}&arch=x86_64"
         for target, path in [(kernel, artifact), (initrd, self.initrd_path("pxe-initrd"))]:
             await run("curl", "--fail", "--silent", "--output", target, service.url(path))
-        console = await VirtualMachine(trial_reactor()).boot(
+        console = await VirtualMachine(reactor).boot(
             "-kernel", str(kernel), "-initrd", str(initrd), "-append", "quiet"
         )
         self.assert_configured(console, kernel_argument=False, ramdisk=True)
@@ -100,5 +93,37 @@ class BootTests(TestCase):
         """The network card's iPXE runs the script, which brings the kernel arguments."""
         service = await self.serve()
         script = service.url(self.initrd_path("ipxe-script")).replace("localhost", HOST)
-        console = await VirtualMachine(trial_reactor()).boot(*network_boot(script))
+        console = await VirtualMachine(reactor).boot(*network_boot(script))
+        self.assert_configured(console, kernel_argument=True, ramdisk=True)
+
+    async def test_full_iso_as_uefi_cd(self) -> None:
+        service = await self.serve()
+        console = await VirtualMachine(reactor).boot(
+            *uefi(), *cd(service.url(self.iso_path("full.iso")))
+        )
+        self.assertIn("FIRMWARE: UEFI", console)
+        self.assert_configured(console, kernel_argument=True, ramdisk=False)
+
+    async def test_minimal_iso_as_uefi_cd(self) -> None:
+        service = await self.serve()
+        console = await VirtualMachine(reactor).boot(
+            *uefi(), *cd(service.url(self.iso_path("minimal.iso")))
+        )
+        self.assertIn("FIRMWARE: UEFI", console)
+        self.assert_configured(console, kernel_argument=True, ramdisk=True)
+
+    async def test_full_iso_as_usb_disk(self) -> None:
+        """The isohybrid boot record stays what it was."""
+        service = await self.serve()
+        console = await VirtualMachine(reactor).boot(
+            *usb_disk(service.url(self.iso_path("full.iso")))
+        )
+        self.assert_configured(console, kernel_argument=True, ramdisk=False)
+
+    async def test_minimal_iso_as_usb_disk(self) -> None:
+        """The isohybrid boot record leads to where the boot loader is now."""
+        service = await self.serve()
+        console = await VirtualMachine(reactor).boot(
+            *usb_disk(service.url(self.iso_path("minimal.iso")))
+        )
         self.assert_configured(console, kernel_argument=True, ramdisk=True)

@@ -1,9 +1,10 @@
 """
 Rock Ridge names: the file names that an ISO 9660 directory record carries for POSIX systems.
 
-SUSP (IEEE P1281) lays the fields out in a record's System Use area: two letters, a length, a version,
-data.  C{CE} says where more of them lie; C{SP} in the root directory, how many bytes to skip in each
-area.  RRIP (IEEE P1282) defines C{NM}, a piece of the name, with a flag for "continued".
+SUSP (IEEE P1281) lays the fields out in a record's System Use area: two letters, a length, a
+version, data.  C{CE} says where more of them lie; C{SP} in the root directory, how many bytes to
+skip in each area.  RRIP (IEEE P1282) defines C{NM}, a piece of the name, with a flag for
+"continued".
 """
 
 from __future__ import annotations

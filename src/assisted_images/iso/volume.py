@@ -1,10 +1,11 @@
 """
 A small reader of ISO 9660 volumes (ECMA-119): which file lies where.
 
-It reads nothing but the volume descriptors and the directories on the way to a path, so the cost does
-not depend on the image's size.  Nothing in an image is trusted: every read is bounded and checked
-against the file's size, a path's depth bounds the descent, and whatever is wrong is an L{IsoError}.
-It also reads what xorriso 1.5.6 wrote, whose C{..} records carry the identifier of C{.}.
+It reads nothing but the volume descriptors and the directories on the way to a path, so the cost
+does not depend on the image's size.  Nothing in an image is trusted: every read is bounded and
+checked against the file's size, a path's depth bounds the descent, and whatever is wrong is an
+L{IsoError}. It also reads what xorriso 1.5.6 wrote, whose C{..} records carry the identifier of
+C{.}.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ BLOCK = 2048
 """Bytes in a logical sector, and in a logical block of every image that is accepted here."""
 
 SYSTEM_AREA_BYTES = 16 * BLOCK
-"""What precedes the volume descriptors and is no part of the file system: MBR, GPT (ECMA-119, 6.2.1)."""
+"""What precedes the volume descriptors, outside the file system: MBR, GPT (ECMA-119, 6.2.1)."""
 
 _MOST_DESCRIPTORS = 32
 _LARGEST_DIRECTORY = 8 << 20
 _MOST_DIRECTORIES = 10_000
+_MOST_DIRECTORY_BYTES = 16 << 20
+_LEAST_CHARGE = 256
 _DEEPEST = 64
 
 _PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
@@ -68,6 +71,7 @@ class Volume:
         self._file = file
         self.file_size = file.seek(0, os.SEEK_END)
         self._directories: dict[Extent, tuple[_Record, ...]] = {}
+        self._directory_bytes = 0
         primary, joliet = self._read_descriptors()
         block_size = struct.unpack_from("<H", primary, 128)[0]
         if block_size != BLOCK:
@@ -117,7 +121,9 @@ class Volume:
         @raise IsoError: it reaches outside the file.
         """
         if extent.end > self.file_size:
-            raise IsoError(f"the file ends at byte {self.file_size}, inside what begins at {extent.offset}")
+            raise IsoError(
+                f"the file ends at byte {self.file_size}, inside what begins at {extent.offset}"
+            )
         self._file.seek(extent.offset)
         data = self._file.read(extent.length)
         if len(data) != extent.length:
@@ -141,9 +147,11 @@ class Volume:
                 raise IsoError(f"more than {_MOST_DIRECTORIES} directories")
             seen.add(extent.offset)
             yield extent
-            for record in self._records(extent):
-                if record.is_directory and record.extents:
-                    waiting.append((record.extents[0], depth + 1))
+            waiting.extend(
+                (record.extents[0], depth + 1)
+                for record in self._records(extent)
+                if record.is_directory and record.extents
+            )
 
     def _look_up(self, path: str) -> _Record | None:
         names = [name for name in path.split("/") if name]
@@ -164,7 +172,9 @@ class Volume:
         primary = joliet = None
         for sector in range(16, 16 + _MOST_DESCRIPTORS):
             if (sector + 1) * BLOCK > self.file_size:
-                raise IsoError(f"not an ISO 9660 image: {self.file_size} bytes end before its descriptors")
+                raise IsoError(
+                    f"not an ISO 9660 image: {self.file_size} bytes end before its descriptors"
+                )
             data = self.read_extent(Extent(sector * BLOCK, BLOCK))
             if data[1:6] != b"CD001":
                 raise IsoError(f"not an ISO 9660 image: no volume descriptor in sector {sector}")
@@ -191,9 +201,16 @@ class Volume:
                     f"a directory of {directory.length} bytes at byte {directory.offset}; "
                     f"at most {_LARGEST_DIRECTORY} are expected"
                 )
-            content = self.read_extent(directory)
+            content = self._read_directory_part(directory)
             self._directories[directory] = tuple(self._parse(directory, content))
         return self._directories[directory]
+
+    def _read_directory_part(self, extent: Extent) -> bytes:
+        """As L{read_extent}, for a bounded number of bytes over the volume's life."""
+        self._directory_bytes += max(extent.length, _LEAST_CHARGE)
+        if self._directory_bytes > _MOST_DIRECTORY_BYTES:
+            raise IsoError(f"more than {_MOST_DIRECTORY_BYTES} bytes of directories")
+        return self.read_extent(extent)
 
     def _parse(self, directory: Extent, content: bytes) -> Iterator[_Record]:
         """Join the records of files in several extents (ECMA-119, 6.5.1)."""
@@ -215,7 +232,7 @@ class Volume:
         """The Rock Ridge name; else the ISO 9660 one as Linux shows it."""
         # The System Use area is behind the identifier, at an even offset.
         start = 33 + len(identifier) + (len(identifier) + 1) % 2
-        name = rock_ridge.name(record[start + self._skip :], self.read_extent)
+        name = rock_ridge.name(record[start + self._skip :], self._read_directory_part)
         if name is not None:
             return name
         return identifier.decode("latin-1").partition(";")[0].rstrip(".").lower()
@@ -232,9 +249,7 @@ def _directory_records(directory: Extent, content: bytes) -> Iterator[bytes]:
             continue
         record = content[position : position + length]
         if length < 34 or position + length > block_end or 33 + record[32] > length:
-            raise IsoError(
-                f"the directory record at byte {directory.offset + position} is damaged"
-            )
+            raise IsoError(f"the directory record at byte {directory.offset + position} is damaged")
         yield record
         position += length
 

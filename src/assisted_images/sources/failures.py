@@ -7,6 +7,7 @@ from service_identity import VerificationError
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import (
     ConnectBindError,
+    ConnectingCancelledError,
     ConnectionDone,
     ConnectionLost,
     ConnectionRefusedError,
@@ -37,8 +38,11 @@ def innermost(error: BaseException) -> BaseException:
 
 
 def was_cancelled(error: BaseException) -> bool:
-    """Whether the request failed because its own Deferred was cancelled."""
-    return isinstance(innermost(error), CancelledError)
+    """
+    Whether the request failed because its own Deferred was cancelled; while the connection is being
+    made, endpoints tell that by an error of their own.
+    """
+    return isinstance(innermost(error), CancelledError | ConnectingCancelledError)
 
 
 def reason_of(error: BaseException) -> str:

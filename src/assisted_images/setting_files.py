@@ -1,0 +1,76 @@
+"""Whether the files and directories that the settings name are there and can be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from assisted_images.setting_values import TlsVersion
+from assisted_images.sources.trust import tls_policy
+from assisted_images.tls import TlsError, TlsFiles
+
+
+def file_problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """
+    What is wrong with the files, one line each, in the manner of the settings' own problems.
+    DATA_DIR is made when it is not there.
+
+    @param values: as far as they are known, by the names of
+        L{Settings<assisted_images.settings.Settings>}' attributes.
+    """
+    yield from _data_dir(values.get("data_dir"))
+    yield from _infra_envs_dir(values.get("infra_envs_dir"))
+    for key in ("assisted_service_api_trusted_ca_file", "os_image_download_trusted_ca_file"):
+        yield from _trusted(key.upper(), values.get(key))
+    files = tls_files(values)
+    if files is not None:
+        try:
+            files.context()
+        except TlsError as error:
+            yield f"HTTPS_KEY_FILE, HTTPS_CERT_FILE: {error}"
+
+
+def tls_files(values: Mapping[str, Any]) -> TlsFiles | None:
+    """The files and choices of the TLS listener; C{None} where there is to be none."""
+    key_file, certificate_file = values.get("https_key_file"), values.get("https_cert_file")
+    if key_file is None or certificate_file is None:
+        return None
+    return TlsFiles(
+        key_file,
+        certificate_file,
+        only_tls13=values.get("tls_min_version") is TlsVersion.TLS13,
+        suites=values.get("tls_cipher_suites", ()),
+    )
+
+
+def _data_dir(directory: Path | None) -> Iterator[str]:
+    if directory is None:
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        yield (
+            f"DATA_DIR: {directory} cannot be made: {error.strerror};"
+            " expected a directory that can be written"
+        )
+        return
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        yield f"DATA_DIR: {directory} may not be written; expected a directory that can be written"
+
+
+def _infra_envs_dir(directory: Path | None) -> Iterator[str]:
+    if directory is not None and not (directory.is_dir() and os.access(directory, os.X_OK)):
+        yield (
+            f"INFRA_ENVS_DIR: {directory} is no directory that can be read;"
+            " expected one with a subdirectory for each infra-env"
+        )
+
+
+def _trusted(name: str, bundle: Path | None) -> Iterator[str]:
+    if bundle is not None:
+        try:
+            tls_policy(bundle)
+        except ValueError as error:
+            yield f"{name}: {error}"

@@ -1,0 +1,1 @@
+"""What C{make run} shows."""

@@ -1,0 +1,54 @@
+#!/bin/sh
+# The two commands as a new user would try them: in a new Debian 12 that has git, make and python3.
+#
+# Needs root and debootstrap.  MIRROR names a Debian mirror; KEEP=1 leaves the system for a look.
+# pip's settings of this machine (PIP_* variables, certificates of a proxy) are taken along.
+set -eu
+cd "$(dirname "$0")/.."
+
+target=${1:-$(mktemp -d /var/tmp/fresh-debian.XXXXXX)}
+mirror=${MIRROR:-http://deb.debian.org/debian}
+
+inside() { chroot "$target" env HOME=/root LC_ALL=C.UTF-8 "$@"; }
+
+tidy() {
+    for mounted in dev/shm dev proc sys; do
+        mountpoint --quiet "$target/$mounted" && umount "$target/$mounted"
+    done
+    [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$target"
+}
+trap tidy EXIT
+
+[ -x "$target/bin/sh" ] || debootstrap --variant=minbase bookworm "$target" "$mirror"
+mount --bind /proc "$target/proc"
+mount --bind /sys "$target/sys"
+mount --bind /dev "$target/dev"
+[ ! -d /dev/shm ] || mount --bind /dev/shm "$target/dev/shm"
+cp /etc/resolv.conf /etc/hosts "$target/etc/"
+inside apt-get update --quiet --quiet
+inside apt-get install --yes --quiet --quiet --no-install-recommends ca-certificates git make python3
+cp /etc/ssl/certs/ca-certificates.crt "$target/etc/ssl/certs/"
+
+git bundle create --quiet "$target/root/assisted-images.bundle" HEAD
+inside git clone --quiet /root/assisted-images.bundle /root/assisted-images
+
+echo "=== make run"
+inside make --directory /root/assisted-images run >"$target/root/run.log" 2>&1 &
+run=$!
+while kill -0 $run 2>/dev/null && ! grep -q 'Ctrl-C stops' "$target/root/run.log"; do sleep 1; done
+cat "$target/root/run.log"
+grep -q 'Ctrl-C stops' "$target/root/run.log"
+# curl is not there yet: Python fetches what the guide says.
+inside python3 - <<'PYTHON'
+import re, urllib.request
+text = open("/root/run.log").read()
+url = re.search(r"full ISO +(https://\S+)", text)[1].replace("https://localhost:8443", "http://localhost:8080")
+with urllib.request.urlopen(url) as response:
+    print("downloaded", len(response.read()), "bytes of", url)
+PYTHON
+echo "=== stopping it"
+pkill --signal TERM --parent "$run"
+wait $run || true
+
+echo "=== make test"
+inside make --directory /root/assisted-images test

@@ -1,0 +1,41 @@
+"""What a built wheel holds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from demo.service import ROOT
+
+_CACHES = shutil.ignore_patterns("__pycache__", "dropin.cache")
+
+
+class WheelTests(SynchronousTestCase):
+    """An installed wheel is the whole service, without the repository."""
+
+    def test_holds_every_module_and_the_plugin(self) -> None:
+        """A new package that setup.cfg does not list would be missing."""
+        wheels = Path(self.mktemp()).resolve()
+        source = Path(self.mktemp()).resolve()
+        for directory in ("src/assisted_images", "twisted"):
+            shutil.copytree(ROOT / directory, source / directory, ignore=_CACHES)
+        for name in ("setup.cfg", "pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, source)
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+        command += ["--no-build-isolation", "--wheel-dir", str(wheels), str(source)]
+        built = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
+        (wheel,) = wheels.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            held = {name for name in archive.namelist() if ".dist-info/" not in name}
+        modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
+        expected = modules | {
+            "assisted_images/py.typed",
+            "twisted/plugins/assisted_images_plugin.py",
+        }
+        self.assertEqual(held, expected)

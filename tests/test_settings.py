@@ -1,0 +1,210 @@
+"""Settings: what each text means, what is wrong with it, and what does not go together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.catalog import built_in_catalog
+from assisted_images.setting_values import HttpServes, LogLevel, TlsVersion
+from assisted_images.settings import Settings, SettingsError, parse_settings
+from assisted_images.settings_table import SETTINGS, Setting
+
+SOUND = {
+    "DATA_DIR": "/data",
+    "ASSISTED_SERVICE_HOST": "assisted-service:8090",
+    "IMAGE_SERVICE_BASE_URL": "https://images.example.com",
+}
+"""The fewest settings that make a service."""
+
+TLS = {"HTTPS_KEY_FILE": "/certs/tls.key", "HTTPS_CERT_FILE": "/certs/tls.crt"}
+
+ENTRY = {
+    "openshift_version": "4.18",
+    "cpu_architecture": "x86_64",
+    "url": "https://mirror.example.com/a.iso",
+    "version": "418.94.1-0",
+}
+
+
+def parsed(changes: dict[str, str]) -> Settings:
+    """The settings that differ from the sound ones as said."""
+    return parse_settings(SOUND | changes)
+
+
+def problems(changes: dict[str, str], without: str = "") -> tuple[str, ...]:
+    """Everything that is said about wrong settings."""
+    texts = {name: text for name, text in (SOUND | changes).items() if name != without}
+    try:
+        parse_settings(texts)
+    except SettingsError as error:
+        return error.problems
+    raise AssertionError("accepted")
+
+
+def os_images(**changes: str) -> str:
+    """A list of one OS image."""
+    return json.dumps([ENTRY | changes])
+
+
+class DefaultsTests(SynchronousTestCase):
+    """What counts where nothing is set: the contract's table."""
+
+    def test_defaults(self) -> None:
+        settings = parsed({})
+        expected: dict[str, Any] = {
+            "data_dir": Path("/data"),
+            "data_temp_dir": Path("/data/.scratch"),
+            "listen_port": 8080,
+            "http_listen_port": None,
+            "https_key_file": None,
+            "https_cert_file": None,
+            "http_serves": HttpServes.BOOT,
+            "assisted_service_scheme": "http",
+            "assisted_service_host": "assisted-service:8090",
+            "assisted_service_api_trusted_ca_file": None,
+            "infra_envs_dir": None,
+            "image_service_base_url": "https://images.example.com",
+            "max_concurrent_requests": 400,
+            "allowed_domains": (),
+            "insecure_skip_verify": False,
+            "os_image_download_trusted_ca_file": None,
+            "os_images_request_headers": {},
+            "os_images_request_query_params": {},
+            "http_proxy": None,
+            "https_proxy": None,
+            "no_proxy": None,
+            "log_level": LogLevel.INFO,
+            "tls_min_version": TlsVersion.TLS12,
+            "tls_cipher_suites": (),
+            "min_rootfs_bytes": 104857600,
+            "min_kernel_bytes": 5242880,
+            "config_share_seconds": 60.0,
+            "client_stall_seconds": 90.0,
+            "header_seconds": 30.0,
+            "assisted_service_seconds": 60.0,
+            "drain_seconds": 300.0,
+            "max_connections": 10000,
+            "workers": 1,
+        }
+        found = {field.name: getattr(settings, field.name) for field in fields(settings)}
+        self.assertEqual(found.pop("catalog").images, built_in_catalog().images)
+        self.assertEqual(found, expected)
+
+    def test_table_and_attributes_agree(self) -> None:
+        self.assertEqual(
+            [setting.key for setting in SETTINGS], [field.name for field in fields(Settings)]
+        )
+
+    def test_empty_counts_as_not_set(self) -> None:
+        """Deployments write empty strings for what they do not configure."""
+        blank = {name: "  " for setting in SETTINGS for name in setting.names if name not in SOUND}
+        without = {"catalog"}
+        for field in fields(Settings):
+            if field.name not in without:
+                self.assertEqual(
+                    getattr(parsed(blank), field.name), getattr(parsed({}), field.name)
+                )
+
+    def test_white_space_around_is_tolerated(self) -> None:
+        self.assertEqual(parsed({"LISTEN_PORT": " 8443\n"}).listen_port, 8443)
+
+    def test_unknown_names_are_ignored(self) -> None:
+        self.assertEqual(parsed({"DISK_ENCRYPTION_SUPPORT": "x", "PATH": "y"}).workers, 1)
+
+    def test_secrets_stay_out_of_the_repr(self) -> None:
+        settings = parsed(
+            {
+                "OS_IMAGES_REQUEST_HEADERS": '{"Authorization": "s3cr3t"}',
+                "OS_IMAGES_REQUEST_QUERY_PARAMS": '{"token": "s3cr3t"}',
+                "HTTP_PROXY": "http://me:s3cr3t@proxy:3128",
+                "HTTPS_PROXY": "http://me:s3cr3t@proxy:3128",
+                "OS_IMAGES": os_images(url="https://h/?s3cr3t"),
+            }
+        )
+        self.assertNotIn("s3cr3t", repr(settings))
+
+
+class ContradictionTests(SynchronousTestCase):
+    """What is right by itself and wrong together."""
+
+    def test_no_source_of_infra_envs(self) -> None:
+        self.assertEqual(
+            problems({}, without="ASSISTED_SERVICE_HOST"),
+            (
+                "ASSISTED_SERVICE_HOST, INFRA_ENVS_DIR: neither is set; expected exactly one: the"
+                " host of assisted-service, or a directory of infra-envs to serve without it",
+            ),
+        )
+
+    def test_two_sources_of_infra_envs(self) -> None:
+        (told,) = problems({"INFRA_ENVS_DIR": "/infra-envs"})
+        self.assertIn(
+            "ASSISTED_SERVICE_HOST, INFRA_ENVS_DIR: both are set; expected exactly one", told
+        )
+
+    def test_infra_envs_dir_alone(self) -> None:
+        settings = parsed({"ASSISTED_SERVICE_HOST": "", "INFRA_ENVS_DIR": "/infra-envs"})
+        self.assertEqual(settings.infra_envs_dir, Path("/infra-envs"))
+
+    def test_key_and_certificate(self) -> None:
+        self.assertEqual(parsed(TLS).https_key_file, Path("/certs/tls.key"))
+        for name, file in TLS.items():
+            self.assertEqual(
+                problems({name: file}),
+                (f"{name}: set alone; expected HTTPS_KEY_FILE and HTTPS_CERT_FILE, or neither",),
+            )
+
+    def test_two_listeners_on_one_port(self) -> None:
+        self.assertEqual(
+            problems(TLS | {"LISTEN_PORT": "8443", "HTTP_LISTEN_PORT": "8443"}),
+            ("HTTP_LISTEN_PORT: 8443 is LISTEN_PORT too; expected another port",),
+        )
+        parsed(TLS | {"LISTEN_PORT": "0", "HTTP_LISTEN_PORT": "0"})
+
+    def test_plain_listener_instead_of_the_other(self) -> None:
+        """Without certificate there is one listener, and nothing to collide with."""
+        parsed({"LISTEN_PORT": "8080", "HTTP_LISTEN_PORT": "8080"})
+
+    def test_minimal_isos_want_a_base_url(self) -> None:
+        self.assertEqual(
+            problems({"OS_IMAGES": os_images()}, without="IMAGE_SERVICE_BASE_URL"),
+            (
+                "IMAGE_SERVICE_BASE_URL: not set, and the minimal ISOs of 4.18 x86_64 need it;"
+                " expected this service's URL as hosts see it, or a rootfs_url in each of these OS"
+                " images",
+            ),
+        )
+
+    def test_built_in_images_want_a_base_url(self) -> None:
+        (told,) = problems({}, without="IMAGE_SERVICE_BASE_URL")
+        self.assertIn("IMAGE_SERVICE_BASE_URL: not set", told)
+
+    def test_images_that_want_no_base_url(self) -> None:
+        """s390x has no minimal ISO, a disconnected image is whole, and some name their rootfs."""
+        for image in (
+            os_images(cpu_architecture="s390x"),
+            os_images(type="disconnected-iso"),
+            os_images(rootfs_url="http://h/rootfs"),
+        ):
+            parsed({"OS_IMAGES": image, "IMAGE_SERVICE_BASE_URL": ""})
+
+
+class DocumentationTests(SynchronousTestCase):
+    """C{docs/settings.md} says what the table says."""
+
+    def test_table(self) -> None:
+        document = Path(__file__).parent.parent / "docs" / "settings.md"
+        rows = [line for line in document.read_text("utf-8").splitlines() if line.startswith("| `")]
+        self.assertEqual(rows, [documented(setting) for setting in SETTINGS])
+
+
+def documented(setting: Setting) -> str:
+    """The line of the documentation that a setting wants."""
+    names = ", ".join(f"`{name}`" for name in setting.names)
+    default = f"`{setting.default}`" if setting.default else setting.absent_text or "-"
+    return f"| {names} | {default} | {setting.meaning} |"
