@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any, cast
@@ -88,14 +87,3 @@ def found_program(*names: str) -> str:
 def _program_path() -> str:
     """Debian has mkfs.vfat and others in directories that only root's PATH has."""
     return f"{os.environ['PATH']}:/usr/sbin:/sbin"
-
-
-def settings_for(
-    data: Path, infra_envs: Path, entries: Sequence[Mapping[str, object]]
-) -> dict[str, str]:
-    """Settings of a service that serves infra-envs of a directory on images that are in C{data}."""
-    return {
-        "DATA_DIR": str(data),
-        "INFRA_ENVS_DIR": str(infra_envs),
-        "OS_IMAGES": json.dumps(list(entries)),
-    }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
 from twisted.internet.protocol import Factory, Protocol
@@ -53,8 +54,6 @@ class ListenerTests(TestCase):
     """What a listener does from start to stop."""
 
     def setUp(self) -> None:
-        from twisted.internet import reactor
-
         self.reactor: Any = reactor
 
     def listener(

@@ -212,14 +212,17 @@ class ImageService(MultiService):
         """
         Listen.
 
-        @raise SystemExit: a port is not to be had; the log says which.
+        @raise SystemExit: in the foreground, a port is not to be had; the log says which.
+        @raise CannotListen: the same in the background, where twistd passes it on to its parent.
         """
         raise_open_file_limit()
         try:
             super().privilegedStartService()
         except CannotListen as error:
             self._log.critical("{reason}", reason=str(error))
-            # Any other exception would make twistd print a traceback.
+            if not self._twistd.get("nodaemon"):
+                raise
+            # Of any other exception twistd would print a traceback.
             raise SystemExit(1) from None
 
     def startService(self) -> None:

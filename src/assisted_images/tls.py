@@ -68,7 +68,7 @@ class TlsFiles:
                 " behind it"
             )
         return self._context(
-            PKey.from_cryptography_key(key),  # type: ignore[arg-type]  # the stub lags behind
+            PKey.from_cryptography_key(key),
             X509.from_cryptography(first),
             [X509.from_cryptography(link) for link in chain],
         )

@@ -90,8 +90,15 @@ def in_initrd(files: Tree, offset: int, length: int) -> Tree:
     return others | {"coreos/igninfo.json": json.dumps(where).encode()}
 
 
-def write_genisoimage(files: Tree, target: Path, *, hybrid: bool = False) -> Path:
-    """An image for x86_64 or arm64; C{hybrid} makes it bootable from USB (isohybrid --uefi)."""
+def write_genisoimage(
+    files: Tree, target: Path, *, hybrid: bool = False, first: str | None = None
+) -> Path:
+    """
+    An image for x86_64 or arm64.
+
+    @param hybrid: make it bootable from USB (isohybrid --uefi).
+    @param first: a file that is put before all others.
+    """
     boot = ["-efi-boot", "images/efiboot.img", "-no-emul-boot"]
     if "isolinux/isolinux.bin" in files:
         boot = [
@@ -102,7 +109,10 @@ def write_genisoimage(files: Tree, target: Path, *, hybrid: bool = False) -> Pat
     names = ["-V", VOLUME_ID, "-volset", VOLUME_ID, "-rational-rock", "-J", "-joliet-long"]
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
         _lay_out(files, Path(directory))
-        _run("genisoimage", "-quiet", *names, *boot, "-o", str(target), directory)
+        order = target.with_suffix(".order")
+        order.write_text(f"{directory}/{first} 10000\n" if first else "")
+        sort = ("-sort", str(order))
+        _run("genisoimage", "-quiet", *names, *boot, *sort, "-o", str(target), directory)
     if hybrid:
         _run("isohybrid", "--uefi", str(target))
     return target

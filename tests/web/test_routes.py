@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import jwt
 from twisted.trial.unittest import TestCase
@@ -370,6 +371,14 @@ class ErrorTableTests(RoutesTestCase):
             f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso", 422, f"{IGNITION_AREA.length}"
         )
         self.assertNotIn(noise[:20], answer.text)
+
+    async def test_image_without_an_ignition_area(self) -> None:
+        """Images before 4.6 have none."""
+        old = content(layout=replace(layout(), ignition_area=None))
+        self.images.images[0].change(ImageState.READY, content=old)
+        await self.assert_problem(
+            f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso", 422, "no area for an Ignition config"
+        )
 
     async def test_ramdisk_larger_than_its_area(self) -> None:
         self.infra_envs.answer = Configuration(b"{}", bytes(101))

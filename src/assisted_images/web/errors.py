@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assisted_images.iso.compose import AreaOverflow, NoKernelArgumentArea
+from assisted_images.iso.errors import IsoError
 from assisted_images.kargs import BadKernelArgument
 from assisted_images.sources.infra_envs import InfraEnvError
 from assisted_images.web.problems import Problem
@@ -17,6 +18,6 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem(error.status, str(error))
         case NoKernelArgumentArea():
             return Problem(400, str(error))
-        case AreaOverflow() | BadKernelArgument():
+        case AreaOverflow() | BadKernelArgument() | IsoError():
             return Problem(422, str(error))
     return None
