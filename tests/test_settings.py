@@ -83,6 +83,8 @@ class DefaultsTests(SynchronousTestCase):
             "tls_cipher_suites": (),
             "min_rootfs_bytes": 104857600,
             "min_kernel_bytes": 5242880,
+            "download_stall_seconds": 60.0,
+            "download_retry_seconds": 5.0,
             "config_share_seconds": 60.0,
             "client_stall_seconds": 90.0,
             "header_seconds": 30.0,

@@ -65,6 +65,8 @@ class Settings:
     tls_cipher_suites: tuple[str, ...]
     min_rootfs_bytes: int
     min_kernel_bytes: int
+    download_stall_seconds: float
+    download_retry_seconds: float
     config_share_seconds: float
     client_stall_seconds: float
     header_seconds: float

@@ -219,6 +219,19 @@ SETTINGS: tuple[Setting, ...] = (
         "5242880",
     ),
     Setting(
+        ("DOWNLOAD_STALL_SECONDS",),
+        "an OS image's origin that sends nothing for so long is given up until the next try",
+        values.seconds(zero=False),
+        "60",
+    ),
+    Setting(
+        ("DOWNLOAD_RETRY_SECONDS",),
+        "time until a failed OS image is tried again; twice as long with each failure in a row, up"
+        " to 300",
+        values.seconds(zero=False),
+        "5",
+    ),
+    Setting(
         ("CONFIG_SHARE_SECONDS",),
         "how long requests for one image by one client share one fetched configuration; 0: never",
         values.seconds(zero=True),

@@ -76,11 +76,13 @@ def _application(settings: Settings, reactor: Any, outbound: Outbound) -> Applic
                 run_in_thread=run_in_thread,
                 headers=settings.os_images_request_headers,
                 parameters=settings.os_images_request_query_params,
+                stall_seconds=settings.download_stall_seconds,
             ),
             clock=reactor,
             run_in_thread=run_in_thread,
             limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
             base_url=settings.image_service_base_url,
+            first_delay=settings.download_retry_seconds,
         ),
     )
     slots = Slots(settings.max_concurrent_requests)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.parts import NoSpace, Origin, Part, PartInUse
+from assisted_images.sources.parts import NoSpace, Origin, Part, PartInUse, lock_file
 
 ORIGIN = Origin("digest", '"one"', '"one"', 86400.0, 6)
 
@@ -76,6 +77,29 @@ class PartTests(SynchronousTestCase):
         self.assertEqual(other.size, 0)
         self.assertEqual(self.target.read_bytes(), b"abcdef")
 
+    def test_published_between_open_and_lock(self) -> None:
+        """Another process publishes while this one has the file open, but not locked yet."""
+        first = self.open()
+        first.restart(ORIGIN)
+        first.append([b"abcdef"])
+        opened = []
+
+        def slow_lock(descriptor: int) -> None:
+            if not opened:
+                first.publish()
+                first.close()
+            opened.append(os.fstat(descriptor).st_ino)
+            lock_file(descriptor)
+
+        second = Part.open(self.target, slow_lock)
+        self.addCleanup(second.close)
+        self.assertEqual(len(set(opened)), 2)
+        self.assertEqual(opened[0], self.target.stat().st_ino)
+        second.restart(ORIGIN)
+        second.append([b"x"])
+        self.assertEqual(self.target.read_bytes(), b"abcdef")
+        self.assertEqual(self.part_path.read_bytes(), b"x")
+
     def test_discarded(self) -> None:
         part = self.open()
         part.restart(ORIGIN)
@@ -89,6 +113,8 @@ class PartTests(SynchronousTestCase):
             NoSpace, f"{2**62} bytes are to come, but only [0-9]+ are free"
         ):
             part.require_space(2**62)
+        with self.assertRaisesRegex(NoSpace, f"of which other downloads need {2**62}"):
+            part.require_space(1, 2**62)
 
     def test_late_writes(self) -> None:
         """A write that a thread begins after the part was closed goes nowhere."""

@@ -96,3 +96,30 @@ class DerivedTests(SynchronousTestCase):
         (self.directory / "nmstatectl-418.1-x86_64").write_bytes(b"")
         content = self.content(entry("http://x", "418.1", "4.18"))
         self.assertIsNone(content.nmstate)
+
+    def test_nmstate_damaged(self) -> None:
+        """An archive that does not hold its own checksum is not used."""
+        archive = bytearray(gzip.compress(b"nmstatectl" * 100))
+        archive[15] ^= 1
+        (self.directory / "nmstatectl-418.1-x86_64").write_bytes(archive)
+        content = self.content(entry("http://x", "418.1", "4.18"))
+        self.assertIsNone(content.nmstate)
+
+    def test_nmstate_exchanged(self) -> None:
+        """One that is whole, but is not the one that was there before, is not used."""
+        path = self.directory / "nmstatectl-418.1-x86_64"
+        path.write_bytes(gzip.compress(b"nmstatectl"))
+        for _ in range(2):
+            self.assertIsNotNone(self.content(entry("http://x", "418.1", "4.18")).nmstate)
+        path.write_bytes(gzip.compress(b"something else"))
+        content = self.content(entry("http://x", "418.1", "4.18"))
+        self.assertIsNone(content.nmstate)
+
+    def test_nmstate_is_lost(self) -> None:
+        """Only its record is there."""
+        path = self.directory / "nmstatectl-418.1-x86_64"
+        path.write_bytes(gzip.compress(b"nmstatectl"))
+        self.content(entry("http://x", "418.1", "4.18"))
+        path.unlink()
+        content = self.content(entry("http://x", "418.1", "4.18"))
+        self.assertIn("root.squashfs", content.nmstate_missing or "")

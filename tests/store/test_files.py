@@ -7,12 +7,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from assisted_images.sources.parts import Origin, Part
+from assisted_images.store.durable import write_whole
 from assisted_images.store.files import (
+    Removal,
     file_size,
+    remove_part,
     remove_set_aside,
     remove_unaccounted,
     set_aside,
-    write_whole,
 )
 from assisted_images.values import Architecture, ImageType
 from tests.store.images import entry
@@ -32,7 +35,9 @@ UNACCOUNTED = [
     "rhcos-full-iso-416.1-x86_64.iso.part",
     "rhcos-full-iso-416.1-x86_64.iso.part.json",
     "rhcos-full-iso-416.1-x86_64.iso.refused",
+    "rhcos-full-iso-416.1-x86_64.iso.checked.json",
     "nmstatectl-416.1-x86_64",
+    "nmstatectl-416.1-x86_64.checked.json",
 ]
 STRANGERS = [
     "lost+found",
@@ -64,7 +69,8 @@ class FilesTests(SynchronousTestCase):
             entry("http://x"),
             entry("http://x", architecture=Architecture.ARM64, image_type=ImageType.DISCONNECTED),
         ]
-        self.assertEqual(remove_unaccounted(self.directory, entries), sorted(UNACCOUNTED))
+        removals = remove_unaccounted(self.directory, entries)
+        self.assertEqual(removals, [Removal(name) for name in sorted(UNACCOUNTED)])
         self.assertEqual(self.names(), sorted(ACCOUNTED + STRANGERS))
 
     def test_only_files(self) -> None:
@@ -77,14 +83,32 @@ class FilesTests(SynchronousTestCase):
     def test_temporary_files(self) -> None:
         """One that was left behind goes; one that may still be written stays."""
         for name, modified in [("old", 0), ("new", None)]:
-            path = self.directory / f"nmstatectl-417.1-x86_64.{name}.tmp"
-            path.write_bytes(b"")
-            if modified is not None:
-                os.utime(path, (modified, modified))
+            for stem in ("nmstatectl-417.1-x86_64", "rhcos-full-iso-417.1-x86_64.iso.checked.json"):
+                path = self.directory / f"{stem}.{name}.tmp"
+                path.write_bytes(b"")
+                if modified is not None:
+                    os.utime(path, (modified, modified))
+        remove_unaccounted(self.directory, [entry("http://x")])
         self.assertEqual(
-            remove_unaccounted(self.directory, [entry("http://x")]),
-            ["nmstatectl-417.1-x86_64.old.tmp"],
+            self.names(),
+            [
+                "nmstatectl-417.1-x86_64.new.tmp",
+                "rhcos-full-iso-417.1-x86_64.iso.checked.json.new.tmp",
+            ],
         )
+
+    def test_parts_that_nobody_needs(self) -> None:
+        """Go when their target is there, unless somebody is writing to them."""
+        target = self.directory / "rhcos-full-iso-417.1-x86_64.iso"
+        part = Part.open(target)
+        part.restart(Origin("digest"))
+        target.write_bytes(b"")
+        remove_part(target)
+        self.assertEqual(len(self.names()), 3)
+        part.close()
+        remove_part(target)
+        self.assertEqual(self.names(), [target.name])
+        remove_part(target)
 
     def test_set_aside(self) -> None:
         path = self.directory / "image.iso"

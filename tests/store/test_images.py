@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue, succeed
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 from assisted_images.catalog import Catalog, Entry, UnknownImage
 from assisted_images.sources.downloads import Downloader
+from assisted_images.store.files import Removal
 from assisted_images.store.images import ImageState, ImageStore, OsImage
 from assisted_images.store.populate import Workshop
 from assisted_images.streaming.threads import run_at_once, threads_of
@@ -90,7 +91,7 @@ class PopulateTests(StoreTestCase):
         await store.populate()
         self.assertTrue(store.ready)
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())
-        self.assertEqual(self.names(), [NAME])
+        self.assertEqual(self.names(), [NAME, NAME + ".checked.json"])
         [image] = store.images
         self.assertEqual((image.bytes, image.total), (len(os_image()), len(os_image())))
         assert image.content is not None
@@ -115,7 +116,7 @@ class PopulateTests(StoreTestCase):
         for name in ["rhcos-full-iso-1-x86_64.iso", "notes.txt"]:
             (self.directory / name).write_bytes(b"")
         await self.store(entry(self.serve(Origin(os_image())).url)).populate()
-        self.assertEqual(self.names(), ["notes.txt", NAME])
+        self.assertEqual(self.names(), ["notes.txt", NAME, NAME + ".checked.json"])
 
     async def test_found(self) -> None:
         """By version or OpenShift version, architecture and type; a minimal ISO by the full one."""
@@ -133,8 +134,16 @@ class PopulateTests(StoreTestCase):
             store.find("4.16", Architecture.X86_64, ImageType.FULL)
 
     async def test_no_directory(self) -> None:
+        """A volume that comes late: each image waits for it."""
         self.directory.rmdir()
-        await self.failure(self.store(entry("http://x")).populate(), OSError)
+        store = self.store(entry(self.serve(Origin(os_image())).url))
+        running = self.start(store)
+        await self.until(lambda: self.states(store) == ["failed"])
+        self.assertEqual(store.images[0].reason, "No such file or directory")
+        self.directory.mkdir()
+        self.clock.advance(5)
+        await running
+        self.assertTrue(store.ready)
 
 
 class TroubleTests(StoreTestCase):
@@ -191,11 +200,18 @@ class TroubleTests(StoreTestCase):
         running = self.start(store)
         await self.until(lambda: self.states(store) == ["downloading", "ready"])
         origin.stall_after = None
-        while store.images[0].state is not ImageState.READY:
+        await self.pass_stall(store.images[0])
+        self.assertEqual(store.images[0].reason, "nothing has arrived for 60 s")
+        self.clock.advance(5)
+        await running
+        self.assertTrue(store.ready)
+        self.assertEqual(origin.asked, [0, 5000])
+
+    async def pass_stall(self, image: OsImage) -> None:
+        """Let time pass until the image's origin is given up."""
+        while image.state is ImageState.DOWNLOADING:
             self.clock.advance(10)
             await self.turn()
-        await running
-        self.assertEqual(origin.asked, [0, 5000])
 
     async def turn(self) -> None:
         turn: Deferred[None] = Deferred()
@@ -256,7 +272,7 @@ class TroubleTests(StoreTestCase):
         store = self.store(entry(self.serve(origin).url))
         await store.populate()
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())
-        self.assertEqual(self.names(), [NAME])
+        self.assertEqual(self.names(), [NAME, NAME + ".checked.json"])
 
     async def test_damaged_inside(self) -> None:
         """With a sha256, a single wrong byte is found at the next start."""
@@ -271,6 +287,62 @@ class TroubleTests(StoreTestCase):
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())
         self.assertEqual(origin.asked, [0, 0])
 
+    async def test_damaged_inside_without_digest(self) -> None:
+        """What the image's digest was when it came is remembered, and holds for it."""
+        origin = Origin(os_image())
+        url = self.serve(origin).url
+        for _ in range(2):
+            await self.store(entry(url)).populate()
+        self.assertEqual(origin.asked, [0])
+        with (self.directory / NAME).open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\xff")
+        await self.store(entry(url)).populate()
+        self.assertEqual((self.directory / NAME).read_bytes(), os_image())
+        self.assertEqual(origin.asked, [0, 0])
+
+    async def test_another_build(self) -> None:
+        """What was remembered of the file before does not hold for the one that replaces it."""
+        await self.store(entry(self.serve(Origin(os_image())).url)).populate()
+        (self.directory / NAME).unlink()
+        rebuilt = os_image()[:-1] + b"x"
+        for _ in range(2):
+            store = self.store(entry(self.serve(Origin(rebuilt)).url))
+            await store.populate()
+            self.assertEqual((self.directory / NAME).read_bytes(), rebuilt)
+
+    async def test_part_that_nobody_needs(self) -> None:
+        """It is removed when the image is there."""
+        (self.directory / NAME).write_bytes(os_image())
+        (self.directory / (NAME + ".part")).write_bytes(b"some")
+        await self.store(entry("http://127.0.0.1:1")).populate()
+        self.assertEqual(self.names(), [NAME, NAME + ".checked.json"])
+
+    async def test_too_little_room_for_two(self) -> None:
+        """One comes to its end; the other says what it lacks instead of filling the disk."""
+        free = os.statvfs(self.directory)
+        size = free.f_bavail * free.f_frsize * 2 // 3
+        server = self.serve(always(response(body=b"x", length=size)))
+        store = self.store(entry(server.url), entry(server.url, "417.2"))
+        self.start(store)
+        await self.until(lambda: ImageState.FAILED in {image.state for image in store.images})
+        self.assertEqual(sorted(self.states(store)), ["downloading", "failed"])
+        [failed] = [image for image in store.images if image.state is ImageState.FAILED]
+        self.assertRegex(failed.reason or "", f"{size} bytes are to come, .* other downloads need")
+
+    async def test_unremovable(self) -> None:
+        """A file that cannot be removed is no reason not to go on."""
+
+        def sticky(function: Any, *arguments: Any, **named: Any) -> Deferred[Any]:
+            if function.__name__ == "remove_unaccounted":
+                return succeed([Removal("x", "Read-only file system")])
+            return run_at_once(function, *arguments, **named)
+
+        (self.directory / NAME).write_bytes(os_image())
+        store = self.store(entry("http://127.0.0.1:1"), run_in_thread=sticky)
+        await store.populate()
+        self.assertTrue(store.ready)
+
     async def test_two_processes(self) -> None:
         """The second waits for the first, and uses what it brings."""
         origin = Origin(os_image(), stall_after=1000)
@@ -282,8 +354,13 @@ class TroubleTests(StoreTestCase):
         await self.until(lambda: self.states(second) == ["failed"])
         self.assertEqual(second.images[0].reason, "another process is downloading it")
         origin.stall_after = None
+        images = [*first.images, *second.images]
+        await self.pass_stall(images[0])
+        await self.until(lambda: {image.state for image in images} == {ImageState.FAILED})
         while not (first.ready and second.ready):
-            self.clock.advance(10)
+            tries = [image.next_try for image in images if image.next_try is not None]
+            if ImageState.DOWNLOADING not in {image.state for image in images} and tries:
+                self.clock.advance(max(0, min(tries) - self.clock.seconds()))
             await self.turn()
         self.assertEqual(origin.asked, [0, 1000])
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from assisted_images.cpio import gzipped
 from assisted_images.iso.errors import IsoError
 from assisted_images.iso.layout import Layout
+from assisted_images.iso.moving import with_moved_area
 from assisted_images.kargs import AreaOverflow, BadKernelArgument
 from assisted_images.segments import Representation
 from assisted_images.values import Configuration, Extent
@@ -54,19 +55,21 @@ def discovery_iso(
     The discovery ISO: C{image} with C{configuration} in its areas.
 
     A full, a minimal or a disconnected ISO; the ramdisk goes into the minimal one only, which alone
-    has an area for it.
+    has an area for it.  An Ignition config that is too large for its area gets a new one behind the
+    volume, in images that allow it: the result is larger then.
 
     @raise NoKernelArgumentArea: there are kernel arguments, but no place for them.
     @raise BadKernelArgument: one of them cannot be written.
     @raise AreaOverflow: something is larger than its area.
     @raise IsoError: the image has no Ignition area.
     """
-    result = _with_ignition(image, layout, ignition_archive(configuration.ignition))
+    result = image
     if layout.ramdisk_area is not None and configuration.ramdisk:
         result = _filled(result, layout.ramdisk_area, configuration.ramdisk, "the ramdisk is")
     if configuration.kernel_arguments:
         result = _with_kernel_arguments(result, layout, configuration.kernel_arguments)
-    return result
+    # Last, because it may change where the volume ends.
+    return _with_ignition(result, layout, ignition_archive(configuration.ignition))
 
 
 def pxe_initrd(
@@ -113,9 +116,12 @@ def boot_artifact(image: Representation, extents: tuple[Extent, ...]) -> Represe
 
 
 def _with_ignition(image: Representation, layout: Layout, archive: bytes) -> Representation:
-    if layout.ignition_area is None:
+    area, movable = layout.ignition_area, layout.movable_ignition_area
+    if area is None:
         raise IsoError("the image has no area for an Ignition config")
-    return _filled(image, layout.ignition_area, archive, "the Ignition config's archive is")
+    if len(archive) > area.length and movable is not None:
+        return with_moved_area(image, movable, archive)
+    return _filled(image, area, archive, "the Ignition config's archive is")
 
 
 def _with_kernel_arguments(

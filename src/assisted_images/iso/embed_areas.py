@@ -29,6 +29,9 @@ BOOT_CONFIGURATIONS = (
 )
 """Where boot loaders find their configuration; an image has one to three of them."""
 
+_IGNITION_FILE = "/images/ignition.img"
+_S390X_BOOT_FILE = "/images/cdboot.img"
+
 _LARGEST_JSON = 64 << 10
 _LARGEST_BOOT_CONFIGURATION = 1 << 20
 _LARGEST_KERNEL_ARGUMENT_AREA = 64 << 10
@@ -68,15 +71,36 @@ def ignition_area(volume: Volume) -> Extent | None:
 
     @raise IsoError: igninfo.json cannot be read, or cannot be true.
     """
-    info = _read_json(volume, "/coreos/igninfo.json", _IgnInfoJson)
+    info = _read_igninfo(volume)
     if info is None:
-        return whole_file(volume, "/images/ignition.img")
+        return whole_file(volume, _IGNITION_FILE)
     path = f"/{info.file}"
     whole = whole_file(volume, path)
     if whole is None:
         raise IsoError(f"igninfo.json names {path}, which is not in the image")
     length = whole.length - info.offset if info.length is None else info.length
     return _part(path, whole, info.offset, length, _LARGEST_IGNITION_AREA, "igninfo.json")
+
+
+def file_of_ignition_area(volume: Volume) -> str | None:
+    """
+    The path of the file that is the Ignition area, the whole file and nothing else.
+
+    None when the area is a part of a file, such as of s390x's cdboot.img: a part cannot go
+    elsewhere.  s390x boots one file that all is in, whatever its directory says.
+
+    @raise IsoError: as L{ignition_area}.
+    """
+    info = _read_igninfo(volume)
+    if volume.find(_S390X_BOOT_FILE) is not None:
+        return None
+    if info is None:
+        return _IGNITION_FILE
+    return f"/{info.file}" if info.offset == 0 and info.length is None else None
+
+
+def _read_igninfo(volume: Volume) -> _IgnInfoJson | None:
+    return _read_json(volume, "/coreos/igninfo.json", _IgnInfoJson)
 
 
 def kernel_argument_area(volume: Volume) -> KernelArgumentArea | None:

@@ -57,6 +57,11 @@ class GuidPartitionTable:
             return None
         return cls(fields[1], fields[7], fields[9], entries_at, bytearray(area[start:end]))
 
+    def first_sectors(self) -> list[int]:
+        """Where each partition begins, in sectors."""
+        entries = _ENTRY.iter_unpack(self.entries)
+        return [first for kind, _, first, _, _ in entries if kind != _UNUSED]
+
     def move(self, volume_before: int, volume_after: int, moved: Moved) -> None:
         """
         Let the partitions follow what they hold: the whole volume (sizes in bytes), or a file.

@@ -12,6 +12,7 @@ from assisted_images.iso.embed_areas import (
     whole_file,
 )
 from assisted_images.iso.errors import IsoError
+from assisted_images.iso.moving import MovableArea, read_movable_area
 from assisted_images.iso.volume import Volume
 from assisted_images.kargs import KernelArgumentArea
 from assisted_images.values import Extent
@@ -50,6 +51,9 @@ class Layout:
     ramdisk_area: Extent | None
     """L{RAMDISK_AREA}: only minimal ISOs have it."""
 
+    movable_ignition_area: MovableArea | None = None
+    """How a larger Ignition area takes the place of the one there is; None where that cannot be."""
+
 
 def read_layout(file: SeekableFile) -> Layout:
     """
@@ -77,6 +81,7 @@ def read_layout(file: SeekableFile) -> Layout:
         ins_file=volume.find("/generic.ins"),
         initrd_address=_initrd_address(volume),
         ramdisk_area=whole_file(volume, RAMDISK_AREA),
+        movable_ignition_area=read_movable_area(volume),
     )
 
 

@@ -28,7 +28,6 @@ from assisted_images.iso.remaster import Remaster
 from assisted_images.iso.view import RepresentationFile
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES, Volume
 from assisted_images.segments import (
-    BytesSegment,
     FileSegment,
     Representation,
     Source,
@@ -170,9 +169,7 @@ def _with_system_area(volume: Volume, result: Representation, source: Source) ->
     before = system_area.Sizes(volume.size, volume.file_size)
     new = system_area.remastered(original, before, result.length, moved)
     whole = result.overlay(0, Representation.from_bytes(new.content))
-    tail = new.tail.lstrip(b"\0")
-    zeros = ZeroSegment(len(new.tail) - len(tail))
-    return merged(whole.append(Representation.of(zeros, BytesSegment(tail))))
+    return merged(whole.append(new.tail))
 
 
 def _places(result: Representation, source: Source) -> list[tuple[Extent, int]]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from assisted_images.iso.gpt import BACKUP_BYTES, GuidPartitionTable, Moved, moved_sector
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES
+from assisted_images.segments import BytesSegment, Representation, ZeroSegment
+from assisted_images.values import Extent
 
 _SECTOR = 512
 _MBR_SIGNATURE = slice(510, 512)
@@ -25,6 +27,7 @@ _MBR_PARTITIONS = range(446, 510, 16)
 _NO_GEOMETRY = b"\xfe\xff\xff"
 
 _IGNITION_HEADER = 32744
+_IGNITION_MAGIC = b"coreiso+"
 _KERNEL_ARGUMENTS_HEADER = 32672
 
 
@@ -46,7 +49,7 @@ class SystemArea:
     content: bytes
     """The 32 KiB at its start."""
 
-    tail: bytes
+    tail: Representation
     """What follows the volume; empty for an image that is no hybrid."""
 
 
@@ -58,6 +61,50 @@ def remastered(original: bytes, before: Sizes, volume_size: int, moved: Moved) -
     @param before: the full image's sizes.
     @param volume_size: bytes of the new volume.
     """
+    area, tail = _repartitioned(original, before, volume_size, moved)
+    ignition = _ignition_header(area)
+    place = None if ignition is None else moved(ignition.offset)
+    if ignition is None or place is None:
+        area[_IGNITION_HEADER:] = bytes(SYSTEM_AREA_BYTES - _IGNITION_HEADER)
+    else:
+        _write_ignition_header(area, Extent(place, ignition.length))
+    # It gives offsets in texts that were edited; without it coreos-installer knows of no areas.
+    area[_KERNEL_ARGUMENTS_HEADER:_IGNITION_HEADER] = bytes(
+        _IGNITION_HEADER - _KERNEL_ARGUMENTS_HEADER
+    )
+    return SystemArea(bytes(area), tail)
+
+
+def with_larger_volume(
+    original: bytes, before: Sizes, volume_size: int, ignition: Extent
+) -> SystemArea:
+    """
+    The system area of an image whose volume became larger, for a new Ignition area at its end.
+
+    @param original: the system area before, 32 KiB.
+    @param before: the image's sizes before.
+    @param volume_size: bytes of the new volume.
+    """
+    area, tail = _repartitioned(original, before, volume_size, lambda offset: offset)
+    if _ignition_header(area) is not None:
+        _write_ignition_header(area, ignition)
+    return SystemArea(bytes(area), tail)
+
+
+def is_all_in_volume(original: bytes, before: Sizes) -> bool:
+    """Whether nothing but padding and the backup GPT is behind the volume: no partition is."""
+    starts = [struct.unpack_from("<II", original, start + 8) for start in _MBR_PARTITIONS]
+    if original[_MBR_SIGNATURE] != b"\x55\xaa":
+        return True
+    gpt = GuidPartitionTable.parse(original)
+    sectors = [first for first, count in starts if count] + (gpt.first_sectors() if gpt else [])
+    return all(sector * _SECTOR < before.volume for sector in sectors)
+
+
+def _repartitioned(
+    original: bytes, before: Sizes, volume_size: int, moved: Moved
+) -> tuple[bytearray, Representation]:
+    """The system area with partition tables for the new size, and what follows the volume."""
     area = bytearray(original)
     partitioned = area[_MBR_SIGNATURE] == b"\x55\xaa"
     gpt = GuidPartitionTable.parse(area) if partitioned else None
@@ -69,12 +116,8 @@ def remastered(original: bytes, before: Sizes, volume_size: int, moved: Moved) -
         gpt.move(before.volume, after.volume, moved)
         gpt.write(area, tail, after.file)
     _drop_apple_partitions(area)
-    _move_ignition_header(area, moved)
-    # It gives offsets in texts that were edited; without it coreos-installer knows of no areas.
-    area[_KERNEL_ARGUMENTS_HEADER:_IGNITION_HEADER] = bytes(
-        _IGNITION_HEADER - _KERNEL_ARGUMENTS_HEADER
-    )
-    return SystemArea(bytes(area), bytes(tail))
+    padding = len(tail) - len(tail.lstrip(b"\0"))
+    return area, Representation.of(ZeroSegment(padding), BytesSegment(bytes(tail[padding:])))
 
 
 def _new_file_size(area: bytearray, before: Sizes, volume_size: int, *, has_gpt: bool) -> int:
@@ -128,15 +171,22 @@ def _set_last_cylinder(area: bytearray, start: int, end: int) -> None:
 
 
 def _drop_apple_partitions(area: bytearray) -> None:
-    """The Apple partition map of grub2-mkrescue names an HFS+ volume, which is not carried over."""
+    """
+    The Apple partition map of grub2-mkrescue names an HFS+ volume, which does not follow changes.
+
+    A boot loader that read files by it would not find the configuration.
+    """
     for start in range(_SECTOR, _KERNEL_ARGUMENTS_HEADER - _SECTOR, _SECTOR):
         if area[start : start + 4] == b"PM\0\0":
             area[start : start + _SECTOR] = bytes(_SECTOR)
 
 
-def _move_ignition_header(area: bytearray, moved: Moved) -> None:
-    """The magic number, where the Ignition area begins and its length, of images before 2021-09."""
+def _ignition_header(area: bytes | bytearray) -> Extent | None:
+    """Where images from before 2021-09 say that their Ignition area is."""
     magic, offset, length = struct.unpack_from("<8sQQ", area, _IGNITION_HEADER)
-    place = moved(offset) if magic == b"coreiso+" else None
-    header = bytes(24) if place is None else struct.pack("<8sQQ", magic, place, length)
-    area[_IGNITION_HEADER:SYSTEM_AREA_BYTES] = header
+    return Extent(offset, length) if magic == _IGNITION_MAGIC else None
+
+
+def _write_ignition_header(area: bytearray, ignition: Extent) -> None:
+    header = (_IGNITION_MAGIC, ignition.offset, ignition.length)
+    struct.pack_into("<8sQQ", area, _IGNITION_HEADER, *header)

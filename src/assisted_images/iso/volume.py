@@ -17,13 +17,19 @@ from dataclasses import dataclass
 
 from assisted_images.files import SeekableFile
 from assisted_images.iso import rock_ridge
+from assisted_images.iso.directories import (
+    BLOCK,
+    NameOf,
+    Record,
+    extent_of,
+    identifier,
+    records,
+    system_use,
+)
 from assisted_images.iso.errors import IsoError
 from assisted_images.values import Extent
 
 __all__ = ["BLOCK", "SYSTEM_AREA_BYTES", "IsoError", "Volume"]
-
-BLOCK = 2048
-"""Bytes in a logical sector, and in a logical block of every image that is accepted here."""
 
 SYSTEM_AREA_BYTES = 16 * BLOCK
 """What precedes the volume descriptors, outside the file system: MBR, GPT (ECMA-119, 6.2.1)."""
@@ -38,17 +44,13 @@ _DEEPEST = 64
 _PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
 _JOLIET_ESCAPES = (b"%/@", b"%/C", b"%/E")
 
-_IS_DIRECTORY, _CONTINUES = 0x02, 0x80
-_SELF, _PARENT = b"\x00", b"\x01"
-
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    """One file or directory: all its directory records taken together."""
+class _Tree:
+    """One of a volume's trees of directories, which have different names for the same files."""
 
-    name: str
-    is_directory: bool
-    extents: tuple[Extent, ...]
+    root: Extent
+    name_of: NameOf
 
 
 class Volume:
@@ -67,10 +69,13 @@ class Volume:
     file_size: int
     """Bytes of the file itself."""
 
+    descriptor_positions: tuple[int, ...]
+    """Where the descriptors are that give the volume's size, in bytes from the image's start."""
+
     def __init__(self, file: SeekableFile) -> None:
         self._file = file
         self.file_size = file.seek(0, os.SEEK_END)
-        self._directories: dict[Extent, tuple[_Record, ...]] = {}
+        self._directories: dict[tuple[_Tree, Extent], tuple[Record, ...]] = {}
         self._directory_bytes = 0
         primary, joliet = self._read_descriptors()
         block_size = struct.unpack_from("<H", primary, 128)[0]
@@ -78,8 +83,8 @@ class Volume:
             raise IsoError(f"logical blocks of {block_size} bytes; expected {BLOCK}")
         self.volume_id = primary[40:72].decode("ascii", errors="replace").strip(" \0")
         self.size = struct.unpack_from("<I", primary, 80)[0] * BLOCK
-        self._root = _root_extent(primary)
-        self._joliet_root = None if joliet is None else _root_extent(joliet)
+        self._tree = _Tree(_root_extent(primary), self._rock_ridge_name)
+        self._joliet = None if joliet is None else _Tree(_root_extent(joliet), _joliet_name)
         self._skip = self._read_bytes_to_skip()
 
     def find(self, path: str) -> tuple[Extent, ...] | None:
@@ -89,7 +94,7 @@ class Volume:
 
         @raise IsoError: the file does not end inside the image, or a directory is damaged.
         """
-        record = self._look_up(path)
+        record = self._look_up(self._tree, path)
         if record is None or record.is_directory:
             return None
         for extent in record.extents:
@@ -137,10 +142,9 @@ class Volume:
         @raise IsoError: they form a loop, or there are absurdly many.
         """
         seen: set[int] = set()
-        roots = [self._root] if self._joliet_root is None else [self._root, self._joliet_root]
-        waiting = [(root, 0) for root in roots]
+        waiting = [(tree, tree.root, 0) for tree in self._trees]
         while waiting:
-            extent, depth = waiting.pop()
+            tree, extent, depth = waiting.pop()
             if extent.offset in seen or depth > _DEEPEST:
                 raise IsoError(f"the directories form a loop at byte {extent.offset}")
             if len(seen) >= _MOST_DIRECTORIES:
@@ -148,17 +152,31 @@ class Volume:
             seen.add(extent.offset)
             yield extent
             waiting.extend(
-                (record.extents[0], depth + 1)
-                for record in self._records(extent)
+                (tree, record.extents[0], depth + 1)
+                for record in self._records(tree, extent)
                 if record.is_directory and record.extents
             )
 
-    def _look_up(self, path: str) -> _Record | None:
+    def record_positions(self, path: str) -> tuple[int, ...]:
+        """
+        Where the directory records of the file at C{path} are, in bytes from the image's start: the
+        one in the ISO 9660 tree, and the one in the Joliet tree where there is one.
+
+        @raise IsoError: a directory is damaged.
+        """
+        found = [self._look_up(tree, path) for tree in self._trees]
+        return tuple(position for record in found if record for position in record.positions)
+
+    @property
+    def _trees(self) -> tuple[_Tree, ...]:
+        return (self._tree,) if self._joliet is None else (self._tree, self._joliet)
+
+    def _look_up(self, tree: _Tree, path: str) -> Record | None:
         names = [name for name in path.split("/") if name]
-        found: _Record | None = None
-        directory = self._root
+        found: Record | None = None
+        directory = tree.root
         for depth, name in enumerate(names):
-            found = next((one for one in self._records(directory) if one.name == name), None)
+            found = next((one for one in self._records(tree, directory) if one.name == name), None)
             if found is None:
                 return None
             if depth < len(names) - 1:
@@ -170,6 +188,21 @@ class Volume:
     def _read_descriptors(self) -> tuple[bytes, bytes | None]:
         """The primary volume descriptor, and Joliet's where there is one."""
         primary = joliet = None
+        positions = []
+        for position, data in self._descriptors():
+            if data[0] == _PRIMARY and primary is None:
+                primary = data
+            elif data[0] == _SUPPLEMENTARY and data[88:91] in _JOLIET_ESCAPES:
+                joliet = data
+            if data[0] in (_PRIMARY, _SUPPLEMENTARY):
+                positions.append(position)
+        if primary is None:
+            raise IsoError("not an ISO 9660 image: no primary volume descriptor")
+        self.descriptor_positions = tuple(positions)
+        return primary, joliet
+
+    def _descriptors(self) -> Iterator[tuple[int, bytes]]:
+        """Each volume descriptor and where it is, up to the terminator."""
         for sector in range(16, 16 + _MOST_DESCRIPTORS):
             if (sector + 1) * BLOCK > self.file_size:
                 raise IsoError(
@@ -178,32 +211,27 @@ class Volume:
             data = self.read_extent(Extent(sector * BLOCK, BLOCK))
             if data[1:6] != b"CD001":
                 raise IsoError(f"not an ISO 9660 image: no volume descriptor in sector {sector}")
-            if data[0] == _PRIMARY and primary is None:
-                primary = data
-            elif data[0] == _SUPPLEMENTARY and data[88:91] in _JOLIET_ESCAPES:
-                joliet = data
-            elif data[0] == _TERMINATOR:
-                break
-        if primary is None:
-            raise IsoError("not an ISO 9660 image: no primary volume descriptor")
-        return primary, joliet
+            if data[0] == _TERMINATOR:
+                return
+            yield sector * BLOCK, data
 
     def _read_bytes_to_skip(self) -> int:
-        first = self.read_extent(Extent(self._root.offset, min(self._root.length, BLOCK)))
+        first = self.read_extent(Extent(self._tree.root.offset, min(self._tree.root.length, BLOCK)))
         if not first or first[0] < 34 or first[0] > len(first):
             raise IsoError("the root directory is damaged")
         return rock_ridge.bytes_to_skip(first[34 : first[0]])
 
-    def _records(self, directory: Extent) -> tuple[_Record, ...]:
-        if directory not in self._directories:
+    def _records(self, tree: _Tree, directory: Extent) -> tuple[Record, ...]:
+        key = tree, directory
+        if key not in self._directories:
             if directory.length > _LARGEST_DIRECTORY:
                 raise IsoError(
                     f"a directory of {directory.length} bytes at byte {directory.offset}; "
                     f"at most {_LARGEST_DIRECTORY} are expected"
                 )
             content = self._read_directory_part(directory)
-            self._directories[directory] = tuple(self._parse(directory, content))
-        return self._directories[directory]
+            self._directories[key] = tuple(records(directory, content, tree.name_of))
+        return self._directories[key]
 
     def _read_directory_part(self, extent: Extent) -> bytes:
         """As L{read_extent}, for a bounded number of bytes over the volume's life."""
@@ -212,63 +240,18 @@ class Volume:
             raise IsoError(f"more than {_MOST_DIRECTORY_BYTES} bytes of directories")
         return self.read_extent(extent)
 
-    def _parse(self, directory: Extent, content: bytes) -> Iterator[_Record]:
-        """Join the records of files in several extents (ECMA-119, 6.5.1)."""
-        extents: list[Extent] = []
-        for record in _directory_records(directory, content):
-            identifier = record[33 : 33 + record[32]]
-            if identifier in (_SELF, _PARENT):
-                continue
-            if record[26] or record[27]:
-                raise IsoError("interleaved files are not supported")
-            _append(extents, _extent(record))
-            if not record[25] & _CONTINUES:
-                yield _Record(
-                    self._name(record, identifier), bool(record[25] & _IS_DIRECTORY), tuple(extents)
-                )
-                extents = []
-
-    def _name(self, record: bytes, identifier: bytes) -> str:
+    def _rock_ridge_name(self, record: bytes) -> str:
         """The Rock Ridge name; else the ISO 9660 one as Linux shows it."""
-        # The System Use area is behind the identifier, at an even offset.
-        start = 33 + len(identifier) + (len(identifier) + 1) % 2
-        name = rock_ridge.name(record[start + self._skip :], self._read_directory_part)
+        name = rock_ridge.name(system_use(record)[self._skip :], self._read_directory_part)
         if name is not None:
             return name
-        return identifier.decode("latin-1").partition(";")[0].rstrip(".").lower()
+        return identifier(record).decode("latin-1").partition(";")[0].rstrip(".").lower()
 
 
-def _directory_records(directory: Extent, content: bytes) -> Iterator[bytes]:
-    """The records of a directory; none crosses the end of a block (ECMA-119, 6.8.1.1)."""
-    position = 0
-    while position < len(content):
-        length = content[position]
-        block_end = min((position // BLOCK + 1) * BLOCK, len(content))
-        if length == 0:
-            position = block_end
-            continue
-        record = content[position : position + length]
-        if length < 34 or position + length > block_end or 33 + record[32] > length:
-            raise IsoError(f"the directory record at byte {directory.offset + position} is damaged")
-        yield record
-        position += length
+def _joliet_name(record: bytes) -> str:
+    """The name without its version; Joliet's are UCS-2, the more significant byte first."""
+    return identifier(record).decode("utf-16-be", errors="replace").partition(";")[0]
 
 
 def _root_extent(descriptor: bytes) -> Extent:
-    return _extent(descriptor[156:190])
-
-
-def _extent(record: bytes) -> Extent:
-    """Where a record's data lies, behind its extended attributes where it has any."""
-    block, length = struct.unpack_from("<I4xI", record, 2)
-    return Extent((block + record[1]) * BLOCK, length)
-
-
-def _append(extents: list[Extent], extent: Extent) -> None:
-    """Add C{extent}, as a part of the last one where it directly follows that."""
-    if not extent.length:
-        return
-    if extents and extents[-1].end == extent.offset:
-        extents[-1] = Extent(extents[-1].offset, extents[-1].length + extent.length)
-    else:
-        extents.append(extent)
+    return extent_of(descriptor[156:190])

@@ -20,6 +20,7 @@ from assisted_images.sources.failures import reason_of, was_cancelled
 from assisted_images.sources.parts import DownloadError, Origin, Part
 from assisted_images.sources.proxies import basic_authorization
 from assisted_images.sources.urls import origin_of, redacted, with_parameters, without_userinfo
+from assisted_images.streaming.slots import Slots
 from assisted_images.streaming.threads import RunInThread
 
 Progress = Callable[[int, int | None], None]
@@ -47,6 +48,10 @@ class Downloader:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     stall_seconds: float = 60.0
+    _totals: dict[Part, int] = field(default_factory=dict, init=False, repr=False)
+    """Of the downloads under way: the bytes that each of them will have."""
+    _space: Slots = field(default_factory=lambda: Slots(1), init=False, repr=False)
+    """One at a time looks whether there is room for it, and has it promised."""
 
     async def download(self, url: str, part: Part, progress: Progress) -> None:
         """
@@ -96,10 +101,28 @@ class Downloader:
         self, response: IResponse, part: Part, total: int | None, progress: Progress
     ) -> None:
         try:
-            await self.run_in_thread(part.require_space, (total or part.size) - part.size)
+            await self._reserve(part, total or part.size)
         except BaseException:
             discard(response)
             raise
+        try:
+            await self._write(response, part, total, progress)
+        finally:
+            del self._totals[part]
+
+    async def _reserve(self, part: Part, total: int) -> None:
+        """
+        Take what C{part} lacks of C{total} bytes from the room that is left on the disk, so that
+        of several downloads that do not fit together one at least comes to its end.
+        """
+        async with self._space:
+            promised = sum(max(0, size - other.size) for other, size in self._totals.items())
+            await self.run_in_thread(part.require_space, total - part.size, promised)
+            self._totals[part] = total
+
+    async def _write(
+        self, response: IResponse, part: Part, total: int | None, progress: Progress
+    ) -> None:
         progress(part.size, total)
         body = BodyIntoPart(
             part,

@@ -13,7 +13,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -68,10 +68,11 @@ class Part:
         """Where they came from; None when that is not known, and then they are worth nothing."""
 
     @classmethod
-    def open(cls, target: Path) -> Part:
+    def open(cls, target: Path, lock: Callable[[int], None] | None = None) -> Part:
         """
         Open the part of C{target}, which is made when there is none.
 
+        @param lock: what locks an open file.
         @raise PartInUse: another process, or another part of this one, has it open.
         @raise OSError: it cannot be made.
         """
@@ -79,7 +80,7 @@ class Part:
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                _lock(descriptor)
+                (lock or lock_file)(descriptor)
                 if _is_still(path, descriptor):
                     return cls(target, descriptor)
             except BaseException:
@@ -113,16 +114,19 @@ class Part:
                     self.size += written
                     rest = rest[written:]
 
-    def require_space(self, length: int) -> None:
+    def require_space(self, length: int, promised: int = 0) -> None:
         """
         Make sure that C{length} more bytes fit.
 
+        @param promised: bytes of what is free that others are going to use.
         @raise NoSpace: they do not.
         """
         status = os.fstatvfs(self._descriptor)
         free = status.f_bavail * status.f_frsize
-        if length > free:
-            raise NoSpace(f"{length} bytes are to come, but only {free} are free on the disk")
+        if length > free - promised:
+            others = f", of which other downloads need {promised}" if promised else ""
+            text = f"{length} bytes are to come, but only {free} are free on the disk{others}"
+            raise NoSpace(text)
 
     def sync(self) -> None:
         """Make the content durable, dated as its origin says, so that replicas agree."""
@@ -156,7 +160,12 @@ class Part:
             return None
 
 
-def _lock(descriptor: int) -> None:
+def lock_file(descriptor: int) -> None:
+    """
+    Keep other processes, and other openings in this one, from an open file until it is closed.
+
+    @raise PartInUse: one of them has it.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -90,6 +90,14 @@ class SharedConfigurations:
     same credential within some seconds.
 
     All of them get the same object.  Failures are never kept.
+
+    The time runs from the answer's arrival, not from its last use: a client that reads for an hour
+    must not keep a configuration alive, nor a credential, that assisted-service has long changed or
+    revoked.  So a burst that outlasts the time goes on with another ETag where assisted-service's
+    answer has changed; each response is whole bytes of the one configuration that its ETag names,
+    and a client that glues responses together has to compare ETags, or to send C{If-Range}
+    (RFC 9110, section 15.3.7.3).  For BMCs that do neither, C{CONFIG_SHARE_SECONDS} can be as long
+    as an installation boots.
     """
 
     def __init__(

@@ -6,18 +6,17 @@ Blocking; used in threads only.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import BinaryIO
 
 from assisted_images.catalog import Entry
 from assisted_images.iso.layout import Layout, check_os_image, read_layout
 from assisted_images.iso.volume import IsoError
+from assisted_images.store.records import Record, Stamp, Stopped, digest
 
-_PIECE = 1024 * 1024
+__all__ = ["Checked", "Limits", "Stopped", "check_image", "stamped_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +27,56 @@ class Limits:
     min_rootfs_bytes: int = 100 * 1024 * 1024
 
 
-class Stopped(Exception):
-    """The process is going down; a check was given up."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An OS image that has passed."""
+
+    layout: Layout
+    stamp: Stamp
+    sha256: str | None
+    """None: there was nothing to compare it with, so it was not computed."""
+    remembered: bool = False
+    """Whether its record says all of this already."""
 
 
-def check_image(path: Path, entry: Entry, limits: Limits, stop: Event) -> Layout:
+def check_image(
+    path: Path, entry: Entry, limits: Limits, stop: Event, record: Record | None = None
+) -> Checked:
     """
-    Read what is in an ISO and check it.
+    Read what is in an ISO and check it.  Its SHA-256 has to be the entry's, or for lack of one what
+    it was when the file was checked first.
 
+    @param record: what is remembered of the file: an unchanged one is not hashed again.
     @param stop: given up soon after it is set.
     @raise IsoError: it is not what it should be; the text is the reason.
     @raise OSError: it cannot be read.
     @raise Stopped: C{stop} was set.
     """
     with path.open("rb") as file:
+        stamp = Stamp.of(os.fstat(file.fileno()))
         layout = read_layout(file)
-        size = os.fstat(file.fileno()).st_size
-        check_os_image(layout, size, limits.min_kernel_bytes, limits.min_rootfs_bytes)
-        if entry.sha256 is not None:
-            found = _sha256(file, stop)
-            if found != entry.sha256:
-                raise IsoError(f"its sha256 is {found}, but the catalogue says {entry.sha256}")
-    return layout
+        check_os_image(layout, stamp.size, limits.min_kernel_bytes, limits.min_rootfs_bytes)
+        expected, source = entry.sha256, "the catalogue says"
+        if expected is None and record is not None:
+            expected, source = record.sha256, "when it was checked first it was"
+        if expected is None:
+            return Checked(layout, stamp, None)
+        if record is not None and record.sha256 == expected and record.holds_for(stamp):
+            return Checked(layout, stamp, expected, remembered=True)
+        found = digest(file, stop)
+    if found != expected:
+        raise IsoError(f"its sha256 is {found}, but {source} {expected}")
+    return Checked(layout, stamp, found)
 
 
-def _sha256(file: BinaryIO, stop: Event) -> str:
-    file.seek(0)
-    digest = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        if stop.is_set():
-            raise Stopped
-        digest.update(piece)
-    return digest.hexdigest()
+def stamped_digest(path: Path, stamp: Stamp, stop: Event) -> str | None:
+    """
+    The SHA-256 of a file that has passed; None when it is not that file any more.
+
+    @raise OSError: it cannot be read.
+    @raise Stopped: C{stop} was set.
+    """
+    with path.open("rb") as file:
+        if not Stamp.of(os.fstat(file.fileno())).is_renamed(stamp):
+            return None
+        return digest(file, stop)

@@ -7,6 +7,9 @@ Blocking; used in threads only.
 
 from __future__ import annotations
 
+import gzip
+import os
+import zlib
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -16,13 +19,20 @@ from assisted_images.iso.minimal import MinimalIso, build_minimal_iso
 from assisted_images.iso.nmstate import nmstate_archive
 from assisted_images.iso.volume import IsoError
 from assisted_images.segments import Representation
-from assisted_images.store.files import write_whole
+from assisted_images.store.durable import write_whole
+from assisted_images.store.records import (
+    Stamp,
+    digest,
+    is_remembered,
+    read_record,
+    write_record,
+)
 from assisted_images.store.states import ImageContent
 from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.threads import RunInThread
 from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, semantic_version
 
-_GZIP = b"\x1f\x8b"
+_PIECE = 1024 * 1024
 
 
 class _Missing(Exception):
@@ -77,22 +87,45 @@ def _nmstate(
         return None
     path = iso.with_name(entry.nmstate_file_name)
     try:
-        if not _is_gzip(path):
+        if not _is_sound(path):
             if layout.rootfs is None:
                 raise _Missing("no nmstatectl: the image has no rootfs")
             with iso.open("rb") as file:
-                write_whole(path, nmstate_archive(file, layout.rootfs))
+                archive = nmstate_archive(file, layout.rootfs)
+            try:
+                write_whole(path, archive)
+            except OSError:
+                # A full or read-only disk; it has some MiB, and can do without a file.
+                return Representation.from_bytes(archive)
+            _remember(path)
         return DiskFile(path, run_in_thread).representation()
     except (IsoError, OSError) as error:
         raise _Missing(f"no nmstatectl: {_text(error)}") from None
 
 
-def _is_gzip(path: Path) -> bool:
+def _is_sound(path: Path) -> bool:
+    """
+    Whether the archive can be used as it is: it is the one that was made here; or it is another's,
+    the Go service's for one, and its own checksum holds (RFC 1952, section 2.3.1).
+    """
     try:
-        with path.open("rb") as file:
-            return file.read(2) == _GZIP
-    except FileNotFoundError:
+        if read_record(path) is not None:
+            return is_remembered(path)
+        with gzip.open(path) as archive:
+            if not archive.read(1):
+                return False
+            while archive.read(_PIECE):
+                pass
+    except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error):
         return False
+    _remember(path)
+    return True
+
+
+def _remember(path: Path) -> None:
+    with path.open("rb") as file:
+        stamp = Stamp.of(os.fstat(file.fileno()))
+        write_record(path, digest(file), stamp)
 
 
 def _minimal(

@@ -8,56 +8,84 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.catalog import Entry
-from assisted_images.sources.parts import ORIGIN, PART, sync_directory
+from assisted_images.sources.parts import ORIGIN, PART, Part, PartInUse
+from assisted_images.store.durable import TEMPORARY
+from assisted_images.store.records import CHECKED
 from assisted_images.values import Architecture
 
 REFUSED = ".refused"
 """Follows the name of a file that was set aside."""
 
-_TEMPORARY = ".tmp"
 _TEMPORARY_SECONDS = 3600.0
 """A temporary file so old was left behind by a process that is gone."""
 
 _ARCHITECTURES = "|".join(Architecture)
-_OURS = re.compile(
+_SUFFIXES = "|".join(map(re.escape, (PART, ORIGIN, REFUSED, CHECKED)))
+_NAME = (
     rf"(?:rhcos-(?:full|disconnected)-iso-.+-(?:{_ARCHITECTURES})\.iso"
     rf"|nmstatectl-.+-(?:{_ARCHITECTURES}))"
-    rf"(?:{re.escape(PART)}|{re.escape(ORIGIN)}|{re.escape(REFUSED)})?"
 )
-_OUR_TEMPORARY = re.compile(rf"nmstatectl-.+-(?:{_ARCHITECTURES})\.\w+{re.escape(_TEMPORARY)}")
+_OURS = re.compile(rf"{_NAME}(?:{_SUFFIXES})?")
+_OUR_TEMPORARY = re.compile(rf"{_NAME}(?:{re.escape(CHECKED)})?\.\w+{re.escape(TEMPORARY)}")
 
 
-def remove_unaccounted(data_dir: Path, entries: Iterable[Entry]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """
+    A file that nothing accounts for.
+
+    @ivar failure: why it is still there; None when it is gone.
+    """
+
+    name: str
+    failure: str | None = None
+
+
+def remove_unaccounted(data_dir: Path, entries: Iterable[Entry]) -> list[Removal]:
     """
     Remove the files of images that are not configured any more.  Only files whose names this
     service gives: a stranger's file is never touched.
 
-    @return: the names of what was removed.
+    @return: what was removed, or should have been.
+    @raise OSError: the directory cannot be read.
     """
     accounted = {name for entry in entries for name in _names(entry)}
-    removed = []
-    for item in os.scandir(data_dir):
-        if not item.is_file(follow_symlinks=False):
-            continue
-        if _OUR_TEMPORARY.fullmatch(item.name):
-            unaccounted = time.time() - item.stat().st_mtime > _TEMPORARY_SECONDS
-        else:
-            unaccounted = bool(_OURS.fullmatch(item.name)) and item.name not in accounted
-        if unaccounted:
-            Path(item.path).unlink(missing_ok=True)
-            removed.append(item.name)
-    return sorted(removed)
+    with os.scandir(data_dir) as items:
+        unaccounted = sorted(item.name for item in items if _is_unaccounted(item, accounted))
+    return [_remove(data_dir / name) for name in unaccounted]
+
+
+def _is_unaccounted(item: os.DirEntry[str], accounted: set[str]) -> bool:
+    if not item.is_file(follow_symlinks=False):
+        return False
+    if _OUR_TEMPORARY.fullmatch(item.name):
+        try:
+            return time.time() - item.stat().st_mtime > _TEMPORARY_SECONDS
+        except FileNotFoundError:
+            return False
+    return bool(_OURS.fullmatch(item.name)) and item.name not in accounted
+
+
+def _remove(path: Path) -> Removal:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return Removal(path.name, error.strerror or type(error).__name__)
+    return Removal(path.name)
 
 
 def _names(entry: Entry) -> set[str]:
-    iso = entry.file_name
-    return {iso, iso + PART, iso + ORIGIN, iso + REFUSED, entry.nmstate_file_name}
+    iso, nmstate = entry.file_name, entry.nmstate_file_name
+    return {
+        *(iso + suffix for suffix in ("", PART, ORIGIN, REFUSED, CHECKED)),
+        *(nmstate + suffix for suffix in ("", CHECKED)),
+    }
 
 
 def file_size(path: Path) -> int | None:
@@ -83,18 +111,15 @@ def remove_set_aside(path: Path) -> bool:
     return there
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name all at once, durably."""
-    descriptor, name = tempfile.mkstemp(_TEMPORARY, f"{path.name}.", path.parent)
-    temporary = Path(name)
+def remove_part(target: Path) -> None:
+    """Remove a part that nobody needs, because its target is there, and nobody is writing to."""
+    if not target.with_name(target.name + PART).exists():
+        return
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+        part = Part.open(target)
+    except PartInUse:
+        return
+    try:
+        part.discard()
+    finally:
+        part.close()

@@ -48,16 +48,29 @@ class ImageStore:
 
         An image that fails is tried again for as long as this runs.  To end it, cancel its
         Deferred: downloads stop, and what has arrived is kept.
-
-        @raise OSError: DATA_DIR cannot be read.
         """
         workshop = self._workshop
         try:
-            removed = await workshop.run_in_thread(
-                remove_unaccounted, workshop.data_dir, self._catalog.images
-            )
-            for name in removed:
-                self._log.info("{name} was removed: no configured image needs it", name=name)
+            await self._remove_unaccounted()
             await side_by_side(Preparation(image, workshop).run() for image in self.images)
         finally:
             workshop.stop.set()
+
+    async def _remove_unaccounted(self) -> None:
+        data_dir = self._workshop.data_dir
+        try:
+            removals = await self._workshop.run_in_thread(
+                remove_unaccounted, data_dir, self._catalog.images
+            )
+        except OSError as error:
+            # Each image will say so, too, until DATA_DIR is there.
+            self._log.error(
+                "{data_dir} cannot be read: {reason}", data_dir=data_dir, reason=error.strerror
+            )
+            return
+        for removal in removals:
+            if removal.failure is None:
+                text = "{name} was removed: no configured image needs it"
+            else:
+                text = "{name} cannot be removed, although no configured image needs it: {reason}"
+            self._log.info(text, name=removal.name, reason=removal.failure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -15,17 +16,18 @@ from assisted_images.iso.layout import Layout
 from assisted_images.iso.volume import IsoError
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.parts import DownloadError, NoSpace, Part, PartInUse
-from assisted_images.store.checks import Limits, check_image
+from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import image_content
-from assisted_images.store.files import file_size, remove_set_aside, set_aside
+from assisted_images.store.files import file_size, remove_part, remove_set_aside, set_aside
+from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
 from assisted_images.streaming.slots import Slots
 from assisted_images.streaming.threads import RunInThread
 
-FIRST_DELAY = 5.0
-"""Seconds until a failed image is tried again; twice as many with each failure in a row."""
-
 LONGEST_DELAY = 300.0
+"""Seconds until a failed image is tried again, at most."""
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,14 @@ class Workshop:
     limits: Limits = field(default_factory=Limits)
     base_url: str | None = None
     """This service as hosts see it, which goes into minimal ISOs."""
+    first_delay: float = 5.0
+    """Seconds until a failed image is tried again; twice as many with each failure in a row."""
     downloads: Slots = field(default_factory=lambda: Slots(4))
     """Bounds downloads side by side."""
     checks: Slots = field(default_factory=lambda: Slots(2))
     """Bounds threads that read whole images side by side."""
+    afterthoughts: Slots = field(default_factory=lambda: Slots(1))
+    """Bounds threads that hash images that are served already."""
     stop: Event = field(default_factory=Event)
     """Set when the process goes down: work in threads ends soon."""
 
@@ -56,10 +62,14 @@ class Preparation:
         self._image = image
         self._workshop = workshop
         self._target = workshop.data_dir / image.entry.file_name
-        self._delay = FIRST_DELAY
+        self._delay = workshop.first_delay
+        self._checked: Checked | None = None
 
     async def run(self) -> None:
-        """Return once the image is ready; a failure is the image's state, never an error."""
+        """
+        Return once the image is ready and what is known of it is remembered; a failure is the
+        image's state, never an error.
+        """
         while self._image.state is not ImageState.READY:
             before = self._image.bytes
             reason = await self._attempt()
@@ -67,11 +77,12 @@ class Preparation:
                 continue
             if self._image.bytes > before:
                 # It fails, but it gets on.
-                self._delay = FIRST_DELAY
+                self._delay = self._workshop.first_delay
             clock = self._workshop.clock
             self._image.change(ImageState.FAILED, reason, next_try=clock.seconds() + self._delay)
             await deferLater(clock, self._delay)
             self._delay = min(2 * self._delay, LONGEST_DELAY)
+        await self._remember()
 
     async def _attempt(self) -> str | None:
         """
@@ -80,14 +91,12 @@ class Preparation:
         @return: why it failed; None when the image is ready or should be tried again at once.
         """
         try:
-            layout = await self._found()
-            if layout is None:
-                layout = await self._downloaded()
-            if layout is not None:
-                await self._finish(layout)
+            self._checked = await self._found() or await self._downloaded()
+            if self._checked is not None:
+                await self._finish(self._checked.layout)
         except PartInUse as error:
             # It is coming along, only not by us.
-            self._delay = FIRST_DELAY
+            self._delay = self._workshop.first_delay
             return str(error)
         except (DownloadError, IsoError) as error:
             return str(error)
@@ -105,14 +114,19 @@ class Preparation:
     def _version(self) -> str:
         return self._image.entry.version
 
-    async def _found(self) -> Layout | None:
+    async def _found(self) -> Checked | None:
         """Check the file that is there; one that fails is set aside, and None returned."""
         if await self._size(self._target) is None:
             return None
+        run_in_thread = self._workshop.run_in_thread
         try:
-            return await self._check(self._target)
+            checked = await self._check(
+                self._target, await run_in_thread(read_record, self._target)
+            )
+            await run_in_thread(remove_part, self._target)
+            return checked
         except IsoError as error:
-            refused = await self._workshop.run_in_thread(set_aside, self._target)
+            refused = await run_in_thread(set_aside, self._target)
             self._log.warn(
                 "{name} was set aside as {refused}: {reason}",
                 name=self._target.name,
@@ -125,23 +139,24 @@ class Preparation:
         """Bytes in a file; None when there is no such file."""
         return await self._workshop.run_in_thread(file_size, path)
 
-    async def _check(self, path: Path) -> Layout:
+    async def _check(self, path: Path, record: Record | None = None) -> Checked:
         workshop = self._workshop
         async with workshop.checks:
             self._image.change(ImageState.CHECKING)
             size = await self._size(path)
             self._image.bytes, self._image.total = size or 0, size
             return await workshop.run_in_thread(
-                check_image, path, self._image.entry, workshop.limits, workshop.stop
+                check_image, path, self._image.entry, workshop.limits, workshop.stop, record
             )
 
-    async def _downloaded(self) -> Layout | None:
+    async def _downloaded(self) -> Checked | None:
         """Download and check; None when another process was first, and its file is to be used."""
         workshop = self._workshop
         if self._image.state is not ImageState.WAITING:
             self._image.change(ImageState.WAITING)
         async with workshop.downloads:
             part = await workshop.run_in_thread(Part.open, self._target)
+            self._progressed(part.size, part.origin.total if part.origin else None)
             try:
                 if await self._size(self._target) is not None:
                     await workshop.run_in_thread(part.discard)
@@ -153,31 +168,36 @@ class Preparation:
 
     async def _download(self, part: Part) -> None:
         self._image.change(ImageState.DOWNLOADING)
+        workshop, url = self._workshop, self._image.entry.url
         try:
-            await self._workshop.downloader.download(self._image.entry.url, part, self._progressed)
-        except NoSpace:
+            await workshop.downloader.download(url, part, self._progressed)
+        except (NoSpace, OSError) as error:
             # A set-aside file is the one thing here that nobody needs.
-            if not await self._workshop.run_in_thread(remove_set_aside, self._target):
+            no_room = isinstance(error, NoSpace) or error.errno in _NO_ROOM
+            if not (no_room and await workshop.run_in_thread(remove_set_aside, self._target)):
                 raise
-            await self._workshop.downloader.download(self._image.entry.url, part, self._progressed)
+            await workshop.downloader.download(url, part, self._progressed)
 
     def _progressed(self, present: int, total: int | None) -> None:
         self._image.bytes, self._image.total = present, total
 
-    async def _publish(self, part: Part) -> Layout:
+    async def _publish(self, part: Part) -> Checked:
         workshop = self._workshop
         try:
-            layout = await self._check(part.path)
+            checked = await self._check(part.path)
         except IsoError:
             # The origin sends something else than an OS image: nothing of it is worth keeping.
             await workshop.run_in_thread(part.discard)
             self._image.bytes, self._image.total = 0, None
             raise
-        # What was derived from an earlier file of this name is not from this one.
+        # What is remembered of an earlier file of this name, and was derived from it, is not true
+        # of this one.
         nmstate = workshop.data_dir / self._image.entry.nmstate_file_name
+        await workshop.run_in_thread(forget, self._target)
         await workshop.run_in_thread(nmstate.unlink, missing_ok=True)
+        await workshop.run_in_thread(forget, nmstate)
         await workshop.run_in_thread(part.publish)
-        return layout
+        return checked
 
     async def _finish(self, layout: Layout) -> None:
         workshop = self._workshop
@@ -199,3 +219,25 @@ class Preparation:
                 reason=missing,
             )
         self._image.change(ImageState.READY, content=content)
+
+    async def _remember(self) -> None:
+        """See to it that the next start need not hash the image, if nobody touches it."""
+        checked, workshop = self._checked, self._workshop
+        if checked is None or checked.remembered:
+            return
+        try:
+            sha256 = checked.sha256
+            if sha256 is None:
+                # Nothing to compare it with: that need not delay serving it, only be done once.
+                async with workshop.afterthoughts:
+                    sha256 = await workshop.run_in_thread(
+                        stamped_digest, self._target, checked.stamp, workshop.stop
+                    )
+            if sha256 is not None:
+                await workshop.run_in_thread(write_record, self._target, sha256, checked.stamp)
+        except OSError as error:
+            self._log.warn(
+                "{name} cannot be hashed: {reason}",
+                name=self._target.name,
+                reason=error.strerror or type(error).__name__,
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from twisted.logger import Logger, LogLevel
@@ -70,17 +71,29 @@ class OsImage:
         next_try: float | None = None,
         content: ImageContent | None = None,
     ) -> None:
-        """Go over to C{state}, and say so in the log."""
+        """
+        Go over to C{state}, and say so in the log: with the fields C{version}, C{arch}, C{type},
+        C{state}, C{bytes}, and where there are such C{reason}, C{total} and C{next_try}.
+        """
         self.state = state
         self.reason = reason
         self.next_try = next_try
         self.content = content
         self._log.emit(
             LogLevel.warn if state is ImageState.FAILED else LogLevel.info,
-            "image {version} {arch} {type}: {state}" + (" ({reason})" if reason else ""),
+            "image {version} {arch} {type}: {state}"
+            + (" ({reason})" if reason else "")
+            + (f", {self.bytes} bytes are here, next try {_utc(next_try)}" if next_try else ""),
             version=self.entry.version,
             arch=self.entry.architecture.value,
             type=self.entry.image_type.value,
             state=state.value,
             reason=reason,
+            bytes=self.bytes,
+            total=self.total,
+            next_try=next_try,
         )
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

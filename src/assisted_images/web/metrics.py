@@ -96,7 +96,7 @@ class _StateCollector(Collector):
         self._store = store
 
     def collect(self) -> Iterable[Metric]:
-        """One family each for downloads, image states and image bytes."""
+        """Downloads first, then what is known of each image."""
         yield GaugeMetricFamily(
             _PREFIX + "downloads_in_flight", "Downloads that hold a slot.", self._slots.in_use
         )
@@ -110,14 +110,27 @@ class _StateCollector(Collector):
         present = GaugeMetricFamily(
             _PREFIX + "image_bytes", "Bytes of an image that are on disk.", labels=labels
         )
+        total = GaugeMetricFamily(
+            _PREFIX + "image_total_bytes",
+            "Bytes that an image has in all; absent while that is not known.",
+            labels=labels,
+        )
+        next_try = GaugeMetricFamily(
+            _PREFIX + "image_next_try_timestamp_seconds",
+            "When a failed image is tried again, in Unix time; absent for others.",
+            labels=labels,
+        )
         for image in self._store.images:
             entry = image.entry
             key = (entry.version, entry.architecture.value, entry.image_type.value)
             for state in ImageState:
                 states.add_metric((*key, state.value), float(image.state is state))
             present.add_metric(key, image.bytes)
-        yield states
-        yield present
+            if image.total is not None:
+                total.add_metric(key, image.total)
+            if image.next_try is not None:
+                next_try.add_metric(key, image.next_try)
+        yield from (states, present, total, next_try)
 
 
 class MetricsResource(LeafResource):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from assisted_images.store.images import ImageStore, OsImage
 from assisted_images.streaming.slots import Slots
@@ -78,6 +79,8 @@ def _missing(image: OsImage) -> str | None:
 def _line(image: dict[str, str | int | float | None]) -> str:
     total = image["total"] or "?"
     reason = f": {image['reason']}" if image["reason"] else ""
+    if isinstance(image["next_try"], float):
+        reason += f"; next try at {datetime.fromtimestamp(image['next_try'], UTC):%H:%M:%S} UTC"
     return (
         f"{image['version']} {image['arch']} {image['type']} {image['state']}"
         f" {image['bytes']}/{total} bytes{reason}"
