@@ -72,6 +72,14 @@ class DirectTests(ServerTestCase):
         self.assertEqual(server.requests[0].target, "/x?y")
         self.assertEqual(server.requests[0].headers["user-agent"], "assisted-images")
 
+    async def test_cancelled_at_once(self) -> None:
+        """While the name is resolved: that is no trouble with the name."""
+        server = self.serve(always(response()))
+        running = self.agent().request(b"GET", server.url.encode())
+        running.cancel()
+        await self.assertFailure(running, CancelledError)
+        self.assertEqual(server.requests, [])
+
     async def test_connections_are_kept(self) -> None:
         server = self.serve(always(response(body=b"content")))
         agent = self.agent(persistent=True)

@@ -82,7 +82,7 @@ class PartTests(SynchronousTestCase):
         first = self.open()
         first.restart(ORIGIN)
         first.append([b"abcdef"])
-        opened = []
+        opened: list[int] = []
 
         def slow_lock(descriptor: int) -> None:
             if not opened:

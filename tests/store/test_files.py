@@ -25,6 +25,7 @@ ACCOUNTED = [
     "rhcos-full-iso-417.1-x86_64.iso.part",
     "rhcos-full-iso-417.1-x86_64.iso.part.json",
     "rhcos-full-iso-417.1-x86_64.iso.refused",
+    "rhcos-full-iso-417.1-x86_64.iso.checked.json",
     "nmstatectl-417.1-x86_64",
     "rhcos-disconnected-iso-417.1-arm64.iso",
 ]
@@ -117,6 +118,10 @@ class FilesTests(SynchronousTestCase):
             set_aside(path)
             self.assertEqual(self.names(), ["image.iso.refused"])
             self.assertEqual((self.directory / "image.iso.refused").read_bytes(), content)
+        path.write_bytes(b"another process's")
+        self.assertIsNone(set_aside(path, path.stat().st_ino + 1))
+        self.assertTrue(path.exists())
+        self.assertIsNotNone(set_aside(path, path.stat().st_ino))
         self.assertTrue(remove_set_aside(path))
         self.assertFalse(remove_set_aside(path))
         self.assertEqual(self.names(), [])

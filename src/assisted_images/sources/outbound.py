@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.python.failure import Failure
 from twisted.web.client import URI, Agent, HTTPConnectionPool, ProxyAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import (
@@ -122,9 +123,33 @@ class OutboundAgent:
             agent: IAgent = self._plain_proxy
         else:
             agent = self._agent
-        return agent.request(method, uri, headers, bodyProducer)
+        return _firm(agent.request(method, uri, headers, bodyProducer))
 
     def close(self) -> Deferred[None]:
         """Close idle connections; fires when they are closed."""
         closed: Deferred[None] = self._pool.closeCachedConnections()
         return closed
+
+
+def _firm(answer: Deferred[IResponse]) -> Deferred[IResponse]:
+    """
+    The same answer, but once cancelled it fails with C{CancelledError} and nothing else.
+
+    What is cancelled while a name is resolved or a connection made fails with errors that stand
+    for real trouble as well (C{DNSLookupError}), after which one would try again.
+    """
+    cancelled = False
+
+    def cancel(_: object) -> None:
+        nonlocal cancelled
+        cancelled = True
+        answer.cancel()
+
+    firm: Deferred[IResponse] = Deferred(cancel)
+
+    def forward(result: IResponse | Failure) -> None:
+        if not cancelled:
+            firm.callback(result)  # a Failure makes it an errback
+
+    answer.addBoth(forward)
+    return firm

@@ -96,8 +96,23 @@ def file_size(path: Path) -> int | None:
         return None
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a file that must not be served, in place of an earlier one; its new name."""
+def inode(path: Path) -> int | None:
+    """What tells a file from another of the same name; None when there is no such file."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
+def set_aside(path: Path, refused_inode: int | None = None) -> Path | None:
+    """
+    Rename a file that must not be served, in place of an earlier one.
+
+    @param refused_inode: the file that is meant, when it may have been replaced meanwhile.
+    @return: its new name; None when another process has brought another file.
+    """
+    if refused_inode not in {None, inode(path)}:
+        return None
     refused = path.with_name(path.name + REFUSED)
     path.replace(refused)
     return refused

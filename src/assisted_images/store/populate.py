@@ -18,7 +18,7 @@ from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.parts import DownloadError, NoSpace, Part, PartInUse
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import image_content
-from assisted_images.store.files import file_size, remove_part, remove_set_aside, set_aside
+from assisted_images.store.files import file_size, inode, remove_part, remove_set_aside, set_aside
 from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
 from assisted_images.streaming.slots import Slots
@@ -116,23 +116,24 @@ class Preparation:
 
     async def _found(self) -> Checked | None:
         """Check the file that is there; one that fails is set aside, and None returned."""
-        if await self._size(self._target) is None:
-            return None
         run_in_thread = self._workshop.run_in_thread
+        found = await run_in_thread(inode, self._target)
+        if found is None:
+            return None
         try:
-            checked = await self._check(
-                self._target, await run_in_thread(read_record, self._target)
-            )
+            record = await run_in_thread(read_record, self._target)
+            checked = await self._check(self._target, record)
             await run_in_thread(remove_part, self._target)
             return checked
         except IsoError as error:
-            refused = await run_in_thread(set_aside, self._target)
-            self._log.warn(
-                "{name} was set aside as {refused}: {reason}",
-                name=self._target.name,
-                refused=refused.name,
-                reason=str(error),
-            )
+            refused = await run_in_thread(set_aside, self._target, found)
+            if refused is not None:
+                self._log.warn(
+                    "{name} was set aside as {refused}: {reason}",
+                    name=self._target.name,
+                    refused=refused.name,
+                    reason=str(error),
+                )
             return None
 
     async def _size(self, path: Path) -> int | None:

@@ -1,0 +1,57 @@
+"""
+Decompression with a bound: no input makes more bytes than asked for, whatever it says of itself.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from collections.abc import Callable
+
+import lz4.block
+import zstandard
+
+Decompress = Callable[[bytes, int], bytes]
+"""Decompresses to at most so many bytes; raises errors of many kinds for damaged input."""
+
+_LARGEST_WINDOW = 8 << 20
+_LZMA_MEMORY = 64 << 20
+_LZMA_UNKNOWN_SIZE = b"\xff" * 8
+
+
+def lz4_block(data: bytes, limit: int) -> bytes:
+    """LZ4's block format, without a frame: all of C{data} is one block."""
+    return lz4.block.decompress(data, uncompressed_size=limit)
+
+
+def deflate(data: bytes, limit: int) -> bytes:
+    """RFC 1951, without a header."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, limit)
+
+
+def zlib_stream(data: bytes, limit: int) -> bytes:
+    """RFC 1950."""
+    return zlib.decompressobj().decompress(data, limit)
+
+
+def xz(data: bytes, limit: int) -> bytes:
+    """The .xz format."""
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY).decompress(data, limit)
+
+
+def zstd(data: bytes, limit: int) -> bytes:
+    """RFC 8878."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+    with decompressor.stream_reader(data) as reader:
+        return reader.read(limit)
+
+
+def micro_lzma(data: bytes, limit: int) -> bytes:
+    """
+    MicroLZMA (liblzma's C{lzma_microlzma_decoder}): an LZMA stream without header or end mark,
+    whose first byte, otherwise always zero, is the inverse of the properties.
+    """
+    properties = bytes([data[0] ^ 0xFF])
+    header = properties + _LARGEST_WINDOW.to_bytes(4, "little") + _LZMA_UNKNOWN_SIZE
+    decompressor = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
+    return decompressor.decompress(header + b"\0" + data[1:], limit)
