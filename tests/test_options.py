@@ -9,9 +9,9 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.options import Options
-from assisted_images.settings_table import SETTINGS
+from assisted_images.settings.table import SETTINGS
 from tests.certificates import identity
-from tests.test_settings import os_images
+from tests.settings.test_settings import os_images
 
 
 class OptionsTests(SynchronousTestCase):

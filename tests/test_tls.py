@@ -9,7 +9,7 @@ from pathlib import Path
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images import cipher_suites
+from assisted_images.settings import cipher_suites
 from assisted_images.tls import ServerTls, TlsError, TlsFiles
 from tests.certificates import Identity, identity
 

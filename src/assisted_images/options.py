@@ -10,7 +10,7 @@ from twisted.python import usage
 
 from assisted_images.setting_files import file_problems
 from assisted_images.settings import Settings, SettingsError, parse_settings
-from assisted_images.settings_table import SETTINGS, Setting
+from assisted_images.settings.table import SETTINGS, Setting
 
 
 def _parameters(setting: Setting) -> list[list[str | None]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assisted_images.setting_values import TlsVersion
+from assisted_images.settings.values import TlsVersion
 from assisted_images.sources.trust import tls_policy
 from assisted_images.tls import TlsError, TlsFiles
 

@@ -21,8 +21,8 @@ from twisted.python.logfile import LogFile
 from assisted_images.listeners import CannotListen, Listener
 from assisted_images.logs import JsonLogObserver, LineStream
 from assisted_images.options import Options
-from assisted_images.setting_values import HttpServes, TlsVersion
 from assisted_images.settings import Settings
+from assisted_images.settings.values import HttpServes, TlsVersion
 from assisted_images.sources.assisted_service import AssistedService
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.infra_envs import InfraEnvSource

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-from assisted_images import cipher_suites
+from assisted_images.settings import cipher_suites
 
 _ALPN = (b"http/1.1",)
 """HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images import cipher_suites
-from assisted_images.settings import SettingsError, parse_settings
-from assisted_images.settings_table import SETTINGS
-from tests.test_settings import os_images, problems
+from assisted_images.settings import SettingsError, cipher_suites, parse_settings
+from assisted_images.settings.table import SETTINGS
+from tests.settings.test_settings import os_images, problems
 
 
 class WrongValueTests(SynchronousTestCase):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from assisted_images import setting_values as values
 from assisted_images.catalog import built_in_catalog, parse_os_images
+from assisted_images.settings import values
 
 
 @dataclass(frozen=True, slots=True)

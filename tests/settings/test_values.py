@@ -7,10 +7,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images import cipher_suites
-from assisted_images.setting_values import HttpServes, LogLevel, TlsVersion
-from assisted_images.settings_table import SETTINGS
-from tests.test_settings import os_images, parsed
+from assisted_images.settings import cipher_suites
+from assisted_images.settings.table import SETTINGS
+from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
+from tests.settings.test_settings import os_images, parsed
 
 
 class ValueTests(SynchronousTestCase):

@@ -10,9 +10,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog import built_in_catalog
-from assisted_images.setting_values import HttpServes, LogLevel, TlsVersion
 from assisted_images.settings import Settings, SettingsError, parse_settings
-from assisted_images.settings_table import SETTINGS, Setting
+from assisted_images.settings.table import SETTINGS, Setting
+from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
+from demo.service import ROOT
 
 SOUND = {
     "DATA_DIR": "/data",
@@ -200,7 +201,7 @@ class DocumentationTests(SynchronousTestCase):
     """C{docs/settings.md} says what the table says."""
 
     def test_table(self) -> None:
-        document = Path(__file__).parent.parent / "docs" / "settings.md"
+        document = ROOT / "docs" / "settings.md"
         rows = [line for line in document.read_text("utf-8").splitlines() if line.startswith("| `")]
         self.assertEqual(rows, [documented(setting) for setting in SETTINGS])
 

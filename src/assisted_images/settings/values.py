@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from assisted_images import cipher_suites
+from assisted_images.settings import cipher_suites
 
 
 class HttpServes(StrEnum):

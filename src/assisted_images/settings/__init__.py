@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from assisted_images.catalog import Catalog, CatalogError
-from assisted_images.setting_values import HttpServes, LogLevel, TlsVersion
-from assisted_images.settings_table import SETTINGS
+from assisted_images.settings.table import SETTINGS
+from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
 from assisted_images.values import Architecture, ImageType
 
 
