@@ -26,6 +26,8 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 
+from assisted_images.streaming.sendfile import SendfileServer
+
 BACKLOG = 1024
 """
 Connections that the kernel holds until they are accepted; it holds no more than
@@ -150,6 +152,9 @@ class Listener(Service):
             self._port = self._reactor.adoptStreamPort(
                 listening.fileno(), listening.family, cast("ServerFactory[Any]", self._factory)
             )
+            if self._scheme == "http":
+                # Where nothing is encrypted, the kernel can send files by itself.
+                setattr(self._port, "transport", SendfileServer)  # noqa: B010  the class's default
             address = "[::]" if listening.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
         self._log.info(
             "listening on {scheme}://{listening}",

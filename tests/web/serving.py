@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.tcp import Port
+from twisted.internet.tcp import Port, Server
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
@@ -86,10 +86,11 @@ class Observations:
         self.ended.append((route, method, status, size))
 
 
-def listen(case: TestCase, site: ServiceSite) -> int:
-    """Serve C{site} until the test ends; its port."""
+def listen(case: TestCase, site: ServiceSite, transport: type[Server] = Server) -> int:
+    """Serve C{site} until the test ends, each connection by a C{transport}; its port."""
     port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]
     assert isinstance(port, Port)
+    port.transport = transport
     case.addCleanup(port.stopListening)
     return int(port.getHost().port)
 

@@ -1,16 +1,40 @@
-"""
-Files on disk as sources of segments, read without ever making the reactor wait for the disk.
-"""
+"""Files on disk as sources of segments, read without ever making the reactor wait for the disk."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
 from assisted_images.segments import FileSegment, Representation
 from assisted_images.streaming.threads import RunInThread
+
+_MOST_BYTES = 256 * 1024
+"""Bytes read at a time: more gains nothing, less costs (twisted-notes)."""
+
+_MOST_REGION = 1024 * 1024
+"""Bytes that a transport sends by itself at a time."""
+
+_PROBE_STEP = 64 * 1024
+"""The page cache fills and empties by runs of pages; a look at each of so many bytes will do."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRegion:
+    """
+    Bytes of a file that are in the page cache, and that nobody has read.
+
+    It takes the place of C{bytes} on its way to a transport that sends files by itself.
+    """
+
+    file: DiskFile
+    offset: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
 
 
 class DiskFile:
@@ -53,13 +77,40 @@ class DiskFile:
             May come out of the Deferred, too.
         @raise OSError: the disk failed; likewise.
         """
-        buffer = bytearray(length)
+        buffer = bytearray(min(length, _MOST_BYTES))
         try:
             count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
-            return self._run_in_thread(self._read_from_disk, offset, length)
+            return self._run_in_thread(self._read_from_disk, offset, len(buffer))
         return self._checked(bytes(memoryview(buffer)[:count]), offset)
+
+    def region(self, offset: int, length: int) -> FileRegion | Deferred[FileRegion]:
+        """
+        As L{read}, for transports that send files by themselves: the bytes are in the page cache,
+        so that sending them does not wait for the disk.
+        """
+        region = FileRegion(self, offset, min(length, _MOST_REGION))
+        if self._is_at_hand(region):
+            return region
+        return self._run_in_thread(self._brought_in, region)
+
+    def _is_at_hand(self, region: FileRegion) -> bool:
+        probe = [bytearray(1)]
+        last = region.offset + region.length - 1
+        try:
+            return all(
+                os.preadv(self.descriptor, probe, offset, os.RWF_NOWAIT)
+                for offset in (*range(region.offset, last, _PROBE_STEP), last)
+            )
+        except OSError:
+            return False
+
+    def _brought_in(self, region: FileRegion) -> FileRegion:
+        """Read the region, so that the page cache has it; runs in a thread."""
+        return FileRegion(
+            self, region.offset, len(self._read_from_disk(region.offset, region.length))
+        )
 
     def _read_from_disk(self, offset: int, length: int) -> bytes:
         return self._checked(os.pread(self.descriptor, length, offset), offset)

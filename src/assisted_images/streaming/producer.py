@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer, IReactorTime
@@ -16,22 +16,15 @@ from assisted_images.segments import (
     FileSegment,
     Representation,
     Segment,
-    Source,
     ZeroSegment,
 )
+from assisted_images.streaming.pieces import Answer, Piece, ReadableSource, ReadPiece, read_bytes
 from assisted_images.streaming.stall import StallTimer
 
 PIECE = 256 * 1024
-"""Bytes read and written at a time: larger gains nothing, smaller costs (twisted-notes)."""
+"""Bytes written at a time of what is at hand; a source decides for itself how much it gives."""
 
 _ZEROS = bytes(PIECE)
-
-
-class ReadableSource(Source, Protocol):
-    """A source that can be asked for bytes; L{assisted_images.streaming.disk.DiskFile} is one."""
-
-    def read(self, offset: int, length: int) -> bytes | Deferred[bytes]:
-        """One to C{length} bytes from C{offset} on, now or later."""
 
 
 class ClientStalled(Exception):
@@ -56,12 +49,15 @@ class RepresentationProducer:
         clock: IReactorTime,
         stall_seconds: float,
         progress: Callable[[], Any] = lambda: None,
+        read_piece: ReadPiece = read_bytes,
     ) -> None:
         """
         @param stall_seconds: how long the consumer may take nothing before L{ClientStalled}.
         @param progress: a sign of life that this object cannot see, such as what the kernel still
             has to send; a change of its value counts as progress.
+        @param read_piece: how a source is asked, for a consumer that takes more than bytes.
         """
+        self._read_piece = read_piece
         self.length = representation.length
         self.written = 0
         self._segments = iter(representation)
@@ -117,22 +113,22 @@ class RepresentationProducer:
                 return
             self._busy = False
 
-    def _next_piece(self) -> bytes | Deferred[bytes]:
+    def _next_piece(self) -> Answer:
         """The next bytes, or a promise of them; empty when everything was played."""
         if self._segment is None:
             return b""
         start = self._position
-        stop = min(self._segment.length, start + PIECE)
+        rest = self._segment.length - start
         match self._segment:
             case FileSegment(source=source, offset=offset):
                 readable: ReadableSource = source  # type: ignore[assignment]
-                return readable.read(offset + start, stop - start)
+                return self._read_piece(readable, offset + start, rest)
             case BytesSegment(data=data):
-                return bytes(data[start:stop])
+                return bytes(data[start : start + PIECE])
             case ZeroSegment():
-                return _ZEROS[: stop - start]
+                return _ZEROS[:rest]
 
-    def _play(self, piece: bytes) -> None:
+    def _play(self, piece: Piece) -> None:
         if self._segment is None:
             self._end(None)
             return
@@ -141,9 +137,9 @@ class RepresentationProducer:
             self._segment = next(self._segments, None)
             self._position = 0
         self.written += len(piece)
-        self._consumer.write(piece)
+        self._consumer.write(piece)  # type: ignore[arg-type]
 
-    def _arrived(self, piece: bytes) -> None:
+    def _arrived(self, piece: Piece) -> None:
         self._busy = False
         if self._done is not None:
             self._play(piece)

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
 from assisted_images.preconditions import Outcome, Validators, format_http_date
 from assisted_images.segments import BytesSegment, Representation
+from assisted_images.streaming.pieces import read_bytes
 from assisted_images.streaming.producer import ClientStalled, RepresentationProducer
 from assisted_images.streaming.unsent import unsent_bytes
 from assisted_images.web.problems import Problem
@@ -138,7 +139,14 @@ async def _play(
     request: ServiceRequest, body: Representation, clock: IReactorTime, stall_seconds: float
 ) -> None:
     """Send the body; the status line and headers go out with its first bytes."""
-    producer = RepresentationProducer(body, clock, stall_seconds, unsent_bytes(request.transport))
+    transport = request.channel.transport
+    producer = RepresentationProducer(
+        body,
+        clock,
+        stall_seconds,
+        unsent_bytes(transport),
+        getattr(transport, "read_piece", read_bytes),
+    )
     request.registerProducer(producer, True)
     try:
         await producer.startProducing(request)
