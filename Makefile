@@ -2,19 +2,24 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help venv run test lint unit clients boot lock format container certificate fresh-debian clean
+.PHONY: help venv run test lint unit clients boot bench boot-test fuzz lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
+FUZZ_SECONDS = 300
+BENCH_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
 # Everything below tests/ but what needs other programs: virtual machines and other people's clients.
 UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^__pycache__/d' \
-    -e '/^bench/d' -e 's,[/.].*,,' -e 's,^,tests.,')
+    -e 's,[/.].*,,' -e 's,^,tests.,')
 
 help:
 	@echo 'make run          try the service: a sample image, or OS_IMAGES + ASSISTED_SERVICE_HOST'
 	@echo 'make test         everything: lint, types, layers, all tests, real clients, real boots'
 	@echo 'make unit         the tests that need nothing but Python'
+	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
+	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
+	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
 	@echo 'make lint         ruff, mypy, import-linter'
 	@echo 'make venv         $(VENV), then: $(VENV)/bin/twistd --nodaemon --pidfile= assisted-images'
 	@echo 'make format       let ruff rewrite the code'
@@ -49,6 +54,20 @@ clients: $(VENV)/.test
 boot: $(VENV)/.test
 	requirements/packages.sh test
 	$(TRIAL) tests.boot
+
+bench: $(VENV)/.test
+	requirements/packages.sh bench
+	$(VENV)/bin/python -m tests.bench $(BENCH_FLAGS)
+
+boot-test: $(VENV)/.test
+	requirements/packages.sh test
+	$(TRIAL) --jobs=2 tests.boot.whole_matrix
+
+# Without atheris, which is not to be had everywhere, chance leads instead of coverage.
+fuzz: $(VENV)/.test
+	requirements/packages.sh test
+	-$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements/fuzz.txt
+	$(VENV)/bin/python -m tests.iso.fuzz $(FUZZ_SECONDS)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

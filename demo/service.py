@@ -88,6 +88,18 @@ class ServiceProcess(ProcessProtocol):
         return [event for event in map(_event, self.lines) if event]
 
     @property
+    def pid(self) -> int:
+        """
+        The process's id.
+
+        @raise ServiceFailed: it was not started, or has ended.
+        """
+        pid = None if self._process is None else self._process.pid
+        if pid is None:
+            raise ServiceFailed("the service is not running")
+        return int(pid)
+
+    @property
     def peak_memory(self) -> int:
         """The most bytes of memory that were resident at once, until now (C{VmHWM} in proc(5))."""
         if self._process is None:

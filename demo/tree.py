@@ -34,7 +34,7 @@ set timeout_style=hidden
 
 menuentry 'RHEL CoreOS (Live)' --class fedora --class gnu-linux --class os {{
 	linux /{kernel} {area}{marker}\
-	initrd /{initrd} /{ignition}
+	initrd {grub_initrds}
 }}
 """
 
@@ -47,7 +47,7 @@ prompt 0
 label linux
   menu label ^RHEL CoreOS (Live)
   kernel /{kernel}
-  append initrd=/{initrd},/{ignition} {area}{marker}\
+  append initrd={isolinux_initrds} {area}{marker}\
 """
 
 
@@ -67,6 +67,9 @@ class Ingredients:
     efiboot: bytes = field(default=b"", repr=False)
     """The EFI boot loader: a FAT file system; empty to do without."""
 
+    ignition_area_in_initrd: bool = False
+    """Whether the Ignition area is the end of the initial ramdisk, and no file of its own."""
+
     @property
     def kernel_arguments(self) -> str:
         """The arguments that the image has from the start."""
@@ -78,8 +81,8 @@ class Ingredients:
 
 def image_tree(ingredients: Ingredients) -> Tree:
     """All files of the image."""
-    grub = _boot_configuration(_GRUB, ingredients.kernel_arguments)
-    isolinux = _boot_configuration(_ISOLINUX, ingredients.kernel_arguments)
+    grub = _boot_configuration(_GRUB, ingredients)
+    isolinux = _boot_configuration(_ISOLINUX, ingredients)
     areas = [
         _kernel_argument_area(GRUB_CONFIGURATION, grub, ingredients.kernel_arguments),
         _kernel_argument_area(ISOLINUX_CONFIGURATION, isolinux, ingredients.kernel_arguments),
@@ -87,7 +90,6 @@ def image_tree(ingredients: Ingredients) -> Tree:
     tree = {
         GRUB_CONFIGURATION: grub,
         "coreos/features.json": _json({"live-initrd-network": True}),
-        "coreos/igninfo.json": _json({"file": IGNITION}),
         "coreos/kargs.json": _json(
             {
                 "default": ingredients.kernel_arguments,
@@ -95,25 +97,42 @@ def image_tree(ingredients: Ingredients) -> Tree:
                 "size": KERNEL_ARGUMENT_AREA_BYTES,
             }
         ),
-        IGNITION: bytes(IGNITION_AREA_BYTES),
         KERNEL: ingredients.kernel,
-        INITRD: ingredients.initrd,
         ROOTFS: ingredients.rootfs,
         ISOLINUX_CONFIGURATION: isolinux,
     }
+    tree |= _initrd_and_ignition_area(ingredients)
     tree |= {f"isolinux/{name}": content for name, content in ingredients.isolinux.items()}
     if ingredients.efiboot:
         tree[EFIBOOT] = ingredients.efiboot
     return tree
 
 
-def _boot_configuration(template: str, kernel_arguments: str) -> bytes:
+def _initrd_and_ignition_area(ingredients: Ingredients) -> Tree:
+    area = bytes(IGNITION_AREA_BYTES)
+    if not ingredients.ignition_area_in_initrd:
+        place: dict[str, object] = {"file": IGNITION}
+        files = {INITRD: ingredients.initrd, IGNITION: area}
+    else:
+        place = {"file": INITRD, "offset": len(ingredients.initrd), "length": len(area)}
+        files = {INITRD: ingredients.initrd + area}
+    return files | {"coreos/igninfo.json": _json(place)}
+
+
+def _boot_configuration(template: str, ingredients: Ingredients) -> bytes:
     """A boot loader's configuration with the kernel arguments, padded to the size of their area."""
-    area = f"{kernel_arguments}\n".ljust(KERNEL_ARGUMENT_AREA_BYTES, "#")
+    area = f"{ingredients.kernel_arguments}\n".ljust(KERNEL_ARGUMENT_AREA_BYTES, "#")
     if len(area) > KERNEL_ARGUMENT_AREA_BYTES:
         raise ValueError(f"{len(area)} bytes of kernel arguments in an area that is smaller")
+    initrds = [f"/{INITRD}"]
+    if not ingredients.ignition_area_in_initrd:
+        initrds.append(f"/{IGNITION}")
     return template.format(
-        kernel=KERNEL, initrd=INITRD, ignition=IGNITION, area=area, marker=MARKER
+        kernel=KERNEL,
+        grub_initrds=" ".join(initrds),
+        isolinux_initrds=",".join(initrds),
+        area=area,
+        marker=MARKER,
     ).encode("ascii")
 
 

@@ -22,3 +22,4 @@ lock() {
 lock run.txt setup.cfg
 lock build.txt requirements/build.in
 lock test.txt requirements/test.in --constraints requirements/run.txt
+lock fuzz.txt requirements/fuzz.in

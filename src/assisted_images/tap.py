@@ -5,7 +5,6 @@ reactor and the process.
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,10 +18,14 @@ from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 
 from assisted_images.listeners import CannotListen, Listener
-from assisted_images.logs import JsonLogObserver, LineStream
+from assisted_images.log_stream import LineStream
+from assisted_images.logs import JsonLogObserver
+from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.options import Options
+from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings import Settings
 from assisted_images.settings.values import HttpServes, TlsVersion
+from assisted_images.shutdown import Shutdown
 from assisted_images.sources.assisted_service import AssistedService
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.infra_envs import InfraEnvSource
@@ -38,6 +41,8 @@ from assisted_images.streaming.slots import Slots
 from assisted_images.streaming.threads import threads_of
 from assisted_images.tls import ServerTls, TlsFiles
 from assisted_images.web.application import Application
+from assisted_images.web.channel import Times
+from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
 from assisted_images.web.tree import make_site
 
@@ -54,13 +59,19 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     if reactor is None:
         from twisted.internet import reactor
     settings = options.settings
-    service = ImageService(settings, options.parent or {})
     outbound = Outbound(settings, reactor)
-    outbound.setServiceParent(service)
     application = _application(settings, reactor, outbound)
-    for listener in _listeners(settings, application, reactor):
-        listener.setServiceParent(service)
-    Population(application.store).setServiceParent(service)
+    tls = _tls(settings)
+    first: list[Service] = [
+        *_listeners(settings, application, reactor, tls),
+        Population(application.store),
+    ]
+    if tls is not None:
+        first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
+    shutdown = Shutdown(reactor, application.connections, settings.drain_seconds, first)
+    service = ImageService(settings, options.parent or {}, application.connections)
+    for part in (outbound, *first, shutdown):
+        part.setServiceParent(service)
     return service
 
 
@@ -86,7 +97,8 @@ def _application(settings: Settings, reactor: Any, outbound: Outbound) -> Applic
         ),
     )
     slots = Slots(settings.max_concurrent_requests)
-    metrics = Metrics(CollectorRegistry(), slots, store)
+    connections = Connections(settings.max_connections)
+    metrics = Metrics(CollectorRegistry(), slots, store, connections)
     infra_envs: InfraEnvSource
     if settings.infra_envs_dir is not None:
         infra_envs = LocalInfraEnvs(settings.infra_envs_dir, run_in_thread)
@@ -107,31 +119,44 @@ def _application(settings: Settings, reactor: Any, outbound: Outbound) -> Applic
         store=store,
         infra_envs=infra_envs,
         slots=slots,
+        connections=connections,
         metrics=metrics,
         clock=reactor,
         run_in_thread=run_in_thread,
         allowed_domains=settings.allowed_domains,
-        stall_seconds=settings.client_stall_seconds,
+        times=Times(
+            header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
+        ),
         local_infra_envs=settings.infra_envs_dir is not None,
     )
 
 
-def _listeners(settings: Settings, application: Application, reactor: Any) -> Iterator[Listener]:
-    """The TLS listener and the plain one besides; without certificate a plain one alone."""
-
-    def listener(port: int, tls: ServerTls | None, *, boot_only: bool = False) -> Listener:
-        site = make_site(application, boot_only=boot_only, header_seconds=settings.header_seconds)
-        return Listener(reactor, reactor, port, site, tls)
-
-    plain = settings.http_listen_port
-    if settings.https_key_file is not None and settings.https_cert_file is not None:
-        files = TlsFiles(
+def _tls(settings: Settings) -> ServerTls | None:
+    """The TLS of the one listener that has it; C{None} where there is no certificate."""
+    if settings.https_key_file is None or settings.https_cert_file is None:
+        return None
+    return ServerTls(
+        TlsFiles(
             settings.https_key_file,
             settings.https_cert_file,
             only_tls13=settings.tls_min_version is TlsVersion.TLS13,
             suites=settings.tls_cipher_suites,
         )
-        yield listener(settings.listen_port, ServerTls(files))
+    )
+
+
+def _listeners(
+    settings: Settings, application: Application, reactor: Any, tls: ServerTls | None
+) -> Iterator[Listener]:
+    """The TLS listener and the plain one besides; without certificate a plain one alone."""
+
+    def listener(port: int, tls: ServerTls | None, *, boot_only: bool = False) -> Listener:
+        site = make_site(application, boot_only=boot_only)
+        return Listener(reactor, reactor, port, site, tls)
+
+    plain = settings.http_listen_port
+    if tls is not None:
+        yield listener(settings.listen_port, tls)
         if plain is not None:
             yield listener(plain, None, boot_only=settings.http_serves is HttpServes.BOOT)
     else:
@@ -193,13 +218,16 @@ class ImageService(MultiService):
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, twistd: Mapping[str, Any]) -> None:
+    def __init__(
+        self, settings: Settings, twistd: Mapping[str, Any], connections: Connections
+    ) -> None:
         """
         @param twistd: twistd's own options.
         """
         super().__init__()
         self._settings = settings
         self._twistd = twistd
+        self._connections = connections
 
     def setServiceParent(self, parent: Any) -> None:
         """Join an application, and have its log written as JSON."""
@@ -217,7 +245,7 @@ class ImageService(MultiService):
         @raise SystemExit: in the foreground, a port is not to be had; the log says which.
         @raise CannotListen: the same in the background, where twistd passes it on to its parent.
         """
-        raise_open_file_limit()
+        self._allow_open_files()
         try:
             super().privilegedStartService()
         except CannotListen as error:
@@ -238,6 +266,18 @@ class ImageService(MultiService):
         if self._settings.insecure_skip_verify:
             self._log.warn("certificates are not verified when OS images are downloaded")
 
+    def _allow_open_files(self) -> None:
+        """Have at most as many connections as there can be files, with some files to spare."""
+        most = raise_open_file_limit() - OTHER_FILES
+        if most < self._connections.limit:
+            self._log.warn(
+                "{most} connections at most instead of MAX_CONNECTIONS={limit}:"
+                " the system allows this process no more open files",
+                most=most,
+                limit=self._connections.limit,
+            )
+            self._connections.limit = max(1, most)
+
 
 def _log_stream(twistd: Mapping[str, Any]) -> LineStream | None:
     """Where the log goes; C{None}: twistd has been told to write it in a way of its own."""
@@ -248,15 +288,3 @@ def _log_stream(twistd: Mapping[str, Any]) -> LineStream | None:
         return sys.stdout
     log_file: LineStream = LogFile.fromFullPath(file or "twistd.log")
     return log_file
-
-
-_MOST_OPEN_FILES = 1 << 20
-"""Enough for every connection; beyond it some systems have no limit, which is not a number."""
-
-
-def raise_open_file_limit() -> None:
-    """Let this process have as many files open as the system allows it to allow itself."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -5,6 +5,7 @@ can be renewed while they go on.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,6 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
-from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
@@ -52,6 +52,17 @@ class TlsFiles:
     IANA names of cipher suites; empty: Twisted's choice.  With none of TLS 1.3 among them its
     usual ones stay (Go knows no choice there), with none of TLS 1.2 that version is refused.
     """
+
+    def fingerprint(self) -> str:
+        """Names what is in the files now; blocking, like L{context}."""
+        digest = hashlib.sha256()
+        for file in (self.key_file, self.certificate_file):
+            try:
+                content = file.read_bytes()
+            except OSError as error:
+                content = repr(error).encode()
+            digest.update(b"%d " % len(content) + content)
+        return digest.hexdigest()
 
     def context(self) -> SSL.Context:
         """
@@ -106,28 +117,18 @@ class ServerTls:
     connection is made.
     """
 
-    _log = Logger()
-
     def __init__(self, files: TlsFiles) -> None:
         """
         @raise TlsError: the files cannot be used.
         """
-        self._files = files
+        self.files = files
+        self.fingerprint = files.fingerprint()
+        """What was in the files when the service was made."""
         self._context = files.context()
 
-    def reload(self) -> bool:
-        """
-        Read the files again, for connections from now on; those that are open go on.
-
-        @return: whether that worked.  If not, the certificate stays and the reason is logged.
-        """
-        try:
-            self._context = self._files.context()
-        except TlsError as error:
-            self._log.error("keeping the old certificate: {reason}", reason=str(error))
-            return False
-        self._log.info("certificate read again from {file}", file=str(self._files.certificate_file))
-        return True
+    def use(self, context: SSL.Context) -> None:
+        """Take C{context} for connections from now on; those that are open go on."""
+        self._context = context
 
     def serverConnectionForTLS(  # noqa: N802
         self,

@@ -1,1 +1,1 @@
-"""Benchmarks: what speed and memory cost, measured and never asserted.  C{make bench}."""
+"""The benchmark: C{make bench}; docs/performance.md says what its rows mean."""

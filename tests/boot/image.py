@@ -1,32 +1,39 @@
 """
-Bootable images with the layout of RHCOS for x86_64, made by the tools that CoreOS's pipelines use.
+Bootable images with the layouts of RHCOS, made by the tools that CoreOS's pipelines use.
 
 The tree of files is the demo's; genisoimage and isohybrid make the ISO of it, as
-coreos-assembler does.
+coreos-assembler does.  Two builds of the same image are equal.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import random
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from assisted_images.values import Architecture
 from demo.ingredients import find_ingredients
 from demo.ramdisk import initial_ramdisk
-from demo.tree import Ingredients, image_tree
+from demo.tree import ROOTFS, Ingredients, Tree, image_tree
+from tests.boot.drivers import network_driver
+from tests.boot.reproducible import make_reproducible
+from tests.iso.images import MADE_AT, VOLUME_ID, tree, write_genisoimage, write_xorriso
 from tests.running import found_program
 
 VERSION = "418.94.202601010000-0"
 OPENSHIFT_VERSION = "4.18.1"
 ARCHITECTURE = "x86_64"
-VOLUME_ID = "rhcos-418.94"
 NMSTATECTL = "nmstatectl out of the rootfs"
 """What the image's nmstatectl prints."""
 
 _DEPLOYMENT = "ostree/deploy/rhcos/deploy/0123456789abcdef.0/usr/bin"
+_HOLES = "disconnected"
+_UUID = "a55e77ed-0000-4000-8000-00000000b007"
 _GRUB_MODULES = (
     "iso9660", "fat", "part_msdos", "part_gpt", "search", "search_label", "search_fs_file",
     "configfile", "normal", "linux", "serial", "terminal", "echo", "test", "true", "minicmd",
@@ -39,19 +46,63 @@ boot
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """What is different in some image from one of today for x86_64."""
+
+    name: str = ""
+    architecture: str = ARCHITECTURE
+    openshift_version: str = OPENSHIFT_VERSION
+    nmstatectl: bool = True
+    """Whether hosts get nmstatectl from the service: not before OpenShift 4.18."""
+
+    rootfs: str = "root.squashfs"
+    """The member of rootfs.img that has nmstatectl; C{root.erofs} since 4.22."""
+
+    isolinux: bool = True
+    """Whether it boots from a BIOS, and as a disk."""
+
+    areas_in_json: bool = True
+    """Whether JSON files say where the areas are."""
+
+    ignition_area_in_initrd: bool = False
+    hole_bytes: int = 0
+    """Zeros, in other files, before all that is booted; they take no disk."""
+
+
+X86_64 = Variant()
+GRUB_ONLY = Variant(name="GRUB only", architecture="arm64", isolinux=False)
+"""The layout of arm64, with programs for x86_64: so it can boot here."""
+
+OF_2021 = Variant(name="of 2021", openshift_version="4.8.57", nmstatectl=False, areas_in_json=False)
+AREA_IN_INITRD = Variant(name="area in initrd", ignition_area_in_initrd=True)
+EROFS = Variant(name="erofs", openshift_version="4.22.0", rootfs="root.erofs")
+BEYOND_4_GIB = Variant(name="beyond 4 GiB", hole_bytes=(4 << 30) + 4096)
+"""Offsets in it do not fit into 32 bits."""
+
+S390X = Variant(name="s390x", architecture="s390x", isolinux=False)
+"""With both areas inside cdboot.img; nothing here can boot it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuiltImage:
     """An image in a directory that can be a service's DATA_DIR."""
 
     path: Path
-    ingredients: Ingredients
+    rootfs: bytes = field(repr=False)
+    variant: Variant = X86_64
+
+    @property
+    def rootfs_sha256(self) -> str:
+        """Of what a host has to get as its root file system."""
+        return hashlib.sha256(self.rootfs).hexdigest()
 
     @property
     def entry(self) -> Mapping[str, object]:
         """The image as an entry of C{OS_IMAGES}; its URL is for nobody to ask."""
         return {
-            "openshift_version": OPENSHIFT_VERSION,
-            "cpu_architecture": ARCHITECTURE,
+            "openshift_version": self.variant.openshift_version,
+            "cpu_architecture": self.variant.architecture,
             "version": VERSION,
             "url": "http://localhost:9/rhcos.iso",
         }
@@ -62,71 +113,113 @@ class BuiltImage:
         return {
             "DATA_DIR": str(self.path.parent),
             "OS_IMAGES": json.dumps([self.entry]),
-            "MIN_ROOTFS_BYTES": str(len(self.ingredients.rootfs)),
+            "MIN_ROOTFS_BYTES": str(len(self.rootfs)),
         }
 
 
-def build_image(directory: Path, rootfs_bytes: int = 24 << 20) -> BuiltImage:
+def build_image(
+    directory: Path, rootfs_bytes: int = 24 << 20, variant: Variant = X86_64
+) -> BuiltImage:
     """
-    Make a bootable image.  It is C{rootfs_bytes} larger than kernel and boot loaders.
+    Make an image.  It is C{rootfs_bytes} larger than kernel and boot loaders.
 
     @param directory: for everything that is made; the ISO is in its subdirectory C{data}.
     """
+    data = directory / "data"
+    data.mkdir(parents=True)
+    iso = data / f"rhcos-full-iso-{VERSION}-{variant.architecture}.iso"
+    files = _files(directory, rootfs_bytes, variant)
+    if variant.architecture == Architecture.S390X:
+        write_xorriso(files, iso)
+    else:
+        _write_sparse(files, iso, first=f"{_HOLES}/*" if variant.hole_bytes else ROOTFS)
+    if variant.isolinux:
+        _run("isohybrid", "--uefi", str(iso))
+    make_reproducible(iso)
+    rootfs = files[ROOTFS]
+    assert isinstance(rootfs, bytes), "no zeros by number"
+    return BuiltImage(iso, rootfs, variant)
+
+
+def _write_sparse(files: dict[str, bytes | int], iso: Path, first: str) -> None:
+    """The image by genisoimage; what it writes goes through a pipe that leaves out zeros."""
+    pipe = iso.with_suffix(".pipe")
+    os.mkfifo(pipe)
+    copy = ["dd", f"if={pipe}", f"of={iso}", "bs=64K", "iflag=fullblock", "conv=sparse"]
+    with subprocess.Popen([*copy, "status=none"]) as copying:
+        try:
+            write_genisoimage(files, pipe, first=first)
+        except BaseException:
+            copying.kill()  # it may wait for the pipe's other end
+            raise
+    pipe.unlink()
+    if copying.returncode:
+        raise AssertionError(f"dd ended with status {copying.returncode}")
+
+
+def _files(directory: Path, rootfs_bytes: int, variant: Variant) -> dict[str, bytes | int]:
     found = find_ingredients()
     if not found.kernel or not found.busybox or not found.isolinux:
         raise AssertionError(
             f"{', '.join(found.missing)} not found; run: requirements/packages.sh test"
         )
-    directory.mkdir(parents=True, exist_ok=True)
-    ingredients = Ingredients(
-        volume_id=VOLUME_ID,
-        kernel=found.kernel.read_bytes(),
-        initrd=initial_ramdisk(found.busybox.read_bytes()),
-        rootfs=_rootfs(directory / "rootfs", rootfs_bytes),
-        isolinux={name: path.read_bytes() for name, path in found.isolinux.items()},
-        efiboot=_efiboot(directory / "efiboot"),
+    kernel, busybox = found.kernel.read_bytes(), found.busybox.read_bytes()
+    initrd = initial_ramdisk(busybox, [network_driver(found.kernel)])
+    rootfs = _rootfs(directory / "rootfs", rootfs_bytes, variant.rootfs)
+    if variant.architecture == Architecture.S390X:
+        return tree(Architecture.S390X, kernel=kernel, initrd=initrd, rootfs=rootfs)
+    isolinux = {name: path.read_bytes() for name, path in found.isolinux.items()}
+    files = image_tree(
+        Ingredients(
+            volume_id=VOLUME_ID,
+            kernel=kernel,
+            initrd=initrd,
+            rootfs=rootfs,
+            isolinux=isolinux if variant.isolinux else {},
+            efiboot=_efiboot(directory / "efiboot"),
+            ignition_area_in_initrd=variant.ignition_area_in_initrd,
+        )
     )
-    tree = directory / "tree"
-    for path, content in image_tree(ingredients).items():
-        _write(tree / path, content)
-    data = directory / "data"
-    data.mkdir()
-    iso = data / f"rhcos-full-iso-{VERSION}-{ARCHITECTURE}.iso"
-    _genisoimage(tree, iso)
-    _run("isohybrid", "--uefi", str(iso))
-    return BuiltImage(iso, ingredients)
+    return {**(files if variant.areas_in_json else _without_json(files)), **_zeros(variant)}
 
 
-def _genisoimage(tree: Path, iso: Path) -> None:
-    """As the pipelines call it, options and their order included."""
-    _run(
-        "genisoimage", "-quiet", "-V", VOLUME_ID, "-volset", VOLUME_ID, "-rational-rock",
-        "-J", "-joliet-long",
-        "-eltorito-boot", "isolinux/isolinux.bin", "-eltorito-catalog", "isolinux/boot.cat",
-        "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
-        "-eltorito-alt-boot", "-efi-boot", "images/efiboot.img", "-no-emul-boot",
-        "-o", str(iso), str(tree),
-    )  # fmt: skip
+def _without_json(files: Tree) -> Tree:
+    """As in 2021: the areas are known by the marker behind them, and by convention."""
+    return {path: content for path, content in files.items() if not path.startswith("coreos/")}
 
 
-def _rootfs(directory: Path, size: int) -> bytes:
-    """A cpio whose root.squashfs holds nmstatectl where ostree puts it, and C{size} noise."""
+def _zeros(variant: Variant) -> dict[str, int]:
+    """Two files, because genisoimage takes none of 4 GiB."""
+    half = variant.hole_bytes // 2
+    return {f"{_HOLES}/{name}": half for name in ("one", "two") if half}
+
+
+def _rootfs(directory: Path, size: int, name: str) -> bytes:
+    """A cpio whose member C{name} holds nmstatectl where ostree puts it, and C{size} noise."""
     system, archive = directory / "system", directory / "archive"
     program = system / _DEPLOYMENT / "nmstatectl"
     _write(program, f"#!/bin/busybox sh\necho '{NMSTATECTL}'\n".encode("ascii"))
     program.chmod(0o755)
     _write(system / "noise", random.Random(VERSION).randbytes(size))
     _write(archive / "etc/coreos-live-rootfs", b"418.94\n")
-    _run(
-        "mksquashfs", str(system), str(archive / "root.squashfs"), "-comp", "zstd",
-        "-Xcompression-level", "1", "-all-root", "-noappend", "-no-progress", "-quiet",
-        "-mkfs-time", "0", "-all-time", "0",
-    )  # fmt: skip
+    {"root.squashfs": _squashfs, "root.erofs": _erofs}[name](system, archive / name)
+    _set_times(archive)
     return _run(
         "cpio", "--create", "--format=newc", "--owner=+0:+0", "--quiet", "--reproducible",
-        stdin=b"etc\netc/coreos-live-rootfs\nroot.squashfs\n",
+        stdin=f"etc\netc/coreos-live-rootfs\n{name}\n".encode("ascii"),
         directory=archive,
     )  # fmt: skip
+
+
+def _squashfs(system: Path, target: Path) -> None:
+    _run(
+        "mksquashfs", str(system), str(target), "-comp", "zstd", "-Xcompression-level", "1",
+        "-all-root", "-noappend", "-no-progress", "-quiet", "-mkfs-time", "0", "-all-time", "0",
+    )  # fmt: skip
+
+
+def _erofs(system: Path, target: Path) -> None:
+    _run("mkfs.erofs", "-zlz4hc", "-T0", "-U", _UUID, "--all-root", str(target), str(system))
 
 
 def _efiboot(directory: Path) -> bytes:
@@ -136,12 +229,18 @@ def _efiboot(directory: Path) -> bytes:
     binary.parent.mkdir(parents=True)
     mkimage = found_program("grub-mkimage", "grub2-mkimage")
     _run(mkimage, "-O", "x86_64-efi", "-p", "/EFI/redhat", "-o", str(binary), *_GRUB_MODULES)
+    _set_times(directory)
     kibibytes = (binary.stat().st_size // 1024 // 64 + 2) * 64
     image = directory / "efiboot.img"
     image.write_bytes(bytes(kibibytes * 1024))
-    _run("mkfs.vfat", "-n", "EFIBOOT", "-i", "0a55e77e", str(image))
-    _run("mcopy", "-s", "-i", str(image), str(directory / "EFI"), "::/")
+    _run("mkfs.vfat", "--invariant", "-n", "EFIBOOT", str(image))
+    _run("mcopy", "-m", "-s", "-i", str(image), str(directory / "EFI"), "::/")
     return image.read_bytes()
+
+
+def _set_times(directory: Path) -> None:
+    for entry in directory.rglob("*"):
+        os.utime(entry, (MADE_AT, MADE_AT))
 
 
 def _write(path: Path, content: bytes) -> None:

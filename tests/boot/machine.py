@@ -11,6 +11,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
+from tests.boot.drivers import CARD
 from tests.running import found_program
 
 HOST = "10.0.2.2"
@@ -20,7 +21,10 @@ _COMMON = (
     "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio",
     "-machine", "q35,accel=tcg", "-m", "512",
 )  # fmt: skip
-_DEAD_ENDS = (b"Kernel panic", b"grub>", b"Shell>", b"\nboot: ", b"No bootable device")
+_DEAD_ENDS = (
+    b"Kernel panic", b"No bootable device", b"\nboot: ", b"grub>", b"Shell>",
+    b"maximum recursion depth exceeded", b"HTTP Boot over IPv6",
+)  # fmt: skip
 _ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]|\r")
 
 
@@ -52,6 +56,7 @@ class VirtualMachine(ProcessProtocol):
         finally:
             if deadline.active():
                 deadline.cancel()
+            self._stop()  # nothing to stop, unless the test was given up
         console = _ESCAPES.sub("", self._console.decode("utf-8", "replace"))
         if self._dead_end:
             raise AssertionError(f"the machine did not boot: {self._dead_end}\n{console[-3000:]}")
@@ -59,6 +64,9 @@ class VirtualMachine(ProcessProtocol):
 
     def _kill(self, why: str) -> None:
         self._dead_end = self._dead_end or why
+        self._stop()
+
+    def _stop(self) -> None:
         try:
             self._process.signalProcess("KILL")
         except ProcessExitedAlready:
@@ -104,16 +112,41 @@ def uefi() -> list[str]:
     ]
 
 
-def network_boot(url: str) -> list[str]:
-    """
-    A network card whose DHCP server names C{url} as boot file; iPXE is in the card's ROM.
+def network() -> list[str]:
+    """A network card for the guest alone: with no ROM, it is nothing to the firmware."""
+    return ["-netdev", "user,id=guest", "-device", f"{CARD},netdev=guest,romfile="]
 
-    QEMU's DHCP server crashes on a boot file of 128 bytes or more.
+
+def ipxe(url: str) -> list[str]:
+    """A network card whose DHCP server names C{url} as boot file; iPXE is in the card's ROM."""
+    card = f"{CARD},netdev=network,bootindex=1"
+    return ["-netdev", f"user,id=network,bootfile={_boot_file(url)}", "-device", card]
+
+
+def http_boot(url: str) -> list[str]:
+    """UEFI HTTP boot from C{url}, which the firmware gets by DHCP; PXE is not tried before it."""
+    card = "virtio-net-pci,netdev=network,romfile=,bootindex=1"
+    without_pxe = [
+        option
+        for version in (4, 6)
+        for option in (
+            "-fw_cfg",
+            f"name=opt/org.tianocore/IPv{version}PXESupport,string=no",
+        )
+    ]
+    boot_file = f"user,id=network,bootfile={_boot_file(url)}"
+    return [*without_pxe, "-netdev", boot_file, "-device", card, *network()]
+
+
+def _boot_file(url: str) -> str:
+    """
+    The URL, for an option of QEMU's.
+
+    @raise AssertionError: QEMU's DHCP server would crash: it is of 128 bytes or more.
     """
     if len(url) >= 128:
         raise AssertionError(f"{len(url)} bytes are too long a URL for this DHCP server")
-    card = "virtio-net-pci,netdev=network,bootindex=1"
-    return ["-netdev", f"user,id=network,bootfile={url}", "-device", card]
+    return url.replace(",", ",,")
 
 
 def found_file(*choices: tuple[str, ...]) -> tuple[str, ...]:

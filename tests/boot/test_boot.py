@@ -2,128 +2,64 @@
 
 from __future__ import annotations
 
-import json
+import zlib
 from pathlib import Path
-from uuid import uuid4
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from demo.infra_env import write_infra_env
-from demo.ramdisk import compressed_ramdisk
-from demo.service import ServiceProcess
-from tests.boot.image import ARCHITECTURE, NMSTATECTL, VERSION, build_image
-from tests.boot.machine import HOST, VirtualMachine, cd, network_boot, uefi, usb_disk
-from tests.running import run, start_service
+from tests.boot import machine
+from tests.boot.booting import BootTestCase, boots, small_ignition
+from tests.boot.image import S390X, VERSION, build_image
+from tests.boot.machine import VirtualMachine
+from tests.boot.matrix import ESSENTIAL
+from tests.coreos_reader import CoreosIso
 
-_RAMDISK_FILE = "etc/assisted/network/host0/eth0.nmconnection"
+_GZIP = 31
 
 
-class BootTests(TestCase):
-    """Each machine shows on its console what only this run's infra-env can have told it."""
+@boots(ESSENTIAL)
+class EssentialBootTests(BootTestCase):
+    """The ways to boot that are most used; C{make boot-test} has all of them."""
+
+
+class OriginalImageTests(TestCase):
+    """An image as it was downloaded tells a machine nothing: so what it knows, the service told."""
 
     timeout = 240
 
-    def setUp(self) -> None:
-        self.image = build_image(Path(self.mktemp()).resolve())
-        self.infra_envs = Path(self.mktemp()).resolve()
-        self.infra_env_id = str(uuid4())
-        self.ignition = json.dumps({"ignition": {"version": "3.2.0"}, "run": str(uuid4())})
-        self.kernel_argument = f"test.run={uuid4()}"
-        self.ramdisk_text = str(uuid4())
-        write_infra_env(
-            self.infra_envs / self.infra_env_id,
-            self.ignition.encode("ascii"),
-            [self.kernel_argument],
-            compressed_ramdisk({_RAMDISK_FILE: self.ramdisk_text.encode("ascii")}),
-        )
-
-    async def serve(self) -> ServiceProcess:
-        return await start_service(
-            self,
-            self.image.settings
-            | {
-                "INFRA_ENVS_DIR": str(self.infra_envs),
-                "IMAGE_SERVICE_BASE_URL": f"http://{HOST}:8080",
-            },
-        )
-
-    def iso_path(self, file: str) -> str:
-        return f"/byid/{self.infra_env_id}/{VERSION}/{ARCHITECTURE}/{file}"
-
-    def initrd_path(self, route: str) -> str:
-        return f"/images/{self.infra_env_id}/{route}?version=4.18.1&arch=x86_64"
-
-    def assert_configured(self, console: str, *, kernel_argument: bool, ramdisk: bool) -> None:
-        """What this kind of boot has to have, and nothing that it must not have."""
-        self.assertIn(f"IGNITION CONFIG /config.ign: {self.ignition}", console)
+    async def test_has_no_configuration(self) -> None:
+        image = build_image(Path(self.mktemp()).resolve())
+        console = await VirtualMachine(reactor).boot(*machine.cd(str(image.path)))
+        self.assertIn("IGNITION CONFIG /config.ign: none", console)
+        self.assertNotIn("RAMDISK FILE", console)
+        self.assertNotIn("NMSTATECTL", console)
         self.assertIn("END OF REPORT", console)
-        arguments = next(line for line in console.splitlines() if "KERNEL ARGUMENTS:" in line)
-        self.assertEqual(self.kernel_argument in arguments.split(), kernel_argument)
-        file = f"RAMDISK FILE /{_RAMDISK_FILE}: {self.ramdisk_text}"
-        self.assertEqual(file in console, ramdisk)
-        self.assertEqual(f"NMSTATECTL: {NMSTATECTL}" in console, ramdisk)
 
-    async def test_full_iso_as_bios_cd(self) -> None:
-        """QEMU reads the disc by Range requests, as a BMC does."""
-        service = await self.serve()
-        console = await VirtualMachine(reactor).boot(*cd(service.url(self.iso_path("full.iso"))))
-        self.assert_configured(console, kernel_argument=True, ramdisk=False)
 
-    async def test_minimal_iso_as_bios_cd(self) -> None:
-        """The minimal ISO has static network files and nmstatectl besides."""
-        service = await self.serve()
-        console = await VirtualMachine(reactor).boot(*cd(service.url(self.iso_path("minimal.iso"))))
-        self.assert_configured(console, kernel_argument=True, ramdisk=True)
-        self.assertIn("coreos.live.rootfs_url=", console)
+class S390xTests(BootTestCase):
+    """What s390x boots is in cdboot.img, or is an initrd whose size is told; no machine is here."""
 
-    async def test_downloaded_kernel_and_initrd(self) -> None:
-        """A PXE server's administrator copies both; the kernel line is then theirs."""
-        service = await self.serve()
-        kernel, initrd = Path(self.mktemp()), Path(self.mktemp())
-        artifact = f"/boot-artifacts/kernel?version={VERSION}&arch=x86_64"
-        for target, path in [(kernel, artifact), (initrd, self.initrd_path("pxe-initrd"))]:
-            await run("curl", "--fail", "--silent", "--output", target, service.url(path))
-        console = await VirtualMachine(reactor).boot(
-            "-kernel", str(kernel), "-initrd", str(initrd), "-append", "quiet"
+    async def test_areas_and_initrd(self) -> None:
+        ignition = small_ignition()
+        image = build_image(Path(self.mktemp()).resolve(), 1 << 20, S390X)
+        service = await self.serve(image, ignition)
+        iso = CoreosIso(await self.downloaded(service.url(self.iso_path(S390X, "full.iso"))))
+        self.assert_archive(iso.at(iso.ignition_area), ignition)
+        arguments = f"{iso.default_kernel_arguments} {self.kernel_argument}"
+        self.assertEqual(iso.kernel_arguments, {"images/cdboot.img": arguments})
+
+        infra_env, query = f"/images/{self.infra_env_id}", f"?version={VERSION}&arch=s390x"
+        initrd = await self.downloaded(service.url(f"{infra_env}/pxe-initrd{query}"))
+        place = await self.downloaded(service.url(f"{infra_env}/s390x-initrd-addrsize{query}"))
+        self.assert_archive(
+            initrd.read_bytes()[iso.area("images/pxeboot/initrd.img")[1] :], ignition
         )
-        self.assert_configured(console, kernel_argument=False, ramdisk=True)
+        address = iso.read("images/initrd.addrsize")[:8]
+        self.assertEqual(place.read_bytes(), address + initrd.stat().st_size.to_bytes(8, "big"))
 
-    async def test_ipxe_script(self) -> None:
-        """The network card's iPXE runs the script, which brings the kernel arguments."""
-        service = await self.serve()
-        script = service.url(self.initrd_path("ipxe-script")).replace("localhost", HOST)
-        console = await VirtualMachine(reactor).boot(*network_boot(script))
-        self.assert_configured(console, kernel_argument=True, ramdisk=True)
-
-    async def test_full_iso_as_uefi_cd(self) -> None:
-        service = await self.serve()
-        console = await VirtualMachine(reactor).boot(
-            *uefi(), *cd(service.url(self.iso_path("full.iso")))
-        )
-        self.assertIn("FIRMWARE: UEFI", console)
-        self.assert_configured(console, kernel_argument=True, ramdisk=False)
-
-    async def test_minimal_iso_as_uefi_cd(self) -> None:
-        service = await self.serve()
-        console = await VirtualMachine(reactor).boot(
-            *uefi(), *cd(service.url(self.iso_path("minimal.iso")))
-        )
-        self.assertIn("FIRMWARE: UEFI", console)
-        self.assert_configured(console, kernel_argument=True, ramdisk=True)
-
-    async def test_full_iso_as_usb_disk(self) -> None:
-        """The isohybrid boot record stays what it was."""
-        service = await self.serve()
-        console = await VirtualMachine(reactor).boot(
-            *usb_disk(service.url(self.iso_path("full.iso")))
-        )
-        self.assert_configured(console, kernel_argument=True, ramdisk=False)
-
-    async def test_minimal_iso_as_usb_disk(self) -> None:
-        """The isohybrid boot record leads to where the boot loader is now."""
-        service = await self.serve()
-        console = await VirtualMachine(reactor).boot(
-            *usb_disk(service.url(self.iso_path("minimal.iso")))
-        )
-        self.assert_configured(console, kernel_argument=True, ramdisk=True)
+    def assert_archive(self, content: bytes, ignition: bytes) -> None:
+        """A gzipped archive with the config begins there, at a multiple of 4 bytes."""
+        archive = zlib.decompressobj(_GZIP).decompress(content.lstrip(b"\0"))
+        self.assertIn(b"config.ign", archive)
+        self.assertIn(ignition, archive)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
-from twisted.internet.interfaces import IListeningPort, ITCPTransport
+from twisted.internet.interfaces import ITCPTransport
 
 from tests.sources.servers import Received, Server, response, trial_reactor
 
@@ -24,7 +25,7 @@ class FreshlySigned:
         self.hold = False
         self._held: list[Callable[[], None]] = []
         self._server = Server(self._answer)
-        self._port: IListeningPort | None = None
+        self._port: Any = None
         self._number = 0
 
     @property
@@ -35,7 +36,6 @@ class FreshlySigned:
     def up(self) -> None:
         """Listen, on the same port each time."""
         self._port = trial_reactor().listenTCP(self._number, self._server, interface="127.0.0.1")
-        assert self._port is not None
         self._number = self._port.getHost().port
 
     async def down(self) -> None:

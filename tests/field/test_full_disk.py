@@ -40,9 +40,7 @@ class FullDiskTests(FieldTestCase):
                 " or with a sudo that asks for no password, in a container with"
                 f" --cap-add=SYS_ADMIN: {done.stderr.decode('utf-8', 'replace').strip()}"
             )
-        self.addCleanup(
-            subprocess.run, [*as_root, "umount", "--lazy", str(self.data)], check=True
-        )
+        self.addCleanup(subprocess.run, [*as_root, "umount", "--lazy", str(self.data)], check=True)
 
     async def failing(self, origin: Origin) -> ServiceProcess:
         """A service that has found out that there is no room; it goes on running."""
@@ -93,6 +91,7 @@ class FullDiskTests(FieldTestCase):
         damaged.write_bytes(noisy_image()[:-4096])
         origin = Origin(noisy_image(), chunked=True)
         settings = os_images({"version": "1", "url": self.serve(origin).url})
-        await self.start(settings, healthy=True)
+        service = await self.start(settings, healthy=True)
+        self.assertNotIn("failed", [event["state"] for event in events_of(service, "1")])
         self.assertEqual(damaged.read_bytes(), noisy_image())
         self.assertEqual(self.names(), [damaged.name, damaged.name + ".checked.json"])

@@ -7,11 +7,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from twisted.internet.interfaces import ITCPTransport
+
 from demo.service import ServiceProcess
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import SECONDS, FieldTestCase
 from tests.sources.origin import Origin
-from tests.sources.servers import ITCPTransport, Received, response
+from tests.sources.servers import Received, response
 
 _SHA256 = hashlib.sha256(noisy_image()).hexdigest()
 
@@ -37,10 +39,11 @@ class IntegrityTests(FieldTestCase):
         return os_images({"version": "1", "url": self.url, **entry})
 
     async def arrived(self, **entry: str) -> None:
-        """Download the image by a service that ends then."""
+        """Have a service bring the image, and remember what it is."""
         service = await self.start(self.settings(**entry), healthy=True)
-        await service.wait_for(lambda: (self.data / (self.target.name + ".checked.json")).exists(),
-                               "remember it", SECONDS) if False else None
+        record = self.target.with_name(self.target.name + ".checked.json")
+        while not record.exists():
+            await self.status(service)
         await service.stop(SECONDS)
 
     async def assert_never_served(self, settings: dict[str, str]) -> None:

@@ -178,9 +178,26 @@ def write_segments(
             case ZeroSegment(length=length):
                 target.seek(length, os.SEEK_CUR)
             case FileSegment(source=source, offset=offset, length=length):
-                files[source].seek(offset)
-                target.write(files[source].read(length))
+                _copy(files[source], offset, length, target)
     target.truncate(start + representation.length)
+
+
+def _copy(source: BinaryIO, offset: int, length: int, target: BinaryIO) -> None:
+    """Copy a part of a file, leaving its holes out."""
+    start, end = target.tell(), offset + length
+    data = offset
+    while data < end:
+        try:
+            data = os.lseek(source.fileno(), data, os.SEEK_DATA)
+        except OSError:  # nothing but a hole is left
+            break
+        hole = min(os.lseek(source.fileno(), data, os.SEEK_HOLE), end)
+        while data < hole:
+            piece = os.pread(source.fileno(), min(hole - data, 1 << 20), data)
+            target.seek(start + data - offset)
+            target.write(piece)
+            data += len(piece)
+    target.seek(start + length)
 
 
 def _boot_configurations(

@@ -126,6 +126,23 @@ class DiscoveryIsoTests(SynchronousTestCase):
         original = filler("initrd", 20_000)
         self.assertEqual(initrd[:12_000] + initrd[18_000:], original[:12_000] + original[18_000:])
 
+    def test_area_beyond_4_gib(self) -> None:
+        """Of a sparse image of 5 GiB; and a range that begins inside the area is its rest."""
+        path = Path(self.mktemp())
+        write_sparse(tree() | {"boot/large.img": 5 << 30}, path)
+        with path.open("rb") as file:
+            layout = read_layout(file)
+        area = layout.ignition_area
+        assert area is not None
+        self.assertGreater(area.offset, 5 << 30)
+        image = discovery_iso(whole(FileSource(path)), layout, Configuration(b"config"))
+        self.assertEqual(image.length, path.stat().st_size)
+        expected = cpio.gzipped("config.ign", b"config", 0o100644)
+        part = image.slice(area.offset + 5, area.offset + len(expected) + 3)
+        self.assertEqual(rendered(part), expected[5:] + bytes(3))
+        iso = CoreosIso(written(image, Path(self.mktemp())))
+        self.assertEqual((iso.ignition_area[0], iso.ignition_config), (area.offset, b"config"))
+
     def test_minimal(self) -> None:
         """The ramdisk goes to the start of its file; its rest is zero."""
         path = Path(self.mktemp())

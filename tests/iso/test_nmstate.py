@@ -41,7 +41,10 @@ class NmstateTests(SynchronousTestCase):
 
     def check(self, path: str, *options: str) -> None:
         squashfs = self.squashfs(path, *options)
-        raw = gzip.decompress(self.archive(cpio.archive("root.squashfs", squashfs, 0o100644)))
+        self.check_program(cpio.archive("root.squashfs", squashfs, 0o100644))
+
+    def check_program(self, rootfs: bytes) -> None:
+        raw = gzip.decompress(self.archive(rootfs))
         (member,) = cpio.members(io.BytesIO(raw), Extent(0, len(raw)))
         self.assertEqual((member.name, member.mode), ("usr/bin/nmstatectl", 0o100755))
         self.assertEqual(raw[member.content.offset : member.content.end], PROGRAM)
@@ -54,6 +57,9 @@ class NmstateTests(SynchronousTestCase):
 
     def test_xz(self) -> None:
         self.check("usr/bin/nmstatectl", "-comp", "xz")
+
+    def test_lz4(self) -> None:
+        self.check("usr/bin/nmstatectl", "-comp", "lz4")
 
     def refused(self, rootfs: bytes, reason: str) -> None:
         with self.assertRaisesRegex(IsoError, reason):
@@ -73,7 +79,16 @@ class NmstateTests(SynchronousTestCase):
         )
 
     def test_erofs(self) -> None:
-        self.refused(cpio.archive("root.erofs", b"x", 0), "root.erofs, a file system that cannot")
+        root, image = Path(self.mktemp()), Path(self.mktemp())
+        path = root / DEPLOYMENT / "usr/bin/nmstatectl"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(PROGRAM)
+        command = ["mkfs.erofs", "-zlz4hc", "-C65536", str(image), str(root)]
+        subprocess.run(command, capture_output=True, check=True)
+        self.check_program(cpio.archive("root.erofs", image.read_bytes(), 0o100644))
+
+    def test_damaged_erofs(self) -> None:
+        self.refused(cpio.archive("root.erofs", b"x", 0), "root.erofs has 1 bytes")
 
     def test_neither(self) -> None:
         self.refused(cpio.archive("etc/motd", b"x", 0), "neither root.squashfs nor root.erofs")

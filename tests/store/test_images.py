@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredQueue, succeed
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue, fail, succeed
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
@@ -306,10 +306,22 @@ class TroubleTests(StoreTestCase):
         await self.store(entry(self.serve(Origin(os_image())).url)).populate()
         (self.directory / NAME).unlink()
         rebuilt = os_image()[:-1] + b"x"
-        for _ in range(2):
-            store = self.store(entry(self.serve(Origin(rebuilt)).url))
+        origin = Origin(rebuilt)
+        url = self.serve(origin).url
+
+        def interrupted(function: Any, *arguments: Any, **named: Any) -> Deferred[Any]:
+            """As if the process ended before it has hashed what it downloaded."""
+            if function.__name__ == "stamped_digest":
+                return fail(OSError(5, "Input/output error"))
+            return run_at_once(function, *arguments, **named)
+
+        ways: list[Any] = [interrupted, run_at_once]
+        for run_in_thread in ways:
+            store = self.store(entry(url), run_in_thread=run_in_thread)
             await store.populate()
+            self.assertTrue(store.ready)
             self.assertEqual((self.directory / NAME).read_bytes(), rebuilt)
+        self.assertEqual(origin.asked, [0])
 
     async def test_part_that_nobody_needs(self) -> None:
         """It is removed when the image is there."""

@@ -18,6 +18,7 @@ from assisted_images.streaming.slots import Slots
 from assisted_images.streaming.threads import threads_of
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
 from assisted_images.web.application import Application
+from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
 from tests.web.serving import reactor
 
@@ -113,12 +114,13 @@ class InfraEnvs:
 def application(
     images: Images, infra_envs: InfraEnvs, *, slots: Slots | None = None, **settings: object
 ) -> Application:
-    slots = slots or Slots(10)
+    slots, connections = slots or Slots(10), Connections(1000)
     return Application(
         store=images,  # type: ignore[arg-type]
         infra_envs=infra_envs,
         slots=slots,
-        metrics=Metrics(CollectorRegistry(), slots, images),  # type: ignore[arg-type]
+        connections=connections,
+        metrics=Metrics(CollectorRegistry(), slots, images, connections),  # type: ignore[arg-type]
         clock=reactor,
         run_in_thread=threads_of(reactor),
         **settings,  # type: ignore[arg-type]

@@ -21,6 +21,8 @@ from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 
+from assisted_images.web.channel import Times
+from assisted_images.web.connections import Connections
 from assisted_images.web.site import ServiceSite
 
 
@@ -95,8 +97,21 @@ def listen(case: TestCase, site: ServiceSite, transport: type[Server] = Server) 
     return int(port.getHost().port)
 
 
-def site_of(root: IResource, observer: Observations | None = None) -> ServiceSite:
-    return ServiceSite(root, reactor, observer or Observations(), 30.0)
+def site_of(
+    root: IResource,
+    observer: Observations | None = None,
+    *,
+    clock: IReactorTime = reactor,
+    connections: Connections | None = None,
+    times: Times | None = None,
+) -> ServiceSite:
+    return ServiceSite(
+        root,
+        clock,
+        observer or Observations(),
+        connections or Connections(1000),
+        times or Times(),
+    )
 
 
 async def exchange(port: int, sent: bytes) -> bytes:

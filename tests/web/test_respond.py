@@ -20,6 +20,7 @@ from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.threads import threads_of
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.resource import LeafResource
+from assisted_images.web.channel import Times
 from assisted_images.web.respond import Content, respond
 from assisted_images.web.site import ServiceRequest
 from tests.web.serving import (
@@ -40,10 +41,9 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 class Responding(LeafResource):
     """Answers every request with one content, and remembers how each ended."""
 
-    def __init__(self, content: Content, stall_seconds: float = 60) -> None:
+    def __init__(self, content: Content) -> None:
         super().__init__()
         self.content = content
-        self.stall_seconds = stall_seconds
         self.outcomes: list[Exception | None] = []
         self.ended: Deferred[None] = Deferred()
 
@@ -54,7 +54,7 @@ class Responding(LeafResource):
     async def respond(self, request: ServiceRequest) -> None:
         outcome: Exception | None = None
         try:
-            await respond(request, self.content, reactor, self.stall_seconds)
+            await respond(request, self.content)
         except Problem as problem:
             write_problem(request, problem)
         except Exception as error:
@@ -228,8 +228,9 @@ class TroubleTests(TestCase):
     transport: type[Server] = Server
 
     def serve(self, representation: Representation, stall_seconds: float = 60) -> Responding:
-        resource = Responding(Content(representation, "a/b", "a", "private"), stall_seconds)
-        self.port = listen(self, site_of(resource), self.transport)
+        resource = Responding(Content(representation, "a/b", "a", "private"))
+        site = site_of(resource, times=Times(stall_seconds=stall_seconds))
+        self.port = listen(self, site, self.transport)
         return resource
 
     async def connect(self) -> Collecting:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.resource import Branch, LeafResource, TextResource
-from assisted_images.web.site import MAX_REQUEST_BODY, ServiceRequest, ServiceSite
+from assisted_images.web.site import MAX_REQUEST_BODY, ServiceRequest
 from tests.web.serving import Observations, ask, exchange, listen, site_of
 
 SECRET = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2VjcmV0"
@@ -145,7 +145,7 @@ class DeadlineTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
-        site = ServiceSite(TextResource("hello"), self.clock, Observations(), 30)
+        site = site_of(TextResource("hello"), clock=self.clock)
         self.transport = StringTransport()
         self.channel = site.buildProtocol(None)
         self.channel.makeConnection(self.transport)

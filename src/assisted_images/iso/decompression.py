@@ -21,7 +21,7 @@ _LZMA_UNKNOWN_SIZE = b"\xff" * 8
 
 def lz4_block(data: bytes, limit: int) -> bytes:
     """LZ4's block format, without a frame: all of C{data} is one block."""
-    return lz4.block.decompress(data, uncompressed_size=limit)
+    return bytes(lz4.block.decompress(data, uncompressed_size=limit))
 
 
 def deflate(data: bytes, limit: int) -> bytes:

@@ -60,6 +60,24 @@ class Inode:
     """Where what describes it ends, attributes included, in bytes from the file system's start."""
 
 
+def read_program(file: SeekableFile, extent: Extent, ending: str, limit: int) -> bytes:
+    """
+    The content of the file whose path ends in C{ending}, in the file system at C{extent}.
+
+    @param ending: with a slash at its start.
+    @param limit: the most bytes that are acceptable.
+    @raise IsoError: there is none, it is larger, or the file system cannot be read.
+    """
+    system = Erofs(file, extent)
+    for path, number in system.files():
+        if path.endswith(ending):
+            inode = system.inode(number)
+            if inode.size > limit:
+                raise IsoError(f"{path.rpartition('/')[2]} has {inode.size} bytes in root.erofs")
+            return system.read(inode)
+    raise IsoError(f"no {ending.lstrip('/')} in root.erofs")
+
+
 class Erofs:
     """
     The file system that lies in C{file} at C{extent}.

@@ -89,6 +89,10 @@ class Clusters:
         self._has_zero_padding = has_zero_padding
         header_at = -(-inode.end // 8) * 8
         header = read_at(header_at, _HEADER_BYTES)
+        fragment: int
+        advice: int
+        algorithms: int
+        bits: int
         fragment, advice, algorithms, bits = struct.unpack("<IHBB", header)
         self.whole_fragment: int | None = None
         """Where the whole file is among the fragments, if it is."""
@@ -116,7 +120,8 @@ class Clusters:
             begin = (number << self.bits) + head.offset
             end = self.size
             if following < self._count:
-                end = (following << self.bits) + self._cluster(following).offset
+                # A head at the end of the file may mark just that.
+                end = min((following << self.bits) + self._cluster(following).offset, self.size)
             if begin >= stop:
                 return
             if not 0 < end - begin <= _LARGEST_EXTENT:
@@ -186,8 +191,9 @@ class Clusters:
         return 1 << (self.bits - self.block_bits)
 
     def _head_before(self, position: int) -> int:
-        number = min(position >> self.bits, self._count - 1)
-        for number in range(number, max(number - (_LARGEST_EXTENT >> self.bits), 0) - 1, -1):
+        last = min(position >> self.bits, self._count - 1)
+        first = max(last - (_LARGEST_EXTENT >> self.bits), 0)
+        for number in range(last, first - 1, -1):
             cluster = self._cluster(number)
             if cluster.is_head and (number << self.bits) + cluster.offset <= position:
                 return number

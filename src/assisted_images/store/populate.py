@@ -178,6 +178,9 @@ class Preparation:
             if not (no_room and await workshop.run_in_thread(remove_set_aside, self._target)):
                 raise
             await workshop.downloader.download(url, part, self._progressed)
+        finally:
+            # A write that failed may have written some of it.
+            self._image.bytes = part.size
 
     def _progressed(self, present: int, total: int | None) -> None:
         self._image.bytes, self._image.total = present, total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -10,6 +10,8 @@ from assisted_images.sources.infra_envs import InfraEnvSource
 from assisted_images.store.images import ImageStore
 from assisted_images.streaming.slots import Slots
 from assisted_images.streaming.threads import RunInThread
+from assisted_images.web.channel import Times
+from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
 
 
@@ -20,6 +22,7 @@ class Application:
     store: ImageStore
     infra_envs: InfraEnvSource
     slots: Slots
+    connections: Connections
     metrics: Metrics
     clock: IReactorTime
     run_in_thread: RunInThread
@@ -27,8 +30,8 @@ class Application:
     allowed_domains: tuple[str, ...] = ()
     """Origins that browsers may read from; C{*} is any (contract, section 7)."""
 
-    stall_seconds: float = 90.0
-    """A client that reads nothing for so long is dropped."""
+    times: Times = field(default_factory=Times)
+    """How long clients may take."""
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

@@ -62,9 +62,7 @@ class Download(LeafResource):
             prepare = self.select(request)
             async with self.application.slots:
                 content = await prepare()
-                await respond(
-                    request, content, self.application.clock, self.application.stall_seconds
-                )
+                await respond(request, content)
         except CancelledError:
             pass  # the client has left
         except ClientStalled:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.streaming.slots import Slots
+from assisted_images.web.connections import Connections
 from assisted_images.web.problems import finish_with
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.site import ServiceRequest
@@ -22,9 +23,16 @@ _LABELS = ("service", "handler", "method", "code")
 class Metrics:
     """The service's metrics, in a registry of their own."""
 
-    def __init__(self, registry: CollectorRegistry, slots: Slots, store: ImageStore) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        slots: Slots,
+        store: ImageStore,
+        connections: Connections,
+    ) -> None:
         self.registry = registry
         registry.register(_StateCollector(slots, store))
+        registry.register(_ConnectionCollector(connections))
         self._durations = Histogram(
             _PREFIX + "http_request_duration_seconds",
             "The latency of the HTTP requests.",
@@ -131,6 +139,29 @@ class _StateCollector(Collector):
             if image.next_try is not None:
                 next_try.add_metric(key, image.next_try)
         yield from (states, present, total, next_try)
+
+
+class _ConnectionCollector(Collector):
+    """Reads at each scrape how many connections there are."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def collect(self) -> Iterable[Metric]:
+        """Connections that are open, and what became of those that were too many."""
+        yield GaugeMetricFamily(
+            _PREFIX + "connections", "Client connections that are open.", len(self._connections)
+        )
+        yield CounterMetricFamily(
+            _PREFIX + "connections_refused",
+            "Connections cut because answers were under way on as many as there may be.",
+            self._connections.refused,
+        )
+        yield CounterMetricFamily(
+            _PREFIX + "connections_reused",
+            "Connections without a request that were cut to make room for new ones.",
+            self._connections.reused,
+        )
 
 
 class MetricsResource(LeafResource):

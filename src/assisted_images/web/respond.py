@@ -10,8 +10,6 @@ import secrets
 from dataclasses import dataclass
 from functools import cached_property
 
-from twisted.internet.interfaces import IReactorTime
-
 from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
 from assisted_images.preconditions import Outcome, Validators, format_http_date
 from assisted_images.segments import BytesSegment, Representation
@@ -40,9 +38,7 @@ class Content:
         return Validators(f'"{self.representation.digest}"', date)
 
 
-async def respond(
-    request: ServiceRequest, content: Content, clock: IReactorTime, stall_seconds: float
-) -> None:
+async def respond(request: ServiceRequest, content: Content) -> None:
     """
     Answer a GET or HEAD request with C{content}, or the part of it that was asked for.
 
@@ -68,7 +64,7 @@ async def respond(
     if request.method == b"HEAD" or not body.length:
         request.finish()
         return
-    await _play(request, body, clock, stall_seconds)
+    await _play(request, body)
     request.finish()
 
 
@@ -135,15 +131,13 @@ def _multipart(
     return body.append(Representation.from_bytes(f"\r\n--{boundary}--\r\n".encode()))
 
 
-async def _play(
-    request: ServiceRequest, body: Representation, clock: IReactorTime, stall_seconds: float
-) -> None:
+async def _play(request: ServiceRequest, body: Representation) -> None:
     """Send the body; the status line and headers go out with its first bytes."""
     transport = request.channel.transport
     producer = RepresentationProducer(
         body,
-        clock,
-        stall_seconds,
+        request.site.clock,
+        request.site.times.stall_seconds,
         unsent_bytes(transport),
         getattr(transport, "read_piece", read_bytes),
     )

@@ -9,21 +9,22 @@ from __future__ import annotations
 import uuid
 from typing import Any, Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
-from twisted.internet.protocol import connectionDone
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.resource import IResource
 from twisted.web.server import Request, Site
 
+from assisted_images.web.channel import DeadlineChannel, Times
+from assisted_images.web.connections import Connections
 from assisted_images.web.problems import Problem, write_problem
 
 MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away; nothing here takes a body."""
 
-IDLE_SECONDS = 60.0
-"""How long a connection may wait for its next request."""
+
+_MAX_REFUSED_BODY = 1024 * 1024
+"""Bytes that a client may send after all before it is cut; TLS reads on until the client closes."""
 
 
 class RequestObserver(Protocol):
@@ -75,6 +76,8 @@ class ServiceRequest(Request):
         self._body_size += len(data)
         if self._body_size > MAX_REQUEST_BODY:
             self._refuse_body()
+        if self._body_size > _MAX_REFUSED_BODY:
+            self.abort()
 
     def process(self) -> None:
         """Answer the request, and take note of its end, whatever that is."""
@@ -100,7 +103,7 @@ class ServiceRequest(Request):
 
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""
-        self.channel.transport.abortConnection()
+        self.channel.abort()
 
     def _ended(self, outcome: Failure | None, started: float) -> None:
         seconds = self.site.clock.seconds() - started
@@ -137,53 +140,13 @@ class ServiceRequest(Request):
         self.channel.loseConnection()
 
 
-class DeadlineChannel(HTTPChannel):
-    """An HTTP/1 connection on which a request's headers must be complete by a deadline."""
-
-    site: ServiceSite
-    transport: ITCPTransport
-    _deadline: IDelayedCall | None = None
-    _expecting_headers = True
-
-    def connectionMade(self) -> None:
-        """Give the first request its time."""
-        super().connectionMade()
-        self._allow(self.site.header_seconds)
-
-    def allHeadersReceived(self) -> None:
-        """The deadline was met."""
-        self._expecting_headers = False
-        self._disarm()
-        super().allHeadersReceived()
-
-    def requestDone(self, request: Request) -> None:
-        """Give the next request its time, after the time that the connection may idle."""
-        self._expecting_headers = True
-        super().requestDone(request)  # may go on with a pipelined request
-        self._allow(IDLE_SECONDS + self.site.header_seconds)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Nothing to wait for any more."""
-        self._disarm()
-        super().connectionLost(reason)
-
-    def _allow(self, seconds: float) -> None:
-        self._disarm()
-        if self._expecting_headers:
-            self._deadline = self.site.clock.callLater(seconds, self.transport.abortConnection)
-
-    def _disarm(self) -> None:
-        if self._deadline is not None and self._deadline.active():
-            self._deadline.cancel()
-        self._deadline = None
-
-
 class ServiceSite(Site):
     """
     The factory of connections.
 
     @ivar clock: for deadlines and durations.
-    @ivar header_seconds: how long a client may take over a request's headers.
+    @ivar times: how long a client may take.
+    @ivar connections: those that are open, of this and of other sites.
     """
 
     displayTracebacks = False
@@ -195,12 +158,15 @@ class ServiceSite(Site):
         root: IResource,
         clock: IReactorTime,
         observer: RequestObserver,
-        header_seconds: float,
+        connections: Connections,
+        times: Times,
     ) -> None:
-        super().__init__(root, requestFactory=ServiceRequest, timeout=IDLE_SECONDS, reactor=clock)
+        # Twisted's own timeout is off: the channel has better ones.
+        super().__init__(root, requestFactory=ServiceRequest, timeout=None, reactor=clock)
         self.clock = clock
         self.observer = observer
-        self.header_seconds = header_seconds
+        self.connections = connections
+        self.times = times
 
     def log(self, request: object) -> None:
         """Write no access log: L{ServiceRequest} writes a line that shows no token."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from assisted_images.store.images import ImageStore, OsImage
 from assisted_images.streaming.slots import Slots
+from assisted_images.web.connections import Connections
 from assisted_images.web.negotiation import preferred_type
 from assisted_images.web.problems import finish_with
 from assisted_images.web.resource import LeafResource
@@ -17,14 +18,19 @@ _TEXT = "text/plain"
 
 
 class Health(LeafResource):
-    """C{/health}: 200 once every configured image is ready, 503 before."""
+    """C{/health}: 200 while every configured image is ready and the service is not going down."""
 
-    def __init__(self, store: ImageStore) -> None:
+    def __init__(self, store: ImageStore, connections: Connections) -> None:
         super().__init__()
         self._store = store
+        self._connections = connections
 
     def answer(self, request: ServiceRequest) -> None:
         """Say how many images are ready."""
+        if self._connections.draining:
+            request.setResponseCode(503)
+            finish_with(request, b"shutting down\n", "text/plain; charset=utf-8")
+            return
         images = self._store.images
         ready = sum(image.content is not None for image in images)
         request.setResponseCode(200 if self._store.ready else 503)

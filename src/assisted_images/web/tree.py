@@ -16,24 +16,26 @@ from assisted_images.web.site import ServiceSite
 from assisted_images.web.status import Health, Status
 
 
-def make_site(
-    application: Application, *, boot_only: bool = False, header_seconds: float = 30.0
-) -> ServiceSite:
+def make_site(application: Application, *, boot_only: bool = False) -> ServiceSite:
     """
     The HTTP server of one listener.
 
     @param boot_only: serve only what boots from plain HTTP (C{HTTP_SERVES=boot}).
-    @param header_seconds: how long a client may take over a request's headers.
     """
-    root = resource_tree(application, boot_only=boot_only)
-    return ServiceSite(root, application.clock, application.metrics, header_seconds)
+    return ServiceSite(
+        resource_tree(application, boot_only=boot_only),
+        application.clock,
+        application.metrics,
+        application.connections,
+        application.times,
+    )
 
 
 def resource_tree(application: Application, *, boot_only: bool) -> Resource:
     """All routes of the contract's section 4; with C{boot_only} those of the plain listener."""
     customisations = Customisations(application.run_in_thread)
     root = Branch()
-    root.putChild(b"health", Health(application.store))
+    root.putChild(b"health", Health(application.store, application.connections))
     root.putChild(b"live", TextResource("alive"))
     root.putChild(b"metrics", MetricsResource(application.metrics.registry))
     root.putChild(b"status", Status(application.store, application.slots))

@@ -1,0 +1,72 @@
+"""Renewing a listener's certificate while it listens."""
+
+from __future__ import annotations
+
+from twisted.application.service import Service
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from assisted_images.streaming.threads import RunInThread
+from assisted_images.tls import ServerTls, TlsError
+
+LOOK_SECONDS = 3.0
+"""
+How often the files are looked at: their content, as secrets that Kubernetes mounts change by a
+symbolic link's turn, and other tools keep a file's time.
+"""
+
+
+class CertificateRenewal(Service):
+    """
+    Looks at the files of a listener's certificate now and then, and takes what is new in them for
+    new connections.  What cannot be used leaves the old certificate where it is, and is logged
+    once for each change.
+    """
+
+    _log = Logger()
+    _looking: Deferred[None] | None = None
+
+    def __init__(self, tls: ServerTls, clock: IReactorTime, run_in_thread: RunInThread) -> None:
+        self._tls = tls
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+
+    def startService(self) -> None:
+        """Begin to look."""
+        Service.startService(self)
+        self._looking = Deferred.fromCoroutine(self._look())
+        self._looking.addErrback(self._failed)
+
+    def stopService(self) -> Deferred[None] | None:
+        """Look no more."""
+        Service.stopService(self)
+        if self._looking is not None:
+            self._looking.cancel()
+        return self._looking
+
+    async def _look(self) -> None:
+        seen = self._tls.fingerprint
+        while True:
+            await deferLater(self._clock, LOOK_SECONDS)
+            found = await self._run_in_thread(self._tls.files.fingerprint)
+            if found != seen:
+                await self._renew()
+            seen = found
+
+    async def _renew(self) -> None:
+        file = str(self._tls.files.certificate_file)
+        try:
+            self._tls.use(await self._run_in_thread(self._tls.files.context))
+        except TlsError as error:
+            self._log.error("keeping the old certificate: {reason}", reason=str(error))
+        except Exception:
+            self._log.failure("keeping the old certificate: {file} cannot be used", file=file)
+        else:
+            self._log.info("new connections get the certificate now in {file}", file=file)
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("certificates are not renewed any more", failure)

@@ -1,0 +1,104 @@
+"""Many slow clients: what they cost, and whether they hold up a fast one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.bench.cases.alone import listener
+from tests.bench.cases.streams import take_streams
+from tests.bench.figures import Series, shown
+from tests.bench.ground import Ground
+from tests.bench.processes import BenchError
+from tests.bench.rows import Row, at_least, at_most
+from tests.bench.scale import MIB
+from tests.bench.servers import Server
+
+_SLOW_RATE = 4096
+"""Bytes per second of a client that hangs on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Many downloads at the pace of a slow network; the figure is memory."""
+
+    tls: bool
+
+    @property
+    def title(self) -> str:
+        """What is done."""
+        return f"throttled downloads, 1 MiB/s each, {listener(tls=self.tls)}"
+
+    def run(self, ground: Ground) -> Sequence[Row]:
+        """Once: the peak is of the process's whole life."""
+        scale = ground.scale
+        with ground.service({"MAX_CONCURRENT_REQUESTS": str(scale.throttled)}) as server:
+            idle = server.process.peak_memory()
+            task = _crowd(server, scale.throttled, MIB, tls=self.tls)
+            with ground.client("crowd", task) as crowd:
+                time.sleep(scale.throttled_seconds)
+                peak = server.process.peak_memory()
+                result = crowd.finish()
+        _check(result)
+        rate = result["bytes"] / result["seconds"] / MIB
+        return (
+            Row(
+                case=self.title,
+                figure=f"peak RSS of {scale.throttled}",
+                unit="MiB",
+                ours=Series.of([peak / MIB]),
+                goals=(at_most(120),),
+                note=f"{shown(idle / MIB)} MiB before; {shown(rate)} MiB/s in all",
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """One fast client, alone and beside a crowd that reads next to nothing."""
+
+    tls: bool
+
+    @property
+    def title(self) -> str:
+        """What is done."""
+        return f"a fast client beside slow ones, {listener(tls=self.tls)}"
+
+    def run(self, ground: Ground) -> Sequence[Row]:
+        """Alone and beside them, in turn."""
+        scale = ground.scale
+        settings = {"MAX_CONCURRENT_REQUESTS": str(2 * scale.slow)}
+        alone, beside = [], []
+        with ground.service(settings) as server:
+            self._throughput(server, ground)
+            for _ in range(scale.repetitions):
+                alone.append(self._throughput(server, ground))
+                task = _crowd(server, scale.slow, _SLOW_RATE, tls=self.tls)
+                with ground.client("crowd", task) as crowd:
+                    beside.append(self._throughput(server, ground))
+                    _check(crowd.finish())
+        throughput, undisturbed = Series.of(beside), Series.of(alone)
+        return (
+            Row(
+                case=self.title,
+                figure=f"throughput beside {scale.slow}/alone",
+                ours=throughput.over(undisturbed),
+                goals=(at_least(0.8),),
+                note=f"{shown(throughput.median)} and {shown(undisturbed.median)} MiB/s",
+            ),
+        )
+
+    def _throughput(self, server: Server, ground: Ground) -> float:
+        """Bytes per second of one download, in MiB."""
+        taken = take_streams(server, [(0, ground.scale.image_bytes)], tls=self.tls)
+        return taken.bytes / MIB / taken.seconds
+
+
+def _crowd(server: Server, clients: int, rate: int, *, tls: bool) -> dict[str, object]:
+    return {"server": server.at(tls=tls), "path": server.path, "clients": clients, "rate": rate}
+
+
+def _check(result: dict[str, float]) -> None:
+    if result["lost"]:
+        raise BenchError(f"the server dropped {result['lost']:g} slow clients")

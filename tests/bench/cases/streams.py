@@ -1,0 +1,87 @@
+"""Whole images as streams: how long a GiB takes, and how much CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.bench.cases.alone import listener
+from tests.bench.ground import Ground
+from tests.bench.pairs import Figure, Sample
+from tests.bench.processes import run_client
+from tests.bench.rows import ratio_at_most
+from tests.bench.scale import GIB
+from tests.bench.servers import Server
+
+_LEVEL = (ratio_at_most(1.05),)
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Full ISOs, some at once."""
+
+    count: int
+    tls: bool
+
+    @property
+    def title(self) -> str:
+        """What is done."""
+        streams = "1 stream" if self.count == 1 else f"{self.count} streams"
+        return f"full ISO, {listener(tls=self.tls)}, {streams}"
+
+    @property
+    def figures(self) -> Sequence[Figure]:
+        """CPU counts only where there is something to compute."""
+        return (
+            Figure("wall", "s/GiB", lambda sample: sample.wall / sample.work, _LEVEL),
+            Figure(
+                "CPU", "s/GiB", lambda sample: sample.cpu / sample.work, _LEVEL if self.tls else ()
+            ),
+        )
+
+    def measure(self, server: Server, ground: Ground) -> Sample:
+        """Take the streams once."""
+        scale = ground.scale
+        size = scale.image_bytes if self.count == 1 else scale.stream_bytes
+        before = server.process.cpu_seconds()
+        parts = [(0, size)] * self.count
+        taken = take_streams(server, parts, tls=self.tls, cpus=ground.placement.clients)
+        cpu = server.process.cpu_seconds() - before
+        return Sample(taken.bytes / GIB, taken.seconds, cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of streams."""
+
+    bytes: int
+    seconds: float
+
+
+def take_streams(
+    server: Server,
+    parts: Sequence[tuple[int, int]],
+    *,
+    tls: bool,
+    cpus: str = "",
+) -> Taken:
+    """
+    Take streams of the image at once, as fast as they come.
+
+    @param parts: for each, where it begins and how many bytes are taken of it.
+    @param cpus: the CPUs of the client; empty: any.
+    """
+    requests = [
+        {
+            "path": server.path,
+            "fields": {"Range": f"bytes={start}-"} if start else {},
+            "bytes": length,
+        }
+        for start, length in parts
+    ]
+    taken = run_client(
+        "drain",
+        {"server": server.at(tls=tls), "requests": requests},
+        cpus,
+    )
+    return Taken(taken["bytes"], taken["seconds"])

@@ -1,0 +1,61 @@
+"""
+Takes streams as fast as they come, and throws them away unseen.
+
+The kernel drops the bytes without copying them (C{MSG_TRUNC}, tcp(7)), and what is encrypted stays
+so: this client needs a fraction of what curl does, and so it is the server that is measured.
+
+Task: C{server}, C{requests} (list of C{path}, C{fields}, C{bytes} to take).  Prints C{seconds} from
+the first request sent to the last byte, and C{bytes} of all streams.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tests.bench.clients.connections import connect, on_the_wire, request, sealed, tls_context
+
+_AT_ONCE = 1 << 20
+
+
+def drain(task: Mapping[str, Any]) -> dict[str, float]:
+    """Take all streams at once."""
+    server, wanted = task["server"], task["requests"]
+    context = tls_context(server)
+    ready = []
+    for one in wanted:
+        connection = connect(server)
+        asked = sealed(connection, context, request(one["path"], one["fields"]))
+        ready.append((connection, asked, on_the_wire(one["bytes"], server)))
+    started = time.perf_counter()
+    selector = selectors.DefaultSelector()
+    for connection, asked, rest in ready:
+        connection.sendall(asked)
+        selector.register(connection, selectors.EVENT_READ, rest)
+    _take(selector)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "bytes": sum(one["bytes"] for one in wanted)}
+
+
+def _take(selector: selectors.BaseSelector) -> None:
+    buffer = bytearray(_AT_ONCE)
+    while selector.get_map():
+        for key, _ in selector.select(30) or sys.exit("the server was silent for 30 s"):
+            connection: socket.socket = key.fileobj  # type: ignore[assignment]
+            count = connection.recv_into(buffer, _AT_ONCE, socket.MSG_TRUNC)
+            if not count:
+                sys.exit(f"the server closed a connection {key.data} bytes early")
+            if count >= key.data:
+                selector.unregister(connection)
+                connection.close()
+            else:
+                selector.modify(connection, selectors.EVENT_READ, key.data - count)
+
+
+if __name__ == "__main__":
+    print(json.dumps(drain(json.loads(sys.argv[1]))))

@@ -1,0 +1,42 @@
+"""The network card's driver for the kernel that the bootable images have."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+from assisted_images.cpio import members
+from assisted_images.values import Extent
+
+CARD = "e1000"
+"""The model of QEMU's; its driver needs no other one.  OVMF has none for it and leaves it alone."""
+
+_MODULE = f"kernel/drivers/net/ethernet/intel/{CARD}/{CARD}.ko"
+
+
+@cache  # Debian's is one of many files in 130 MiB
+def network_driver(kernel: Path) -> bytes:
+    """
+    The kernel module for L{CARD}, uncompressed.
+
+    @param kernel: Debian's installer has the modules in the initrd beside it; Fedora's kernel is
+        beside their directory.
+    @raise AssertionError: it is not there.
+    """
+    installer = kernel.with_name("initrd.gz")
+    if installer.exists():
+        return _member(gzip.decompress(installer.read_bytes()), _MODULE)
+    compressed = kernel.with_name(f"{_MODULE}.xz")
+    if compressed.exists():
+        return lzma.decompress(compressed.read_bytes())
+    raise AssertionError(f"no {CARD}.ko for {kernel}; run: requirements/packages.sh test")
+
+
+def _member(archive: bytes, suffix: str) -> bytes:
+    for member in members(BytesIO(archive), Extent(0, len(archive))):
+        if member.name.endswith(suffix):
+            return archive[member.content.offset : member.content.end]
+    raise AssertionError(f"no {suffix} in an archive of {len(archive)} bytes")
