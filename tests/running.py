@@ -13,6 +13,7 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from demo.service import ROOT, ServiceProcess
+from tests.canaries import canaries_of
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -33,7 +34,8 @@ async def start_service(
     """
     The service on free ports of its choice, healthy; the test's end stops it.
 
-    Then it has to end by itself and well: no traceback in its output, exit status 0.
+    Then it has to end by itself and well: exit status 0, and in its output no traceback and no
+    secret of its settings.
 
     @param settings: as environment variables; the ports are set here.
     @param authority: the PEM certificate to trust where there is only a TLS listener.
@@ -45,6 +47,7 @@ async def start_service(
         status = await service.stop(_STOP_SECONDS)
         test.assertEqual(status, 0)
         test.assertEqual([line for line in service.lines if "Traceback" in line], [])
+        test.assertEqual(canaries_of(environment).found_in(service.lines), [])
 
     test.addCleanup(stop)
     await service.start(_START_SECONDS)

@@ -21,7 +21,7 @@ from twisted.internet.interfaces import (
     IReactorSocket,
     IReactorTime,
 )
-from twisted.internet.protocol import Factory, ServerFactory
+from twisted.internet.protocol import Factory, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
@@ -76,9 +76,16 @@ def _prepared(listening: socket.socket) -> socket.socket:
 
 class _TlsProtocol(TLSMemoryBIOProtocol):
     """
-    Twisted's, but for a client that ends TLS before its handshake is done, as download tools with
-    many connections do: OpenSSL's error has no text then, at which Twisted 26.10 raises IndexError.
+    Twisted's, but for two faults of 26.10.
+
+    A client may end TLS before its handshake is done, as download tools with many connections do:
+    OpenSSL's error has no text then, at which Twisted raises IndexError.  And what a client has not
+    taken when its connection is lost stays in memory until a collection of cycles.
     """
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        self._producer = None  # which refers to this object
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:  # noqa: N802
         if reason is not None and isinstance(reason.value, SSL.ZeroReturnError):

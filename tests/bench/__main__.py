@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from demo.service import ROOT
 from tests.bench import images, report
@@ -67,6 +68,7 @@ def main(arguments: Sequence[str]) -> int:
     machine = describe(scale, Placement.of_this_machine())
     if not machine["idle"]:
         _say(f"This machine is not idle (load {machine['load before']}): what follows is no proof.")
+    _end_after(scale.seconds + scale.grace)
     steal, started = Steal(), time.monotonic()
     with tempfile.TemporaryDirectory(dir=output, prefix="run-") as directory:
         rows = list(_measured(Path(directory), scale, options.only))
@@ -120,6 +122,16 @@ def _write(rows: Sequence[Row], machine: Mapping[str, object], output: Path) -> 
     (output / "results.json").write_text(f"{results}\n")
     draw(rows, machine, output / "results.png")
     _say(f"written: {output}/results.md, results.json, results.png")
+
+
+def _end_after(seconds: int) -> None:
+    """See to it that a case that is still running then fails."""
+
+    def too_late(signal_number: int, frame: object) -> NoReturn:
+        raise BenchError("no time left")
+
+    signal.signal(signal.SIGALRM, too_late)
+    signal.alarm(seconds)
 
 
 def _say(text: str) -> None:

@@ -101,13 +101,13 @@ class Ground:
 def prepared_ground(directory: Path, scale: Scale) -> Iterator[Ground]:
     """Make everything in C{directory}, and run the companion until the block ends."""
     placement = Placement.of_this_machine()
-    for name in ("base", "data", "origin"):
+    for name in ("data", "origin"):
         (directory / name).mkdir()
     base = images.write_base_image(directory / "base")
     image = images.write_image_of(scale.image_bytes, base, directory / "data" / images.file_name(0))
     process, port = start_companion(directory / "companion", directory / "origin")
     with running(process):
-        yield Ground(
+        ground = Ground(
             directory=directory,
             scale=scale,
             placement=placement,
@@ -116,3 +116,6 @@ def prepared_ground(directory: Path, scale: Scale) -> Iterator[Ground]:
             image=image,
             companion_port=port,
         )
+        with ground.service():
+            pass  # what is done at a first start alone is no case's business
+        yield ground

@@ -52,14 +52,15 @@ def os_images(count: int, url: str = "http://localhost:9/never-asked.iso") -> st
     )
 
 
-def write_base_image(directory: Path) -> Path:
-    """An image of some 20 MiB, made in C{directory}."""
+def write_base_image(directory: Path, nmstatectl_bytes: int = NMSTATECTL_BYTES) -> Path:
+    """A small image, made in C{directory}, which is made, too."""
+    directory.mkdir()
     system = directory / "system"
     program = system / _PROGRAM
     program.parent.mkdir(parents=True)
     # A program is neither noise nor all the same: half of its bytes are of no surprise.
     noise = os.urandom(2048)
-    program.write_bytes(b"".join(os.urandom(2048) + noise for _ in range(NMSTATECTL_BYTES // 4096)))
+    program.write_bytes(b"".join(os.urandom(2048) + noise for _ in range(nmstatectl_bytes // 4096)))
     squashfs = directory / "root.squashfs"
     run(
         [

@@ -38,8 +38,11 @@ class Scale:
     """On disk at a start."""
 
     origin_image_bytes: int
-    seconds: float
+    seconds: int
     """After so long no other case begins."""
+
+    grace: int = 40
+    """Seconds after that in which the last one has to end."""
 
 
 FULL = Scale(

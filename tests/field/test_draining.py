@@ -43,40 +43,43 @@ class DrainingTests(ClientTestCase):
         end whole, then the process does, with status 0.
         """
         for signal in (SIGTERM, SIGINT):
-            service = await self.serve(DRAIN_SECONDS="60", MAX_CONCURRENT_REQUESTS="2")
-            downloads = [await deferToThread(self.begun, service, s) for s in ("http", "https")]
-            waiting = self.kept(clients.stalled(service, "http", self.full_iso()))
-            await self.until_metric(service, "downloads_waiting", 1)
-            idle = [self.kept(clients.client(service, scheme)) for scheme in ("http", "https")]
-            for connection in idle:
-                connection.sendall(clients.request("/live"))
-                await deferToThread(clients.head_of, connection)
-            asking = self.kept(clients.client(service, "https"))
-            asking.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n")
-            await self.until_metric(service, "connections", 7)
-            await self.told(service, signal)
-            await self.until(lambda: all(map(clients.is_cut, idle)))
-            asking.sendall(b"\r\n")
-            head = await deferToThread(clients.head_of, asking)
-            self.assertTrue(head.startswith(b"HTTP/1.1 503 "), head)
-            self.assertIn(b"connection: close\r\n", head.lower())
-            for port in service.ports.values():
-                with self.assertRaises(ConnectionRefusedError):
-                    socket.create_connection(("127.0.0.1", port))
-            for connection, head in downloads:
-                body = await deferToThread(clients.rest_of, connection, head)
-                self.assertEqual(len(body), len(noisy_image()))
-                self.assertIsNone(service.exit_status)
-            head = await deferToThread(clients.head_of, waiting)
-            self.assertIn(b"connection: close\r\n", head.lower())
-            body = await deferToThread(clients.rest_of, waiting, head)
-            self.assertEqual(body[-2048:], noisy_image()[-2048:])
-            clients.close([asking, *(connection for connection, _ in downloads)])
-            self.assertEqual(await self.ended(service), 0)
+            await self.go_down_whole(signal)
+
+    async def go_down_whole(self, signal: int) -> None:
+        service = await self.serve_image(DRAIN_SECONDS="60", MAX_CONCURRENT_REQUESTS="2")
+        downloads = [await deferToThread(self.begun, service, s) for s in ("http", "https")]
+        waiting = self.kept(clients.stalled(service, "http", self.full_iso()))
+        await self.until_metric(service, "downloads_waiting", 1)
+        idle = [self.kept(clients.client(service, scheme)) for scheme in ("http", "https")]
+        for connection in idle:
+            connection.sendall(clients.request("/live"))
+            await deferToThread(clients.head_of, connection)
+        asking = self.kept(clients.client(service, "https"))
+        asking.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n")
+        await self.until_metric(service, "connections", 7)
+        await self.told(service, signal)
+        await self.until(lambda: all(map(clients.is_cut, idle)))
+        asking.sendall(b"\r\n")
+        head = await deferToThread(clients.head_of, asking)
+        self.assertTrue(head.startswith(b"HTTP/1.1 503 "), head)
+        self.assertIn(b"connection: close\r\n", head.lower())
+        for port in service.ports.values():
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port))
+        for connection, head in downloads:
+            body = await deferToThread(clients.rest_of, connection, head)
+            self.assertEqual(len(body), len(noisy_image()))
+            self.assertIsNone(service.exit_status)
+        head = await deferToThread(clients.head_of, waiting)
+        self.assertIn(b"connection: close\r\n", head.lower())
+        body = await deferToThread(clients.rest_of, waiting, head)
+        self.assertEqual(body[-2048:], noisy_image()[-2048:])
+        clients.close([asking, *(connection for connection, _ in downloads)])
+        self.assertEqual(await self.ended(service), 0)
 
     async def test_what_the_kernel_has_is_waited_for(self) -> None:
-        """The end of a download is in the kernel when the last write is over: not with the client."""
-        service = await self.serve(DRAIN_SECONDS="60")
+        """When the last write is over the end of a download is with the kernel, not the client."""
+        service = await self.serve_image(DRAIN_SECONDS="60")
         connection = self.kept(clients.client(service, "http", 8 * 1024))
         connection.sendall(clients.request(self.full_iso(), "Range: bytes=0-99999"))
         head = await deferToThread(clients.head_of, connection)
@@ -98,7 +101,7 @@ class DrainingTests(ClientTestCase):
 
     async def test_past_the_time(self) -> None:
         """What has not ended by then is cut, and log and exit status say so."""
-        service = await self.serve(DRAIN_SECONDS="1")
+        service = await self.serve_image(DRAIN_SECONDS="1")
         downloads = [await deferToThread(self.begun, service, s) for s in ("http", "https")]
         await self.told(service)
         self.assertEqual(await self.ended(service), -SIGTERM)
@@ -111,14 +114,14 @@ class DrainingTests(ClientTestCase):
     async def test_second_signal(self) -> None:
         """It ends the process at once, whatever the first was."""
         for first, second, status in ((SIGTERM, SIGTERM, -SIGTERM), (SIGTERM, SIGINT, -SIGINT)):
-            service = await self.serve(DRAIN_SECONDS="600")
+            service = await self.serve_image(DRAIN_SECONDS="600")
             await deferToThread(self.begun, service, "http")
             await self.told(service, first)
             os.kill(service.pid, second)
             self.assertEqual(await self.ended(service), status)
 
     async def test_nothing_to_wait_for(self) -> None:
-        service = await self.serve(DRAIN_SECONDS="600")
+        service = await self.serve_image(DRAIN_SECONDS="600")
         os.kill(service.pid, SIGTERM)
         self.assertEqual(await self.ended(service), 0)
 

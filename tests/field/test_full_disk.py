@@ -94,4 +94,4 @@ class FullDiskTests(FieldTestCase):
         service = await self.start(settings, healthy=True)
         self.assertNotIn("failed", [event["state"] for event in events_of(service, "1")])
         self.assertEqual(damaged.read_bytes(), noisy_image())
-        self.assertEqual(self.names(), [damaged.name, damaged.name + ".checked.json"])
+        self.assert_nothing_else(damaged.name)

@@ -190,9 +190,10 @@ class AssistedServiceTests(ServerTestCase):
 
     async def test_refusals(self) -> None:
         """Its own 4xx and 5xx are passed on, its text is not; anything unexpected is a 502."""
+        server, client = self.start(service())
         for status, expected in [(401, 401), (404, 404), (503, 503), (302, 502), (204, 502)]:
             refusal = response(f"{status} X", SECRET.encode() if status != 204 else b"")
-            _, client = self.start(service(files=refusal))
+            server.answer = service(files=refusal)
             error = await self.refusal(client, ConfigurationRequest(ID, ImageType.FULL))
             self.assertEqual(error.status, expected)
             self.assertEqual(

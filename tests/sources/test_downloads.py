@@ -349,7 +349,7 @@ class ResumeTests(DownloadTestCase):
         origin = Origin(CONTENT)
         url = await self.broken_off(origin)
         origin.busy = True
-        self.assertIn("503 Busy", await self.refusal(url))
+        self.assertIn("503 Service Unavailable", await self.refusal(url))
         origin.busy = False
         self.assertEqual(await self.attempt(url), CONTENT)
         self.assertEqual(origin.asked, [1000, 1000])

@@ -109,7 +109,7 @@ def site_of(
         root,
         clock,
         observer or Observations(),
-        connections or Connections(1000),
+        Connections(1000) if connections is None else connections,
         times or Times(),
     )
 

@@ -18,9 +18,9 @@ from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.producer import ClientStalled
 from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.threads import threads_of
+from assisted_images.web.channel import Times
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.resource import LeafResource
-from assisted_images.web.channel import Times
 from assisted_images.web.respond import Content, respond
 from assisted_images.web.site import ServiceRequest
 from tests.web.serving import (

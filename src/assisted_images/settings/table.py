@@ -257,13 +257,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("DRAIN_SECONDS",),
-        "how long running downloads may finish after SIGTERM",
+        "how long running downloads may finish after SIGTERM; then they are cut",
         values.seconds(zero=True),
         "300",
     ),
     Setting(
         ("MAX_CONNECTIONS",),
-        "open client connections, over both listeners",
+        "open client connections, over both listeners; beyond it idle ones are closed first",
         values.count(1),
         "10000",
     ),

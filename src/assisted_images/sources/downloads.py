@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -180,8 +181,9 @@ class Downloader:
 
 
 def _refusal(url: str, response: IResponse) -> DownloadError:
-    phrase = response.phrase.decode("ascii", "replace")
-    return DownloadError(f"{response.code} {phrase} for {redacted(url)}")
+    # The server's own phrase might quote the query that it was asked with.
+    phrase = http.client.responses.get(response.code, "")
+    return DownloadError(f"{response.code} {phrase}".rstrip() + f" for {redacted(url)}")
 
 
 def _resumable(part: Part, url: str) -> Origin | None:

@@ -47,6 +47,8 @@ class DeliveryTimer:
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
+        # Whom it watches for refers to it: no cycle is to keep what a dropped client left.
+        self._delivered = self._stalled = (0.0, _nothing)
 
     def _look(self) -> None:
         self._call = None
@@ -58,3 +60,7 @@ class DeliveryTimer:
             then()
         else:
             self._call = self._clock.callLater(self._interval, self._look)
+
+
+def _nothing() -> None:
+    """Do nothing, in place of what a timer does that has been stopped."""

@@ -65,6 +65,7 @@ class RepresentationProducer:
         self._position = 0
         self._paused = False
         self._busy = False
+        self._consumer: IConsumer | None = None
         self._done: Deferred[None] | None = None
         self._timer = StallTimer(
             clock, stall_seconds, lambda: (self.written, progress()), self._stalled
@@ -96,7 +97,7 @@ class RepresentationProducer:
     def stopProducing(self) -> None:
         """The consumer is gone: nothing more is read or written, and nothing fires."""
         self._done = None
-        self._timer.stop()
+        self._release()
 
     def _produce(self) -> None:
         # A consumer may resume from within write, and bytes may be under way from a thread.
@@ -137,7 +138,8 @@ class RepresentationProducer:
             self._segment = next(self._segments, None)
             self._position = 0
         self.written += len(piece)
-        self._consumer.write(piece)  # type: ignore[arg-type]
+        if self._consumer is not None:
+            self._consumer.write(piece)  # type: ignore[arg-type]
 
     def _arrived(self, piece: Piece) -> None:
         self._busy = False
@@ -155,6 +157,14 @@ class RepresentationProducer:
 
     def _end(self, result: Failure | None) -> None:
         done, self._done = self._done, None
-        self._timer.stop()
+        self._release()
         if done is not None:
             done.callback(result)  # a Failure makes it an errback
+
+    def _release(self) -> None:
+        """
+        Let go of the consumer, which refers to this object: what a client has not taken is not to
+        stay in memory until a collection of cycles.
+        """
+        self._timer.stop()
+        self._consumer = None

@@ -13,12 +13,17 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.main import CONNECTION_LOST
 from twisted.internet.tcp import Server
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from assisted_images.streaming.disk import DiskFile, FileRegion
 from assisted_images.streaming.pieces import Answer, Piece, ReadableSource
+
+_TURN = 256 * 1024
+"""Bytes sent before it is the next connection's turn: the reactor waits while they are copied."""
 
 
 class SendfileServer(Server):
@@ -32,6 +37,8 @@ class SendfileServer(Server):
     _log = Logger()
     _region: FileRegion | None = None
     _sent = 0
+    _at_hand = 0
+    _bringing = False
     producer: Any
 
     @staticmethod
@@ -69,7 +76,7 @@ class SendfileServer(Server):
     def _begin(self, region: FileRegion) -> None:
         if not self.connected:
             return
-        self._region, self._sent = region, 0
+        self._region, self._sent, self._at_hand = region, 0, 0
         self._behind: deque[Piece] = deque()
         if self.producer is not None and self.streamingProducer and not self.producerPaused:
             self.producerPaused = True
@@ -77,13 +84,20 @@ class SendfileServer(Server):
         self.startWriting()
 
     def _send(self, region: FileRegion) -> Any:
+        offset, length = region.offset + self._sent, min(_TURN, region.length - self._sent)
+        if self._bringing:
+            self.stopWriting()
+            return None
+        if offset >= self._at_hand:
+            # A slow client's region may have left the page cache since it was written.
+            turn = region.file.region(offset, length)
+            if isinstance(turn, Deferred):
+                self._bringing = True
+                self.stopWriting()
+                turn.addCallbacks(self._brought, self._not_brought)
+                return None
         try:
-            sent = os.sendfile(
-                self.fileno(),
-                region.file.descriptor,
-                region.offset + self._sent,
-                region.length - self._sent,
-            )
+            sent = os.sendfile(self.fileno(), region.file.descriptor, offset, length)
         except BlockingIOError:
             return None
         except OSError:
@@ -93,6 +107,19 @@ class SendfileServer(Server):
             return CONNECTION_LOST
         self._sent += sent
         return self._end() if self._sent == region.length else None
+
+    def _brought(self, turn: FileRegion) -> None:
+        """The next bytes are in the page cache: to be sent before anything can change that."""
+        self._bringing = False
+        self._at_hand = turn.offset + turn.length
+        if self.connected:
+            self.startWriting()
+
+    def _not_brought(self, failure: Failure) -> None:
+        self._bringing = False
+        if self.connected:
+            self._log.error("a file cannot be read: {reason}", reason=failure.getErrorMessage())
+            self.abortConnection()
 
     def _end(self) -> Any:
         """The region is out: on with what is behind it, or with the producer."""

@@ -43,6 +43,9 @@ class StallTimer:
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
+        # Whom it watches for refers to it: without this, what a dropped client has not taken
+        # would be in memory until a collection of cycles.
+        self._progress = self._stalled = _nothing
 
     def _look(self) -> None:
         seen, now = self._progress(), self._clock.seconds()
@@ -53,3 +56,7 @@ class StallTimer:
             self._stalled()
             return
         self._call = self._clock.callLater(self._seconds / _LOOKS, self._look)
+
+
+def _nothing() -> None:
+    """Do nothing, in place of what a timer does that has been stopped."""

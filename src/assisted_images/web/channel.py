@@ -66,6 +66,8 @@ class DeadlineChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """Give a request its time from its first byte on."""
+        if self._closing and not self.requests:
+            return
         if not (self._receiving or self._answering or self._closing):
             self._expect_request()
         super().dataReceived(data)
@@ -106,12 +108,14 @@ class DeadlineChannel(HTTPChannel):
         self._receiving, self._closing = False, True
         super().loseConnection()
         if not self._lost:
+            self.site.connections.waits(self)
             self._wait_for_delivery(self.site.times.close_seconds, self.abort)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Wait for nothing any more."""
         self._closing = self._lost = True
         self._stop_waiting()
+        self._stop_waiting = _nothing
         self.site.connections.closed(self)
         super().connectionLost(reason)
 

@@ -37,7 +37,8 @@ def checked_infra_env_id(text: str) -> str:
     @raise Problem: it is no lower-case UUID.
     """
     if not is_infra_env_id(text):
-        raise Problem(404, f"no infra-env {shown(text)}; expected a lower-case UUID")
+        # Not shown: some who mistake the route have a token there.
+        raise Problem(404, "the infra-env id in the path is wrong; expected a lower-case UUID")
     return text
 
 

@@ -1,0 +1,189 @@
+"""C{docs/openapi.json} says what the service answers, no more and no less."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import jwt
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.trial.unittest import TestCase
+
+from assisted_images.sources.infra_envs import InfraEnvError
+from assisted_images.values import Configuration
+from assisted_images.web.tree import make_site, resource_tree
+from tests.field.images import file_name, noisy_image, os_images
+from tests.field.service import INFRA_ENV_ID, FieldTestCase
+from tests.web.application import (
+    CONFIGURATION,
+    ID,
+    OPENSHIFT,
+    Images,
+    InfraEnvs,
+    application,
+    content,
+    entry,
+    layout,
+)
+from tests.web.serving import ask, listen
+
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "openapi.json"
+_TOKEN = jwt.encode({"sub": ID}, "k" * 32, algorithm="HS256")
+_REST = f"/{OPENSHIFT}/x86_64/full.iso"
+_FILE = "/{version}/{arch}/{file}"
+_ADDRSIZE = "/images/{infra_env_id}/s390x-initrd-addrsize"
+_OPERATIONS = ("/live", "/health", "/status", "/metrics")
+
+DOWNLOADS = {
+    f"/byid/{{infra_env_id}}{_FILE}": f"/byid/{ID}{_REST}",
+    f"/byapikey/{{token}}{_FILE}": f"/byapikey/{_TOKEN}{_REST}",
+    f"/bytoken/{{token}}{_FILE}": f"/bytoken/{_TOKEN}{_REST}",
+    "/images/{infra_env_id}": f"/images/{ID}?version={OPENSHIFT}&type=full-iso",
+    "/images/{infra_env_id}/pxe-initrd": f"/images/{ID}/pxe-initrd?version={OPENSHIFT}",
+    _ADDRSIZE: f"/images/{ID}/s390x-initrd-addrsize?version={OPENSHIFT}",
+    "/images/{infra_env_id}/ipxe-script": f"/images/{ID}/ipxe-script?version={OPENSHIFT}",
+    "/boot-artifacts/{artifact}": f"/boot-artifacts/kernel?version={OPENSHIFT}",
+}
+"""A URL for each download that the document has."""
+
+CONDITIONS: tuple[dict[str, str], ...] = (
+    {},
+    {"Range": "bytes=0-0"},
+    {"Range": "bytes=99999999-"},
+    {"If-None-Match": "*"},
+    {"If-Match": '"other"'},
+)
+
+ANSWERS: tuple[Configuration | InfraEnvError, ...] = (
+    InfraEnvError(401, "no"),
+    InfraEnvError(500, "broken"),
+    InfraEnvError(502, "away"),
+    InfraEnvError(504, "slow"),
+    Configuration(bytes(100_000), b"", (), None),
+    Configuration(b"{}", b"", ("x" * 1000,), None),
+    Configuration(b"{}", b"", ("bad\x01",), None),
+)
+"""What assisted-service may say."""
+
+
+class DocumentTests(TestCase):
+    """Every route and every status, asked for."""
+
+    def setUp(self) -> None:
+        self.document: dict[str, Any] = json.loads(DOCUMENT.read_text("utf-8"))
+        self.found: defaultdict[str, set[int]] = defaultdict(set)
+
+    def test_routes(self) -> None:
+        app = application(Images({entry(): content()}), InfraEnvs())
+        children = {name.decode() for name in resource_tree(app, boot_only=False).listNames()}
+        self.assertEqual({path.split("/")[1] for path in self.document["paths"]}, children)
+        self.assertEqual(set(self.document["paths"]), {*DOWNLOADS, *_OPERATIONS})
+
+    async def note(self, port: int, template: str, url: str, **headers: str) -> None:
+        """Ask, and note the status; the fields that are required are there."""
+        for method in ("get", "head"):
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            answer = await ask(port, url, method.upper(), named)
+            if method == "get":
+                self.found[template].add(answer.status)
+            responses = self.document["paths"][template][method]["responses"]
+            documented = responses.get(str(answer.status), responses.get("4XX"))
+            self.assertIsNotNone(documented, f"{method} {url}: {answer.status}")
+            described = self.resolved(documented)
+            for field in described.get("headers", {}):
+                self.assertIsNotNone(answer.header(field), f"{field} of {answer.status} at {url}")
+            kind = (answer.header("content-type") or "").partition(";")[0]
+            self.assertIn(kind, {"", *described.get("content", ())}, f"{answer.status} at {url}")
+
+    def resolved(self, described: dict[str, Any]) -> dict[str, Any]:
+        """What a C{$ref} refers to."""
+        name = described.get("$ref", "").rpartition("/")[2]
+        found: dict[str, Any] = self.document["components"]["responses"].get(name, described)
+        return found
+
+    async def test_statuses(self) -> None:
+        ready = {entry(): content(), entry("s390x"): content()}
+        infra_envs = InfraEnvs()
+        app = application(Images(ready), infra_envs, local_infra_envs=True)
+        port = listen(self, make_site(app))
+        waiting = application(Images(dict.fromkeys(ready)), infra_envs, local_infra_envs=True)
+        waiting_port = listen(self, make_site(waiting))
+        small = content(layout=layout(kernel_arguments=False))
+        bare = application(Images({entry(): small, entry("s390x"): small}), infra_envs)
+        bare_port = listen(self, make_site(bare))
+        for path in _OPERATIONS:
+            await self.note(port, path, path)
+            await self.note(waiting_port, path, path)
+        for template, url in DOWNLOADS.items():
+            infra_envs.answer = CONFIGURATION
+            for condition in CONDITIONS:
+                await self.note(port, template, url, **condition)
+            await self.note(waiting_port, template, url)
+            await self.note(bare_port, template, url)
+            for wrong in (
+                url.replace(OPENSHIFT, "1.2"),
+                url.replace("version=", "other="),
+                url.replace(ID, "other").replace(_TOKEN, "other").replace("kernel", "other"),
+            ):
+                await self.note(port, template, wrong)
+            for infra_envs.answer in ANSWERS:
+                await self.note(port, template, url)
+        for template, statuses in self.found.items():
+            documented = set(self.document["paths"][template]["get"]["responses"])
+            shown = {
+                "4XX" if str(status) not in documented and status < 500 else str(status)
+                for status in statuses
+            }
+            self.assertEqual(shown, documented, template)
+
+
+class FuzzingTests(FieldTestCase):
+    """schemathesis, a client that makes up requests from the document, and the live service."""
+
+    async def test_schemathesis(self) -> None:
+        """
+        Whatever it asks is answered as the document says, and never by 5xx: every image is ready
+        and there is no assisted-service that could fail.
+        """
+        (self.data / file_name("1")).write_bytes(noisy_image(1 << 20))
+        service = await self.start(
+            os_images({"version": "1", "url": "http://127.0.0.1:1/nobody"}), healthy=True
+        )
+        document = json.loads(DOCUMENT.read_text("utf-8"))
+        # What exists, so that requests get further than to 404.
+        for name, exists in {
+            "InfraEnvId": INFRA_ENV_ID,
+            "Token": jwt.encode({"sub": INFRA_ENV_ID}, "k" * 32, algorithm="HS256"),
+            "Version": "1",
+            "QueryVersion": "1",
+            "Architecture": "x86_64",
+        }.items():
+            document["components"]["parameters"][name]["example"] = exists
+        directory = self.directory()
+        described = directory / "openapi.json"
+        described.write_text(json.dumps(document))
+        output, errors, status = await getProcessOutputAndValue(
+            str(Path(sys.executable).with_name("schemathesis")),
+            [
+                "run",
+                str(described),
+                f"--url={service.url('')}",
+                "--phases=examples,coverage,fuzzing",
+                "--max-examples=15",
+                "--seed=4",
+                "--workers=2",
+                "--checks=not_a_server_error,status_code_conformance,content_type_conformance,"
+                "response_headers_conformance,response_schema_conformance,unsupported_method",
+                "--no-color",
+            ],
+            {"PATH": os.environ["PATH"], "HOME": str(directory), "LC_ALL": "C.UTF-8"},
+            str(directory),
+        )
+        text = (output + errors).decode("utf-8", "replace")
+        self.assertEqual(status, 0, text[-8000:])
+        print(" ".join(text.partition("SUMMARY")[2].split())[:600])
+        self.assertTrue([event for event in service.events if event.get("status") == 206])
