@@ -12,14 +12,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
-
-from assisted_images.log_stream import LineStream
 
 _LEVELS: Mapping[Any, str] = {
     LogLevel.debug: "debug",
@@ -37,6 +35,16 @@ _CHATTER = ("Starting factory {factory!r}", "Stopping factory {factory!r}")
 
 _LEGACY = frozenset({"message", "format", "system", "time", "isError", "failure", "why", "printed"})
 """Keys of events of C{twisted.python.log}, which are no facts of the event."""
+
+
+class LineStream(Protocol):
+    """Where lines go: a text file, or one of Twisted's log files."""
+
+    def write(self, text: str, /) -> object:
+        """Take some text."""
+
+    def flush(self) -> object:
+        """Bring it to where it can be read."""
 
 
 @implementer(ILogObserver)

@@ -18,8 +18,7 @@ from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 
 from assisted_images.listeners import CannotListen, Listener
-from assisted_images.log_stream import LineStream
-from assisted_images.logs import JsonLogObserver
+from assisted_images.logs import JsonLogObserver, LineStream
 from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.options import Options
 from assisted_images.renewal import CertificateRenewal
