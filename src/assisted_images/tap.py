@@ -6,44 +6,29 @@ reactor and the process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry
 from twisted.application.service import IService, MultiService, Service
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
-from twisted.python.failure import Failure
 from twisted.python.logfile import LogFile
 
-from assisted_images.listeners import CannotListen, Listener
+from assisted_images.assembly import (
+    Outbound,
+    Population,
+    make_application,
+    make_listeners,
+    make_tls,
+)
+from assisted_images.listeners import CannotListen
 from assisted_images.logs import JsonLogObserver, LineStream
 from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.options import Options
 from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings import Settings
-from assisted_images.settings.values import HttpServes, TlsVersion
 from assisted_images.shutdown import Shutdown
-from assisted_images.sources.assisted_service import AssistedService
-from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.infra_envs import InfraEnvSource
-from assisted_images.sources.local import LocalInfraEnvs
-from assisted_images.sources.outbound import OutboundAgent
-from assisted_images.sources.proxies import Proxies
-from assisted_images.sources.sharing import SharedConfigurations
-from assisted_images.sources.trust import tls_policy
-from assisted_images.store.checks import Limits
-from assisted_images.store.images import ImageStore
-from assisted_images.store.populate import Workshop
-from assisted_images.streaming.slots import Slots
-from assisted_images.streaming.threads import threads_of
-from assisted_images.tls import ServerTls, TlsFiles
-from assisted_images.web.application import Application
-from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
-from assisted_images.web.metrics import Metrics
-from assisted_images.web.tree import make_site
 
 __all__ = ["Options", "makeService"]
 
@@ -59,10 +44,10 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         from twisted.internet import reactor
     settings = options.settings
     outbound = Outbound(settings, reactor)
-    application = _application(settings, reactor, outbound)
-    tls = _tls(settings)
+    application = make_application(settings, reactor, outbound)
+    tls = make_tls(settings)
     first: list[Service] = [
-        *_listeners(settings, application, reactor, tls),
+        *make_listeners(settings, application, reactor, tls),
         Population(application.store),
     ]
     if tls is not None:
@@ -72,144 +57,6 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     for part in (outbound, *first, shutdown):
         part.setServiceParent(service)
     return service
-
-
-def _application(settings: Settings, reactor: Any, outbound: Outbound) -> Application:
-    run_in_thread = threads_of(reactor)
-    store = ImageStore(
-        settings.catalog,
-        Workshop(
-            data_dir=settings.data_dir,
-            downloader=Downloader(
-                agent=outbound.downloads,
-                clock=reactor,
-                run_in_thread=run_in_thread,
-                headers=settings.os_images_request_headers,
-                parameters=settings.os_images_request_query_params,
-                stall_seconds=settings.download_stall_seconds,
-            ),
-            clock=reactor,
-            run_in_thread=run_in_thread,
-            limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
-            base_url=settings.image_service_base_url,
-            first_delay=settings.download_retry_seconds,
-        ),
-    )
-    slots = Slots(settings.max_concurrent_requests)
-    connections = Connections(settings.max_connections)
-    metrics = Metrics(CollectorRegistry(), slots, store, connections)
-    infra_envs: InfraEnvSource
-    if settings.infra_envs_dir is not None:
-        infra_envs = LocalInfraEnvs(settings.infra_envs_dir, run_in_thread)
-    else:
-        infra_envs = SharedConfigurations(
-            AssistedService(
-                outbound.assisted_service,
-                f"{settings.assisted_service_scheme}://{settings.assisted_service_host}",
-                reactor,
-                settings.assisted_service_seconds,
-                metrics.upstream_called,
-            ),
-            settings.config_share_seconds,
-            reactor,
-            metrics.configuration_requested,
-        )
-    return Application(
-        store=store,
-        infra_envs=infra_envs,
-        slots=slots,
-        connections=connections,
-        metrics=metrics,
-        clock=reactor,
-        run_in_thread=run_in_thread,
-        allowed_domains=settings.allowed_domains,
-        times=Times(
-            header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
-        ),
-        local_infra_envs=settings.infra_envs_dir is not None,
-    )
-
-
-def _tls(settings: Settings) -> ServerTls | None:
-    """The TLS of the one listener that has it; C{None} where there is no certificate."""
-    if settings.https_key_file is None or settings.https_cert_file is None:
-        return None
-    return ServerTls(
-        TlsFiles(
-            settings.https_key_file,
-            settings.https_cert_file,
-            only_tls13=settings.tls_min_version is TlsVersion.TLS13,
-            suites=settings.tls_cipher_suites,
-        )
-    )
-
-
-def _listeners(
-    settings: Settings, application: Application, reactor: Any, tls: ServerTls | None
-) -> Iterator[Listener]:
-    """The TLS listener and the plain one besides; without certificate a plain one alone."""
-
-    def listener(port: int, tls: ServerTls | None, *, boot_only: bool = False) -> Listener:
-        site = make_site(application, boot_only=boot_only)
-        return Listener(reactor, reactor, port, site, tls)
-
-    plain = settings.http_listen_port
-    if tls is not None:
-        yield listener(settings.listen_port, tls)
-        if plain is not None:
-            yield listener(plain, None, boot_only=settings.http_serves is HttpServes.BOOT)
-    else:
-        yield listener(settings.listen_port if plain is None else plain, None)
-
-
-class Outbound(Service):
-    """The clients of other servers; closes their idle connections at the end."""
-
-    def __init__(self, settings: Settings, reactor: Any) -> None:
-        proxies = Proxies.of(settings.http_proxy, settings.https_proxy, settings.no_proxy)
-        self.downloads = OutboundAgent(
-            reactor,
-            tls_policy(
-                settings.os_image_download_trusted_ca_file,
-                verify=not settings.insecure_skip_verify,
-            ),
-            proxies,
-        )
-        self.assisted_service = OutboundAgent(
-            reactor, tls_policy(settings.assisted_service_api_trusted_ca_file), proxies
-        )
-
-    def stopService(self) -> Deferred[Any]:
-        """Close what is idle; fires when it is closed."""
-        Service.stopService(self)
-        return gatherResults([self.downloads.close(), self.assisted_service.close()])
-
-
-class Population(Service):
-    """Brings the images to where they can be served, from start to stop."""
-
-    _log = Logger()
-    _running: Deferred[None] | None = None
-
-    def __init__(self, store: ImageStore) -> None:
-        self._store = store
-
-    def startService(self) -> None:
-        """Begin; nothing waits for it."""
-        Service.startService(self)
-        self._running = Deferred.fromCoroutine(self._store.populate())
-        self._running.addErrback(self._failed)
-
-    def stopService(self) -> Deferred[None] | None:
-        """Give up what is not done yet; fires when that is so."""
-        Service.stopService(self)
-        if self._running is not None:
-            self._running.cancel()
-        return self._running
-
-    def _failed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self._log.failure("OS images cannot be prepared", failure)
 
 
 class ImageService(MultiService):
