@@ -11,13 +11,20 @@ from twisted.internet.threads import deferToThread
 
 from demo.service import ServiceProcess
 from tests.field import clients
-from tests.field.images import noisy_image
+from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import SECONDS
 from tests.field.test_clients import ClientTestCase
+from tests.field.test_integrity import bytes_read
+
+_HUGE = 1 << 40
+"""Bytes of a file, nearly all of them a hole, that no test can wait to see hashed."""
+
+_HASHING = 500 << 20
+"""Bytes that only a service that hashes has read."""
 
 
-class DrainingTests(ClientTestCase):
-    """A service that is told to end, with clients of every kind."""
+class GoingDownTestCase(ClientTestCase):
+    """A service that is told to end."""
 
     async def told(self, service: ServiceProcess, signal: int = SIGTERM) -> None:
         """Tell it to end, and wait until it has taken note."""
@@ -36,6 +43,10 @@ class DrainingTests(ClientTestCase):
         """A download of which the head has come; blocking."""
         connection = self.kept(clients.stalled(service, scheme, self.full_iso()))
         return connection, clients.head_of(connection)
+
+
+class DrainingTests(GoingDownTestCase):
+    """With clients of every kind."""
 
     async def test_downloads_end_whole(self) -> None:
         """
@@ -124,6 +135,35 @@ class DrainingTests(ClientTestCase):
         service = await self.serve_image(DRAIN_SECONDS="600")
         os.kill(service.pid, SIGTERM)
         self.assertEqual(await self.ended(service), 0)
+
+
+class HashingTests(GoingDownTestCase):
+    """With an image that is being hashed, which would go on for longer than the test may."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        os.truncate(self.data / file_name("1"), _HUGE)
+
+    async def start_hashing(self, state: str, **entry: str) -> ServiceProcess:
+        image = os_images({"version": "1", "url": "http://127.0.0.1:1/nobody", **entry})
+        service = await self.start(image | {"DRAIN_SECONDS": "600"})
+        await self.until_states(service, state)
+        await self.until(lambda: bytes_read(service) > _HASHING)
+        return service
+
+    async def test_before_it_is_served(self) -> None:
+        service = await self.start_hashing("checking", sha256=64 * "0")
+        os.kill(service.pid, SIGTERM)
+        self.assertEqual(await self.ended(service), 0)
+        self.assertEqual(self.names(), [file_name("1")])
+
+    async def test_while_it_is_served(self) -> None:
+        """A download that is under way is waited for; a second signal waits for nothing."""
+        service = await self.start_hashing("ready")
+        await deferToThread(self.begun, service, "http")
+        await self.told(service)
+        os.kill(service.pid, SIGTERM)
+        self.assertEqual(await self.ended(service), -SIGTERM)
 
 
 def requests(service: ServiceProcess) -> list[dict[str, Any]]:
