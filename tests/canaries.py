@@ -53,7 +53,12 @@ class Canaries:
 
 def canaries_of(environment: Mapping[str, str]) -> Canaries:
     """What is secret of a service's settings, and of the files that they name."""
-    found = Canaries(environment.get("PULL_SECRET", ""))
+    found = Canaries()
+    pull_secrets = [environment.get("PULL_SECRET")]
+    if secret_file := environment.get("PULL_SECRET_FILE"):
+        pull_secrets.append(Path(secret_file).read_text())
+    for pull_secret in filter(None, pull_secrets):
+        found.add(pull_secret, *_logins(pull_secret))
     for name in ("OS_IMAGES_REQUEST_HEADERS", "OS_IMAGES_REQUEST_QUERY_PARAMS"):
         found.add(*json.loads(environment.get(name) or "{}").values())
     urls = [environment.get(name, "") for name in ("HTTP_PROXY", "HTTPS_PROXY")]
@@ -67,6 +72,13 @@ def canaries_of(environment: Mapping[str, str]) -> Canaries:
         for file in Path(infra_envs).glob("*/discovery.ign"):
             found.add(*_texts_of(file.read_bytes()))
     return found
+
+
+def _logins(pull_secret: str) -> Iterator[str]:
+    """The encoded logins in a docker auth file, and their passwords."""
+    for entry in json.loads(pull_secret)["auths"].values():
+        yield entry["auth"]
+        yield base64.b64decode(entry["auth"]).decode().partition(":")[2]
 
 
 def _texts_of(ignition: bytes) -> Iterator[str]:

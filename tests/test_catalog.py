@@ -9,12 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import (
-    Catalog,
-    UnknownImage,
-    built_in_catalog,
-    parse_os_images,
-)
+from assisted_images.catalog import Catalog, UnknownImage, built_in_catalog
+from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType, semantic_version
 
 FULL, MINIMAL, DISCONNECTED = ImageType.FULL, ImageType.MINIMAL, ImageType.DISCONNECTED

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import CatalogError, Entry, parse_os_images
+from assisted_images.catalog import Entry
+from assisted_images.catalog.lists import CatalogError
+from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType
 from tests.test_catalog import SOUND, catalog
 
@@ -77,7 +79,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_secrets_in_urls_stay_out_of_texts(self) -> None:
         (entry,) = catalog({"url": "https://me:pw1@h:8/a.iso?sig=pw2#pw3"}).images
-        self.assertEqual(entry.public_url, "https://h:8/a.iso")
+        self.assertEqual(entry.origin, "https://h:8/a.iso")
         self.assertNotIn("pw", repr(entry) + str(entry))
 
     @given(st.text(max_size=20))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from assisted_images.settings.values import TlsVersion
+from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
 from assisted_images.sources.trust import tls_policy
 from assisted_images.tls import TlsError, TlsFiles
 
@@ -22,8 +23,14 @@ def file_problems(values: Mapping[str, Any]) -> Iterator[str]:
     """
     yield from _data_dir(values.get("data_dir"))
     yield from _infra_envs_dir(values.get("infra_envs_dir"))
-    for key in ("assisted_service_api_trusted_ca_file", "os_image_download_trusted_ca_file"):
-        yield from _trusted(key.upper(), values.get(key))
+    for key in (
+        "assisted_service_api_trusted_ca_file",
+        "os_image_download_trusted_ca_file",
+        "registry_trusted_ca_file",
+    ):
+        yield from _readable(key.upper(), values.get(key), tls_policy)
+    yield from _readable("PULL_SECRET_FILE", values.get("pull_secret_file"), read_pull_secret)
+    yield from _readable("REGISTRIES_CONF", values.get("registries_conf"), read_mirrors)
     files = tls_files(values)
     if files is not None:
         try:
@@ -68,9 +75,9 @@ def _infra_envs_dir(directory: Path | None) -> Iterator[str]:
         )
 
 
-def _trusted(name: str, bundle: Path | None) -> Iterator[str]:
-    if bundle is not None:
+def _readable(name: str, file: Path | None, read: Callable[[Path], object]) -> Iterator[str]:
+    if file is not None:
         try:
-            tls_policy(bundle)
+            read(file)
         except ValueError as error:
             yield f"{name}: {error}"

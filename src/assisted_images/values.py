@@ -33,6 +33,11 @@ class Architecture(StrEnum):
                 f"unknown CPU architecture {text!r}; expected one of {', '.join(cls)}"
             ) from None
 
+    @property
+    def machine(self) -> str:
+        """What C{uname -m} says there, and what CoreOS calls it in file names."""
+        return "aarch64" if self is Architecture.ARM64 else self.value
+
 
 _ARCHITECTURE_ALIASES = {"aarch64": "arm64", "amd64": "x86_64"}
 

@@ -170,6 +170,22 @@ class CostTests(SynchronousTestCase):
             self.assertEqual(tuple(date[:3]), (123, 11, 14))
             self.assertEqual(record.count(date), 4 if name.endswith(b";1") else 1)
 
+    def test_time_of_writing_is_not_in_it(self) -> None:
+        """The volume descriptors have the image's own date of modification (ECMA-119, 8.4.27)."""
+        path = write_genisoimage(tree(), Path(self.mktemp()))
+        date = b"1999123123595999\0"
+        with path.open("r+b") as file:
+            file.seek(16 * 2048 + 830)
+            file.write(date)
+        content = written(minimal(path).image, Path(self.mktemp())).read_bytes()
+        found = []
+        start = 16 * 2048
+        while content[start] != 255:
+            if content[start] in {1, 2}:
+                found.append(content[start + 830 : start + 847])
+            start += 2048
+        self.assertEqual(found, [date, date])
+
     def test_nmstate_of_another_file(self) -> None:
         """It is not read, only named."""
         path = write_genisoimage(tree(), Path(self.mktemp()))

@@ -11,7 +11,13 @@ import pycdlib
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.iso.layout import read_layout
-from assisted_images.iso.volume import BLOCK, IsoError, Volume
+from assisted_images.iso.volume import (
+    BLOCK,
+    VOLUME_ID_BYTES,
+    IsoError,
+    Volume,
+    volume_id_of,
+)
 from assisted_images.values import Extent
 from tests.iso.images import (
     VOLUME_ID,
@@ -239,3 +245,18 @@ class ListingTests(SynchronousTestCase):
                 self.assertEqual(volume.find(quoted.strip(" '")), (expected,))
                 seen += 1
         self.assertGreaterEqual(seen, 10)
+
+
+class BeginningTests(SynchronousTestCase):
+    """The volume id is known before the rest of an image has come."""
+
+    def test_first_bytes(self) -> None:
+        path = write_genisoimage(tree(), Path(self.mktemp()))
+        with path.open("rb") as file:
+            self.assertEqual(volume_id_of(file.read(VOLUME_ID_BYTES)), Volume(file).volume_id)
+
+    def test_no_image(self) -> None:
+        for beginning in (b"", bytes(VOLUME_ID_BYTES), bytes(VOLUME_ID_BYTES - BLOCK) + b"\1CD001"):
+            with self.assertRaises(IsoError) as caught:
+                volume_id_of(beginning)
+            self.assertIn("not an ISO 9660 image", str(caught.exception))

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog import built_in_catalog
 from assisted_images.settings import Settings, SettingsError, parse_settings
-from assisted_images.settings.table import SETTINGS, Setting
+from assisted_images.settings.setting import Setting
+from assisted_images.settings.table import SETTINGS
 from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
 from demo.service import ROOT
 
@@ -21,6 +22,16 @@ SOUND = {
     "IMAGE_SERVICE_BASE_URL": "https://images.example.com",
 }
 """The fewest settings that make a service."""
+
+PULL_SECRET = '{"auths": {"s3cr3t.example.com": {"auth": "czNjcjN0OnMzY3IzdA=="}}}'
+"""One with C{s3cr3t:s3cr3t}."""
+
+RELEASE = {
+    "openshift_version": "4.18",
+    "cpu_architecture": "x86_64",
+    "url": "quay.io/openshift-release-dev/ocp-release:4.18.1-x86_64",
+    "version": "4.18.1",
+}
 
 TLS = {"HTTPS_KEY_FILE": "/certs/tls.key", "HTTPS_CERT_FILE": "/certs/tls.crt"}
 
@@ -60,6 +71,11 @@ class DefaultsTests(SynchronousTestCase):
         expected: dict[str, Any] = {
             "data_dir": Path("/data"),
             "data_temp_dir": Path("/data/.scratch"),
+            "release_images": (),
+            "pull_secret": None,
+            "pull_secret_file": None,
+            "registries_conf": None,
+            "registry_trusted_ca_file": None,
             "listen_port": 8080,
             "http_listen_port": None,
             "https_key_file": None,
@@ -127,9 +143,44 @@ class DefaultsTests(SynchronousTestCase):
                 "HTTP_PROXY": "http://me:s3cr3t@proxy:3128",
                 "HTTPS_PROXY": "http://me:s3cr3t@proxy:3128",
                 "OS_IMAGES": os_images(url="https://h/?s3cr3t"),
+                "PULL_SECRET": PULL_SECRET,
             }
         )
         self.assertNotIn("s3cr3t", repr(settings))
+
+
+class CatalogTests(SynchronousTestCase):
+    """One catalogue of C{OS_IMAGES} and C{RELEASE_IMAGES}."""
+
+    def test_releases_take_the_place_of_the_built_in_images(self) -> None:
+        settings = parsed({"RELEASE_IMAGES": json.dumps([RELEASE])})
+        self.assertEqual(settings.catalog.images, settings.release_images)
+        self.assertEqual([entry.origin for entry in settings.catalog.images], [RELEASE["url"]])
+
+    def test_both_lists(self) -> None:
+        settings = parsed({"RELEASE_IMAGES": json.dumps([RELEASE]), "OS_IMAGES": os_images()})
+        self.assertEqual(
+            [entry.origin for entry in settings.catalog.images], [ENTRY["url"], RELEASE["url"]]
+        )
+
+    def test_os_images_win(self) -> None:
+        """They name the very file, and may have its SHA-256."""
+        for version in ("4.1", "4.99"):
+            text = os_images(version="4.18.1", openshift_version=version)
+            settings = parsed({"RELEASE_IMAGES": json.dumps([RELEASE]), "OS_IMAGES": text})
+            (entry,) = settings.catalog.images
+            self.assertEqual(entry.url, ENTRY["url"])
+
+    def test_wrong_releases_leave_the_built_in_images_out(self) -> None:
+        """Their rootfs is nobody's concern then."""
+        (told,) = problems({"RELEASE_IMAGES": "[]"}, without="IMAGE_SERVICE_BASE_URL")
+        self.assertEqual(told, "RELEASE_IMAGES: the list is empty; expected at least one OS image")
+
+    def test_releases_want_a_base_url(self) -> None:
+        (told,) = problems(
+            {"RELEASE_IMAGES": json.dumps([RELEASE])}, without="IMAGE_SERVICE_BASE_URL"
+        )
+        self.assertIn("the minimal ISOs of 4.18 x86_64 need it", told)
 
 
 class ContradictionTests(SynchronousTestCase):
@@ -172,6 +223,14 @@ class ContradictionTests(SynchronousTestCase):
     def test_plain_listener_instead_of_the_other(self) -> None:
         """Without certificate there is one listener, and nothing to collide with."""
         parsed({"LISTEN_PORT": "8080", "HTTP_LISTEN_PORT": "8080"})
+
+    def test_two_pull_secrets(self) -> None:
+        parsed({"PULL_SECRET": PULL_SECRET})
+        parsed({"PULL_SECRET_FILE": "/pull-secret.json"})
+        self.assertEqual(
+            problems({"PULL_SECRET": PULL_SECRET, "PULL_SECRET_FILE": "/pull-secret.json"}),
+            ("PULL_SECRET, PULL_SECRET_FILE: both are set; expected one of them, or neither",),
+        )
 
     def test_minimal_isos_want_a_base_url(self) -> None:
         self.assertEqual(

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.settings import SettingsError, cipher_suites, parse_settings
 from assisted_images.settings.table import SETTINGS
-from tests.settings.test_settings import os_images, problems
+from tests.settings.test_settings import RELEASE, os_images, problems
 
 
 class WrongValueTests(SynchronousTestCase):
@@ -170,6 +170,22 @@ class WrongValueTests(SynchronousTestCase):
             self.assertRegex(
                 told, rf"{name}: entry 0 .*url is missing; .* / {name}: entry 0 .*type"
             )
+
+    def test_pull_secret(self) -> None:
+        wrong = ["s3cr3t", '{"s3cr3t": {}}', '{"auths": {"s3cr3t": "s3cr3t"}}', '["s3cr3t"]']
+        self.assert_refused("PULL_SECRET", wrong, "not a pull secret: ", quoted=False)
+        (told,) = problems({"PULL_SECRET": '{"auths": {"s3cr3t": {"auth": "czNjcjN0"}}}'})
+        self.assertEqual(
+            told,
+            "PULL_SECRET: the auth of entry 1 of the pull secret is not base64 of user:password;"
+            " expected that, without a line end in it",
+        )
+
+    def test_release_images(self) -> None:
+        (told,) = problems(
+            {"RELEASE_IMAGES": json.dumps([RELEASE | {"openshift_version": "4.10"}])}
+        )
+        self.assertRegex(told, r"^RELEASE_IMAGES: entry 0 \(.*\): openshift_version: 4.10 is below")
 
     def test_long_values_are_not_repeated_whole(self) -> None:
         (told,) = problems({"LISTEN_PORT": "x" * 10_000})

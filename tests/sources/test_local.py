@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -24,7 +25,11 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         self.directory = Path(self.mktemp())
         (self.directory / ID).mkdir(parents=True)
         self.write("discovery.ign", b"IGNITION", 1000)
-        self.source = LocalInfraEnvs(self.directory, run_at_once)
+        self.source = LocalInfraEnvs(self.directory, run_at_once, self.now)
+        self.passed = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.passed
 
     def write(self, name: str, content: bytes, modified: float) -> None:
         path = self.directory / ID / name
@@ -53,10 +58,39 @@ class LocalInfraEnvsTests(SynchronousTestCase):
     def test_only_the_required_file(self) -> None:
         self.assertEqual(self.ask(), Configuration(b"IGNITION", b"", (), 1000))
 
+    def test_files_that_do_not_change_are_read_once(self) -> None:
+        """All requests get the same object then; for each kind of image."""
+        self.passed = 60
+        for image_type in (None, ImageType.FULL, ImageType.MINIMAL):
+            self.assertIs(self.ask(image_type), self.ask(image_type))
+
     def test_edits_count_at_once(self) -> None:
-        self.ask()
-        self.write("discovery.ign", b"EDITED", 2000)
-        self.assertEqual(self.ask().ignition, b"EDITED")
+        """Whether it is another size, another time, another file, or one more."""
+        for self.passed in (0, 60):
+            self.ask()
+            self.write("discovery.ign", b"EDITED", 1000)
+            self.assertEqual(self.ask().ignition, b"EDITED")
+            self.write("discovery.ign", b"EDITOR", 2000)
+            self.assertEqual(self.ask().ignition, b"EDITOR")
+            new = self.directory / "new"
+            new.write_bytes(b"EDITAL")
+            os.utime(new, (2000, 2000))
+            new.rename(self.directory / ID / "discovery.ign")
+            self.assertEqual(self.ask().ignition, b"EDITAL")
+            self.write("minimal-initrd", b"RAMDISK", 500)
+            self.assertEqual(self.ask().ramdisk, b"RAMDISK")
+            (self.directory / ID / "minimal-initrd").unlink()
+            self.assertEqual(self.ask().ramdisk, b"")
+
+    def test_edits_that_leave_no_trace(self) -> None:
+        """Files that have just changed may be changing: what is read of them is not kept."""
+        self.assertIsNot(self.ask(), self.ask())
+
+    def test_removed(self) -> None:
+        self.passed = 60
+        self.ask(ImageType.FULL)
+        (self.directory / ID / "discovery.ign").unlink()
+        self.assertEqual(self.refusal().status, 404)
 
     def test_unknown(self) -> None:
         unknown = "ffffffff-0000-4000-8000-00000000000f"

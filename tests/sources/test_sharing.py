@@ -15,7 +15,7 @@ from assisted_images.sources.infra_envs import (
     CredentialKind,
     InfraEnvError,
 )
-from assisted_images.sources.sharing import SharedConfigurations
+from assisted_images.sources.sharing import FreshConfigurations, Lease, SharedConfigurations
 from assisted_images.values import Configuration, ImageType
 
 
@@ -47,7 +47,8 @@ class SharedConfigurationsTests(SynchronousTestCase):
         self.clock = Clock()
         self.source = Asked()
         self.observed: list[bool] = []
-        self.shared = SharedConfigurations(self.source, 60, self.clock, self.observed.append)
+        fresh = FreshConfigurations(self.source, 60, self.clock, self.observed.append)
+        self.shared = SharedConfigurations(fresh, self.clock, self.observed.append)
 
     def ask(self, request: ConfigurationRequest = REQUEST) -> Deferred[Configuration]:
         return Deferred.fromCoroutine(self.shared.configuration(request))
@@ -125,13 +126,6 @@ class SharedConfigurationsTests(SynchronousTestCase):
         self.source.answers[1].callback(Configuration(b"two"))
         self.assertEqual(self.successResultOf(again).ignition, b"two")
 
-    def test_never(self) -> None:
-        """0 seconds: every request asks for itself."""
-        self.shared = SharedConfigurations(self.source, 0, self.clock)
-        self.ask()
-        self.ask()
-        self.assertEqual(len(self.source.answers), 2)
-
     def test_immediate_answers(self) -> None:
         """A source that answers at once is shared like any other."""
         configuration = Configuration(b"one")
@@ -142,14 +136,18 @@ class SharedConfigurationsTests(SynchronousTestCase):
                 asked.append(request)
                 return configuration
 
-        self.shared = SharedConfigurations(Immediate(), 60, self.clock)
+        self.shared = SharedConfigurations(
+            FreshConfigurations(Immediate(), 60, self.clock), self.clock
+        )
         for _ in range(3):
             self.assertIs(self.successResultOf(self.ask()), configuration)
         self.assertEqual(len(asked), 1)
 
     def test_bounded(self) -> None:
         """The oldest configurations give way to new ones when all together grow too large."""
-        self.shared = SharedConfigurations(self.source, 60, self.clock, largest_total=10)
+        self.shared = SharedConfigurations(
+            FreshConfigurations(self.source, 60, self.clock), self.clock, largest_total=10
+        )
         for index, name in enumerate(["a", "b", "c"]):
             self.ask(replace(REQUEST, infra_env_id=name))
             self.source.answers[index].callback(Configuration(b"12345"))
@@ -161,7 +159,9 @@ class SharedConfigurationsTests(SynchronousTestCase):
 
     def test_larger_than_the_bound(self) -> None:
         """Is passed on, and not kept."""
-        self.shared = SharedConfigurations(self.source, 60, self.clock, largest_total=10)
+        self.shared = SharedConfigurations(
+            FreshConfigurations(self.source, 60, self.clock), self.clock, largest_total=10
+        )
         first = self.ask()
         self.source.answers[0].callback(Configuration(b"12345678901"))
         self.successResultOf(first)
@@ -171,3 +171,60 @@ class SharedConfigurationsTests(SynchronousTestCase):
         self.ask()
         self.source.answers[0].callback(Configuration(b"one"))
         self.assertNotIn("swordfish", repr(vars(self.shared)))
+
+
+class ChainTests(SynchronousTestCase):
+    """One that borrows from another, as a process of the service does from the first."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.source = Asked()
+        self.observed: list[bool] = []
+        fresh = FreshConfigurations(self.source, 60, self.clock, self.observed.append)
+        self.first = SharedConfigurations(fresh, self.clock, self.observed.append)
+        self.others = [
+            SharedConfigurations(self.first, self.clock, self.observed.append) for _ in range(2)
+        ]
+
+    def ask(self, shared: SharedConfigurations) -> Deferred[Configuration]:
+        return Deferred.fromCoroutine(shared.configuration(REQUEST))
+
+    def test_one_call_and_one_generation(self) -> None:
+        """
+        All have the same until the same moment, whenever they asked first; then all have the next.
+        """
+        waiting = [self.ask(shared) for shared in (self.others[0], self.first) for _ in range(10)]
+        self.source.answers[0].callback(Configuration(b"one"))
+        for each in waiting:
+            self.assertEqual(self.successResultOf(each).ignition, b"one")
+        self.clock.advance(59.9)
+        self.assertEqual(self.successResultOf(self.ask(self.others[1])).ignition, b"one")
+        self.clock.advance(0.1)
+        waiting = [self.ask(shared) for shared in (*self.others, self.first)]
+        self.assertEqual(len(self.source.answers), 2)
+        self.source.answers[1].callback(Configuration(b"two"))
+        for each in waiting:
+            self.assertEqual(self.successResultOf(each).ignition, b"two")
+        self.assertEqual(self.observed.count(False), 2)
+        self.assertEqual(len(self.observed), 24)
+
+    def test_lease_that_ends_before_an_older_one(self) -> None:
+        """Is not kept any longer for that."""
+
+        class Lending:
+            until = 100.0
+
+            async def lease(self, request: ConfigurationRequest) -> Lease:
+                return Lease(Configuration(b"%d" % self.until), self.until)
+
+        lending = Lending()
+        shared = SharedConfigurations(lending, self.clock)
+        other = replace(REQUEST, infra_env_id="other")
+        self.successResultOf(Deferred.fromCoroutine(shared.configuration(other)))
+        lending.until = 10.0
+        self.assertEqual(self.successResultOf(self.ask(shared)).ignition, b"10")
+        lending.until = 20.0
+        self.clock.advance(9.9)
+        self.assertEqual(self.successResultOf(self.ask(shared)).ignition, b"10")
+        self.clock.advance(0.1)
+        self.assertEqual(self.successResultOf(self.ask(shared)).ignition, b"20")

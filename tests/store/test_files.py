@@ -7,6 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from assisted_images.catalog import Entry
+from assisted_images.oci.references import PullSpec
 from assisted_images.sources.parts import Origin, Part
 from assisted_images.store.durable import write_whole
 from assisted_images.store.files import (
@@ -28,6 +30,8 @@ ACCOUNTED = [
     "rhcos-full-iso-417.1-x86_64.iso.checked.json",
     "nmstatectl-417.1-x86_64",
     "rhcos-disconnected-iso-417.1-arm64.iso",
+    "rhcos-full-iso-4.14.0-arm64.iso",
+    "rhcos-full-iso-4.14.0-arm64.iso.release.json",
 ]
 UNACCOUNTED = [
     "rhcos-full-iso-416.1-x86_64.iso",
@@ -37,6 +41,8 @@ UNACCOUNTED = [
     "rhcos-full-iso-416.1-x86_64.iso.part.json",
     "rhcos-full-iso-416.1-x86_64.iso.refused",
     "rhcos-full-iso-416.1-x86_64.iso.checked.json",
+    "rhcos-full-iso-416.1-x86_64.iso.release.json",
+    "rhcos-full-iso-417.1-x86_64.iso.release.json",
     "nmstatectl-416.1-x86_64",
     "nmstatectl-416.1-x86_64.checked.json",
 ]
@@ -69,6 +75,7 @@ class FilesTests(SynchronousTestCase):
         entries = [
             entry("http://x"),
             entry("http://x", architecture=Architecture.ARM64, image_type=ImageType.DISCONNECTED),
+            Entry("4.14", Architecture.ARM64, "", "4.14.0", release=PullSpec("x.example", "a")),
         ]
         removals = remove_unaccounted(self.directory, entries)
         self.assertEqual(removals, [Removal(name) for name in sorted(UNACCOUNTED)])

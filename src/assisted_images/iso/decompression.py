@@ -9,12 +9,14 @@ import zlib
 from collections.abc import Callable
 
 import lz4.block
-import zstandard
+
+from assisted_images.zstd import frame_decompressor
 
 Decompress = Callable[[bytes, int], bytes]
 """Decompresses to at most so many bytes; raises errors of many kinds for damaged input."""
 
-_LARGEST_WINDOW = 8 << 20
+_LARGEST_WINDOW_LOG = 23
+_LARGEST_WINDOW = 1 << _LARGEST_WINDOW_LOG
 _LZMA_MEMORY = 64 << 20
 _LZMA_UNKNOWN_SIZE = b"\xff" * 8
 
@@ -41,9 +43,7 @@ def xz(data: bytes, limit: int) -> bytes:
 
 def zstd(data: bytes, limit: int) -> bytes:
     """RFC 8878."""
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
-    with decompressor.stream_reader(data) as reader:
-        return reader.read(limit)
+    return frame_decompressor(_LARGEST_WINDOW_LOG).decompress(data, limit)
 
 
 def micro_lzma(data: bytes, limit: int) -> bytes:

@@ -54,6 +54,22 @@ class Layout:
     movable_ignition_area: MovableArea | None = None
     """How a larger Ignition area takes the place of the one there is; None where that cannot be."""
 
+    @property
+    def os_version(self) -> str | None:
+        """The version of CoreOS; see L{os_version_of}."""
+        return os_version_of(self.volume_id)
+
+
+def os_version_of(volume_id: str) -> str | None:
+    """
+    The version of CoreOS, such as C{414.92.202310170514-0}: what a volume id has behind the name of
+    the system; None for a volume that is no CoreOS.
+    """
+    for prefix in VOLUME_ID_PREFIXES:
+        if volume_id.startswith(prefix):
+            return volume_id.removeprefix(prefix)
+    return None
+
 
 def read_layout(file: SeekableFile) -> Layout:
     """

@@ -17,10 +17,11 @@ from pycdlib.dr import DirectoryRecord
 
 from assisted_images.files import SeekableFile
 from assisted_images.iso.errors import IsoError
-from assisted_images.iso.recording import Recorder
-from assisted_images.iso.view import PieceFile, VolumeFile
+from assisted_images.iso.recording import Recorder, merged
+from assisted_images.iso.view import PieceFile, RepresentationFile, VolumeFile
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES, Volume
 from assisted_images.segments import Representation, Source
+from assisted_images.values import Extent
 
 # So a file is one piece, however large it is.
 _UNLIMITED = 1 << 62
@@ -28,6 +29,9 @@ _UNLIMITED = 1 << 62
 _LENGTH_OF_SELF = 0
 _IDENTIFIER = 33
 _MODE = 0o100444
+_MODIFICATION_DATE = Extent(830, 17)
+"""In a volume descriptor (ECMA-119, 8.4.27)."""
+
 _TIMES = ("creation_time", "access_time", "modification_time", "attribute_change_time")
 
 
@@ -40,6 +44,7 @@ class Remaster:
     """
 
     def __init__(self, volume: Volume, file: SeekableFile, source: Source) -> None:
+        self._volume, self._original, self._source = volume, file, source
         self._file = VolumeFile(file, source, volume.file_size, _corrections(volume))
         self._iso = pycdlib.PyCdlib()
         # Whatever pycdlib stumbles over, of its own errors or Python's: the image is the reason.
@@ -80,10 +85,20 @@ class Remaster:
         recorder = Recorder()
         self._file.gives_pieces = True
         self._iso.write_fp(cast(Any, recorder), blocksize=_UNLIMITED)
-        return recorder.representation()
+        return self._with_modification_date(recorder.representation())
 
     def _iso_path(self, path: str) -> str:
         return str(self._iso.full_path_from_dirrecord(self._iso.get_record(rr_path=path)))
+
+    def _with_modification_date(self, result: Representation) -> Representation:
+        """The result with the image's own date in its descriptors: pycdlib writes that of now."""
+        first, *_ = self._volume.descriptor_positions
+        original = Extent(first + _MODIFICATION_DATE.offset, _MODIFICATION_DATE.length)
+        date = Representation.from_bytes(self._volume.read_extent(original))
+        volume = Volume(RepresentationFile(result, self._source, self._original))
+        for position in volume.descriptor_positions:
+            result = result.overlay(position + _MODIFICATION_DATE.offset, date)
+        return merged(result)
 
     def _take_times(self, path: str, directory: str) -> None:
         """Without this the time of now were in it, and two builds of one image would differ."""

@@ -29,10 +29,13 @@ from assisted_images.iso.directories import (
 from assisted_images.iso.errors import IsoError
 from assisted_images.values import Extent
 
-__all__ = ["BLOCK", "SYSTEM_AREA_BYTES", "IsoError", "Volume"]
+__all__ = ["BLOCK", "SYSTEM_AREA_BYTES", "VOLUME_ID_BYTES", "IsoError", "Volume", "volume_id_of"]
 
 SYSTEM_AREA_BYTES = 16 * BLOCK
 """What precedes the volume descriptors, outside the file system: MBR, GPT (ECMA-119, 6.2.1)."""
+
+VOLUME_ID_BYTES = SYSTEM_AREA_BYTES + BLOCK
+"""What has to be there of an image to know its volume identifier."""
 
 _MOST_DESCRIPTORS = 32
 _LARGEST_DIRECTORY = 8 << 20
@@ -51,6 +54,23 @@ class _Tree:
 
     root: Extent
     name_of: NameOf
+
+
+def volume_id_of(beginning: bytes) -> str:
+    """
+    The volume identifier, out of an image's first L{VOLUME_ID_BYTES}.
+
+    @raise IsoError: they are no image's.
+    """
+    descriptor = beginning[SYSTEM_AREA_BYTES:VOLUME_ID_BYTES]
+    if len(descriptor) < BLOCK or descriptor[:6] != bytes([_PRIMARY]) + b"CD001":
+        raise IsoError("not an ISO 9660 image: no primary volume descriptor in sector 16")
+    return _volume_id(descriptor)
+
+
+def _volume_id(primary: bytes) -> str:
+    """ECMA-119, 8.4.7."""
+    return primary[40:72].decode("ascii", errors="replace").strip(" \0")
 
 
 class Volume:
@@ -81,7 +101,7 @@ class Volume:
         block_size = struct.unpack_from("<H", primary, 128)[0]
         if block_size != BLOCK:
             raise IsoError(f"logical blocks of {block_size} bytes; expected {BLOCK}")
-        self.volume_id = primary[40:72].decode("ascii", errors="replace").strip(" \0")
+        self.volume_id = _volume_id(primary)
         self.size = struct.unpack_from("<I", primary, 80)[0] * BLOCK
         self._tree = _Tree(_root_extent(primary), self._rock_ridge_name)
         self._joliet = None if joliet is None else _Tree(_root_extent(joliet), _joliet_name)

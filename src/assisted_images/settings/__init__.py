@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assisted_images.catalog import Catalog, CatalogError
+from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.lists import CatalogError
+from assisted_images.oci.auths import PullSecret
+from assisted_images.settings.setting import Setting
 from assisted_images.settings.table import SETTINGS
 from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
 from assisted_images.values import Architecture, ImageType
@@ -41,6 +44,13 @@ class Settings:
     data_dir: Path
     data_temp_dir: Path
     catalog: Catalog = field(repr=False)
+    """The images of C{OS_IMAGES} and those of C{RELEASE_IMAGES}."""
+
+    release_images: tuple[Entry, ...] = field(repr=False)
+    pull_secret: PullSecret | None = field(repr=False)
+    pull_secret_file: Path | None
+    registries_conf: Path | None
+    registry_trusted_ca_file: Path | None
     listen_port: int
     http_listen_port: int | None
     https_key_file: Path | None
@@ -84,10 +94,38 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
     @param texts: the texts by the settings' names, as in the environment.
     @raise SettingsError: with everything that is wrong.
     """
+    found, given, problems = _read(texts, SETTINGS)
+    found.update(_whole_catalog(found, given))
+    problems += _contradictions(found, given)
+    if problems:
+        raise SettingsError(problems, found)
+    if found["data_temp_dir"] is None:
+        found["data_temp_dir"] = found["data_dir"] / ".scratch"
+    return Settings(**found)
+
+
+def parse_some(texts: Mapping[str, str], table: Iterable[Setting]) -> Mapping[str, Any]:
+    """
+    Read some settings, for a command that needs no others.
+
+    @return: their values, by the names of L{Settings}' attributes.
+    @raise SettingsError: with everything that is wrong.
+    """
+    found, given, problems = _read(texts, table)
+    problems += _two_pull_secrets(given)
+    if problems:
+        raise SettingsError(problems, found)
+    return found
+
+
+def _read(
+    texts: Mapping[str, str], table: Iterable[Setting]
+) -> tuple[dict[str, Any], set[str], list[str]]:
+    """The values that could be read, the settings that are set, and what is wrong with them."""
     found: dict[str, Any] = {}
     given: set[str] = set()
     problems: list[str] = []
-    for setting in SETTINGS:
+    for setting in table:
         name, text = _first(texts, setting.names)
         if text:
             given.add(setting.key)
@@ -100,12 +138,7 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
             problems += [f"{name}: {problem}" for problem in error.problems]
         except ValueError as error:
             problems.append(f"{name}: {error}")
-    problems += _contradictions(found, given)
-    if problems:
-        raise SettingsError(problems, found)
-    if found["data_temp_dir"] is None:
-        found["data_temp_dir"] = found["data_dir"] / ".scratch"
-    return Settings(**found)
+    return found, given, problems
 
 
 def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
@@ -114,6 +147,14 @@ def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
         if text := texts.get(name, "").strip():
             return name, text
     return names[0], ""
+
+
+def _whole_catalog(found: Mapping[str, Any], given: set[str]) -> Mapping[str, Catalog]:
+    """The images of both lists; where only releases are configured the built-in ones are not."""
+    releases = found.get("release_images", ())
+    if "release_images" in given and "catalog" not in given:
+        return {"catalog": Catalog(releases)}
+    return {"catalog": found["catalog"].and_releases(releases)} if "catalog" in found else {}
 
 
 def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
@@ -134,11 +175,17 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
     if len(tls) == 1:
         name = next(iter(tls)).upper()
         yield f"{name}: set alone; expected HTTPS_KEY_FILE and HTTPS_CERT_FILE, or neither"
+    yield from _two_pull_secrets(given)
     listen_port, http_listen_port = found.get("listen_port"), found.get("http_listen_port")
     if tls and listen_port and listen_port == http_listen_port:
         yield f"HTTP_LISTEN_PORT: {http_listen_port} is LISTEN_PORT too; expected another port"
     if "catalog" in found and "image_service_base_url" not in given:
         yield from _missing_base_url(found["catalog"])
+
+
+def _two_pull_secrets(given: set[str]) -> Iterator[str]:
+    if {"pull_secret", "pull_secret_file"} <= given:
+        yield "PULL_SECRET, PULL_SECRET_FILE: both are set; expected one of them, or neither"
 
 
 def _missing_base_url(catalog: Catalog) -> Iterator[str]:

@@ -5,58 +5,12 @@ are made from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from assisted_images.catalog import built_in_catalog, parse_os_images
+from assisted_images.catalog import built_in_catalog
+from assisted_images.catalog.os_images import parse_os_images
+from assisted_images.catalog.release_images import parse_release_images
+from assisted_images.oci.auths import PullSecret
 from assisted_images.settings import values
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table."""
-
-    names: tuple[str, ...]
-    """Names in the environment; of those that are set the first counts."""
-
-    meaning: str
-    read: Callable[[str], Any]
-    """Reads the text, without white space around it; C{ValueError} says what is wrong with it."""
-
-    default: str | None = None
-    """What counts where nothing is set; C{None}: see C{absent}."""
-
-    absent: Any = None
-    """The value where nothing is set and there is no default text."""
-
-    absent_text: str = ""
-    """Says in the documentation what happens then."""
-
-    required: bool = False
-    attribute: str = ""
-    """Its attribute in L{Settings}, where that is not the first name."""
-
-    @property
-    def name(self) -> str:
-        """The name that messages use."""
-        return self.names[0]
-
-    @property
-    def key(self) -> str:
-        """Its attribute in L{Settings}."""
-        return self.attribute or self.name.lower()
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """Its command-line options, without the dashes before them."""
-        return tuple(dict.fromkeys(name.lower().replace("_", "-") for name in self.names))
-
-    @property
-    def default_text(self) -> str:
-        """The default, for people."""
-        return self.default if self.default is not None else self.absent_text
-
+from assisted_images.settings.setting import Setting
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -79,6 +33,36 @@ SETTINGS: tuple[Setting, ...] = (
         absent=built_in_catalog(),
         absent_text="public RHCOS images",
         attribute="catalog",
+    ),
+    Setting(
+        ("RELEASE_IMAGES",),
+        "JSON list of OpenShift release images, from 4.11 on, whose ISOs are served, too; set alone"
+        " it takes the place of the public RHCOS images",
+        parse_release_images,
+        absent=(),
+        absent_text="none",
+    ),
+    Setting(
+        ("PULL_SECRET",),
+        "JSON of a docker auth file: who this service is at the registries of RELEASE_IMAGES and of"
+        " their mirrors",
+        PullSecret.parse,
+        absent_text="anonymous",
+    ),
+    Setting(
+        ("PULL_SECRET_FILE",),
+        "the same, in a file; at most one of the two is set",
+        values.path,
+    ),
+    Setting(
+        ("REGISTRIES_CONF",),
+        "containers-registries.conf, version 2, with the mirrors of registries",
+        values.path,
+    ),
+    Setting(
+        ("REGISTRY_TRUSTED_CA_FILE",),
+        "PEM bundle trusted for registries besides the system's roots",
+        values.path,
     ),
     Setting(
         ("LISTEN_PORT",),
@@ -269,7 +253,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("WORKERS",),
-        "processes that share the listeners",
+        "processes that share the listeners: one for each CPU that is to serve",
         values.count(1, 1024),
         "1",
     ),

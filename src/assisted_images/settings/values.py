@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from assisted_images.settings import cipher_suites
+from assisted_images.texts import quoted
 
 
 class HttpServes(StrEnum):
@@ -216,11 +217,6 @@ def headers(text: str) -> Mapping[str, str]:
                 f"the value of {name} is no HTTP field value; expected printable ASCII characters"
             )
     return found
-
-
-def quoted(text: str) -> str:
-    """The text in quotes, on one line, not longer than a line."""
-    return ascii(text if len(text) <= 100 else text[:100] + "...")
 
 
 def _one_of(text: str, names: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
-"""A response body on its way into a part file: at the disk's pace, in bounded memory."""
+"""A response body on its way to the disk: at the disk's pace, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol as Interface
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -10,7 +11,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from assisted_images.sources.bodies import abort, ended_well
-from assisted_images.sources.parts import DownloadError, Part
+from assisted_images.sources.parts import DownloadError
 from assisted_images.streaming.stall import StallTimer
 from assisted_images.streaming.threads import RunInThread
 
@@ -18,18 +19,34 @@ _MOST_PENDING = 1024 * 1024
 """Bytes that may wait for the disk before the connection is paused."""
 
 
-class BodyIntoPart(Protocol):
+class Growing(Interface):
+    """What a body is appended to: a part file, or what reads it on its way to one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that were appended."""
+
+    def append(self, pieces: Sequence[bytes]) -> None:
+        """
+        Take the next bytes.  Blocking; used in threads only, by one at a time.
+
+        @raise DownloadError: they are not what is wanted.
+        @raise OSError: the disk is full or broken.
+        """
+
+
+class ArrivingBody(Protocol):
     """
-    Appends what arrives to C{part}, in threads, one write at a time.
+    Appends what arrives to C{target}, in threads, one write at a time.
 
     @ivar done: fires when everything that came is written and the body was complete as far as HTTP
         can tell; fails with L{DownloadError}, or C{OSError} from the disk.  Cancelling it closes
-        the connection; a write may then still be under way, which closing the part waits for.
+        the connection; a write may then still be under way, which closing a part file waits for.
     """
 
     def __init__(
         self,
-        part: Part,
+        target: Growing,
         clock: IReactorTime,
         run_in_thread: RunInThread,
         stall_seconds: float,
@@ -40,7 +57,7 @@ class BodyIntoPart(Protocol):
         @param written: called after each write.
         """
         self.done: Deferred[None] = Deferred(lambda _: self._stop())
-        self._part = part
+        self._target = target
         self._run_in_thread = run_in_thread
         self._written = written
         self._stall_seconds = stall_seconds
@@ -89,7 +106,7 @@ class BodyIntoPart(Protocol):
             return
         pieces, self._pending, self._pending_bytes = self._pending, [], 0
         self._writing = True
-        self._run_in_thread(self._part.append, pieces).addCallbacks(self._wrote, self._fail)
+        self._run_in_thread(self._target.append, pieces).addCallbacks(self._wrote, self._fail)
 
     def _wrote(self, result: None) -> None:
         self._writing = False
@@ -106,7 +123,7 @@ class BodyIntoPart(Protocol):
             self._stop()
             self.done.callback(None)
         else:
-            text = f"the connection broke after {self._part.size} bytes"
+            text = f"the connection broke after {self._target.size} bytes"
             self._fail(Failure(DownloadError(text)))
 
     def _stalled(self) -> None:

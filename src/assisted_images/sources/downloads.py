@@ -7,28 +7,23 @@ import http.client
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
-from urllib.parse import urljoin
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
-from assisted_images.sources.arrival import BodyIntoPart
+from assisted_images.sources.arrival import ArrivingBody
 from assisted_images.sources.bodies import discard, http_date
-from assisted_images.sources.failures import reason_of, was_cancelled
+from assisted_images.sources.following import get
 from assisted_images.sources.parts import DownloadError, Origin, Part
 from assisted_images.sources.proxies import basic_authorization
-from assisted_images.sources.urls import origin_of, redacted, with_parameters, without_userinfo
-from assisted_images.streaming.slots import Slots
+from assisted_images.sources.room import Room
+from assisted_images.sources.urls import origin_of, redacted, with_parameters
 from assisted_images.streaming.threads import RunInThread
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes that are on disk, and the total where it is known."""
 
-_MOST_REDIRECTS = 10
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONTENT_RANGE = re.compile(rb"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
@@ -41,6 +36,7 @@ class Downloader:
         does not get them.
     @ivar parameters: added to the URL's query.
     @ivar stall_seconds: how long the origin may send nothing.
+    @ivar room: of the disk, shared with whoever else writes there.
     """
 
     agent: IAgent
@@ -49,10 +45,7 @@ class Downloader:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     stall_seconds: float = 60.0
-    _totals: dict[Part, int] = field(default_factory=dict, init=False, repr=False)
-    """Of the downloads under way: the bytes that each of them will have."""
-    _space: Slots = field(default_factory=lambda: Slots(1), init=False, repr=False)
-    """One at a time looks whether there is room for it, and has it promised."""
+    room: Room = field(default_factory=Room, repr=False)
 
     async def download(self, url: str, part: Part, progress: Progress) -> None:
         """
@@ -102,30 +95,20 @@ class Downloader:
         self, response: IResponse, part: Part, total: int | None, progress: Progress
     ) -> None:
         try:
-            await self._reserve(part, total or part.size)
+            await self.run_in_thread(self.room.promise, part, total or part.size)
         except BaseException:
             discard(response)
             raise
         try:
             await self._write(response, part, total, progress)
         finally:
-            del self._totals[part]
-
-    async def _reserve(self, part: Part, total: int) -> None:
-        """
-        Take what C{part} lacks of C{total} bytes from the room that is left on the disk, so that
-        of several downloads that do not fit together one at least comes to its end.
-        """
-        async with self._space:
-            promised = sum(max(0, size - other.size) for other, size in self._totals.items())
-            await self.run_in_thread(part.require_space, total - part.size, promised)
-            self._totals[part] = total
+            self.room.release(part)
 
     async def _write(
         self, response: IResponse, part: Part, total: int | None, progress: Progress
     ) -> None:
         progress(part.size, total)
-        body = BodyIntoPart(
+        body = ArrivingBody(
             part,
             self.clock,
             self.run_in_thread,
@@ -139,8 +122,8 @@ class Downloader:
 
     async def _request(self, url: str, start: int | None, kept: Origin | None) -> IResponse:
         """Ask for C{url}, from byte C{start} on, and follow redirects."""
-        target = with_parameters(url, self.parameters)
-        for _ in range(_MOST_REDIRECTS):
+
+        def fields(target: str) -> Headers:
             same_origin = origin_of(target) == origin_of(url)
             headers = Headers({"accept-encoding": ["identity"]})
             for name, value in self.headers.items() if same_origin else ():
@@ -154,30 +137,10 @@ class Downloader:
                 authorization = basic_authorization(url)
             if authorization is not None:
                 headers.setRawHeaders("authorization", [authorization])
-            response = await self._send(target, headers)
-            locations = response.headers.getRawHeaders("location", [])
-            if response.code not in _REDIRECTS or not locations:
-                return response
-            discard(response)
-            target = urljoin(target, locations[0])
-        raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {redacted(url)}")
+            return headers
 
-    async def _send(self, url: str, headers: Headers) -> IResponse:
-        def too_slow(result: object, seconds: float) -> NoReturn:
-            raise DownloadError(f"{redacted(url)} did not answer within {seconds:g} s")
-
-        try:
-            request = self.agent.request(b"GET", without_userinfo(url).encode("ascii"), headers)
-            answer: Deferred[IResponse] = request.addTimeout(
-                self.stall_seconds, self.clock, too_slow
-            )
-            return await answer
-        except DownloadError:
-            raise
-        except Exception as error:
-            if was_cancelled(error):
-                raise CancelledError from None
-            raise DownloadError(f"{redacted(url)} cannot be had: {reason_of(error)}") from None
+        target = with_parameters(url, self.parameters)
+        return await get(self.agent, self.clock, self.stall_seconds, target, fields)
 
 
 def _refusal(url: str, response: IResponse) -> DownloadError:

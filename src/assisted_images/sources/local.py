@@ -2,12 +2,16 @@
 Infra-envs without assisted-service: one directory for each, named by its id.
 
 C{discovery.ign} is required; C{minimal-initrd} (static network files) and C{infra-env.json} (as
-assisted-service would answer) are optional.  Nothing is kept: edits count at the next request.
+assisted-service would answer) are optional.  Edits count at the next request.
 """
 
 from __future__ import annotations
 
 import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.sources.infra_envs import (
@@ -21,15 +25,38 @@ from assisted_images.values import Configuration
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+_KEPT = 64
+"""Configurations."""
+
+_SETTLED_SECONDS = 2.0
+"""
+What has not changed for so long will look changed when it does: a file system's clock may stand
+still for a moment, in which a second change leaves no trace.
+"""
+
+
 class LocalInfraEnvs:
     """
     An L{InfraEnvSource<assisted_images.sources.infra_envs.InfraEnvSource>} over a directory.
     Credentials are not looked at.
+
+    Each request looks whether the files have changed, and only then they are read again: a BMC
+    reads one image by thousands of requests.
     """
 
-    def __init__(self, directory: Path, run_in_thread: RunInThread) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        run_in_thread: RunInThread,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        @param now: seconds since the epoch, by the clock that gives files their times.
+        """
         self._directory = directory
         self._run_in_thread = run_in_thread
+        self._now = now
+        self._kept: OrderedDict[tuple[str, ...], tuple[_Look, Configuration]] = OrderedDict()
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """
@@ -37,19 +64,30 @@ class LocalInfraEnvs:
 
         @raise InfraEnvError: 404, there is no such infra-env; 500, its files cannot be read.
         """
-        return await self._run_in_thread(self._read, request)
+        # The id becomes part of a path.
+        if not _ID.fullmatch(request.infra_env_id):
+            raise InfraEnvError(404, "an infra-env's id is a lower-case UUID")
+        names = _names(request)
+        key = (request.infra_env_id, *names)
+        # Handing this to a thread would take ten times as long.
+        look = _Look.at(self._directory / request.infra_env_id, names)
+        seen, configuration = self._kept.get(key, (None, None))
+        if configuration is not None and seen == look:
+            self._kept.move_to_end(key)
+            return configuration
+        configuration = await self._run_in_thread(self._read, request)
+        if self._now() - look.changed_at > _SETTLED_SECONDS:
+            # Having been looked at before it was read: a change between the two shows next time.
+            self._kept[key] = look, configuration
+            self._kept.move_to_end(key)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return configuration
 
     def _read(self, request: ConfigurationRequest) -> Configuration:
         infra_env_id = request.infra_env_id
-        # The id becomes part of a path.
-        if not _ID.fullmatch(infra_env_id):
-            raise InfraEnvError(404, "an infra-env's id is a lower-case UUID")
         directory = self._directory / infra_env_id
-        names = ["discovery.ign"]
-        if request.wants_ramdisk:
-            names.append("minimal-initrd")
-        if request.wants_kernel_arguments:
-            names.append("infra-env.json")
+        names = _names(request)
         try:
             files = {name: _content(directory / name) for name in names}
         except OSError as error:
@@ -69,6 +107,41 @@ class LocalInfraEnvs:
             kernel_arguments=kernel_arguments(infra_env[0]) if infra_env else (),
             last_modified=max(file[1] for file in files.values() if file is not None),
         )
+
+
+def _names(request: ConfigurationRequest) -> list[str]:
+    """The files that a request is about."""
+    names = ["discovery.ign"]
+    if request.wants_ramdisk:
+        names.append("minimal-initrd")
+    if request.wants_kernel_arguments:
+        names.append("infra-env.json")
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What of some files is another when one has changed."""
+
+    files: tuple[tuple[int, int, int, int] | None, ...]
+    """Of each its inode, size and times; None where there is no such file."""
+
+    changed_at: float
+    """When any of them was last changed, in seconds since the epoch."""
+
+    @classmethod
+    def at(cls, directory: Path, names: Sequence[str]) -> _Look:
+        files: list[tuple[int, int, int, int] | None] = []
+        changed_at = 0.0
+        for name in names:
+            try:
+                status = (directory / name).stat()
+            except OSError:
+                files.append(None)
+                continue
+            files.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            changed_at = max(changed_at, status.st_ctime)
+        return cls(tuple(files), changed_at)
 
 
 def _content(path: Path) -> tuple[bytes, float] | None:

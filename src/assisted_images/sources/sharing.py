@@ -9,6 +9,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -23,6 +24,56 @@ from assisted_images.values import Configuration, ImageType
 
 LARGEST_TOTAL = 256 * 1024 * 1024
 """Bytes of configurations that are kept at most; the oldest give way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A configuration, and for how long it may be given to all who ask for the same."""
+
+    configuration: Configuration
+    until: float
+    """Seconds, by the clock of all processes of the service."""
+
+
+class Lender(Protocol):
+    """Answers a question, for all who will ask it."""
+
+    async def lease(self, request: ConfigurationRequest) -> Lease:
+        """
+        The infra-env's configuration.
+
+        @raise InfraEnvError: there is none to be had; cancelling raises C{CancelledError}.
+        """
+
+
+class FreshConfigurations:
+    """A L{Lender} that asks a source each time."""
+
+    def __init__(
+        self,
+        source: InfraEnvSource,
+        seconds: float,
+        clock: IReactorTime,
+        observe: Callable[[bool], None] = lambda shared: None,
+    ) -> None:
+        """
+        @param seconds: how long an answer may be kept, from its arrival.
+        @param observe: told C{False} of each request.
+        """
+        self._source = source
+        self._seconds = seconds
+        self._clock = clock
+        self._observe = observe
+
+    async def lease(self, request: ConfigurationRequest) -> Lease:
+        """
+        What the source answers now.
+
+        @raise InfraEnvError: as the source raised it.
+        """
+        self._observe(False)
+        configuration = await self._source.configuration(request)
+        return Lease(configuration, self._clock.seconds() + self._seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +92,10 @@ class _Key:
         return cls(request.infra_env_id, request.image_type, credential.kind, digest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    configuration: Configuration
-    until: float
-    size: int
+def _size(configuration: Configuration) -> int:
+    """About how many bytes of memory it takes."""
+    arguments = sum(map(len, configuration.kernel_arguments))
+    return len(configuration.ignition) + len(configuration.ramdisk) + arguments
 
 
 class _Fetch:
@@ -53,31 +103,31 @@ class _Fetch:
 
     def __init__(self, abandoned: Callable[[], None]) -> None:
         self._abandoned = abandoned
-        self._waiting: list[Deferred[Configuration]] = []
-        self._result: Configuration | Failure | None = None
+        self._waiting: list[Deferred[Lease]] = []
+        self._result: Lease | Failure | None = None
         self._running: Deferred[None] | None = None
 
-    def start(self, answer: Deferred[Configuration]) -> None:
+    def start(self, answer: Deferred[Lease]) -> None:
         self._running = answer.addBoth(self._finish)
 
-    def join(self) -> Deferred[Configuration]:
+    def join(self) -> Deferred[Lease]:
         """Fires with the answer; cancelling it leaves, and the last to leave ends the fetch."""
         match self._result:
-            case Configuration() as configuration:
-                return succeed(configuration)
+            case Lease() as lease:
+                return succeed(lease)
             case Failure() as failure:
                 return fail(failure)
-        waiter: Deferred[Configuration] = Deferred(self._leave)
+        waiter: Deferred[Lease] = Deferred(self._leave)
         self._waiting.append(waiter)
         return waiter
 
-    def _leave(self, waiter: Deferred[Configuration]) -> None:
+    def _leave(self, waiter: Deferred[Lease]) -> None:
         self._waiting.remove(waiter)
         if not self._waiting and self._running is not None:
             self._abandoned()
             self._running.cancel()
 
-    def _finish(self, result: Configuration | Failure) -> None:
+    def _finish(self, result: Lease | Failure) -> None:
         self._result = result
         waiting, self._waiting = self._waiting, []
         for waiter in waiting:
@@ -86,8 +136,9 @@ class _Fetch:
 
 class SharedConfigurations:
     """
-    An L{InfraEnvSource} that asks another one once for all requests that ask for the same with the
-    same credential within some seconds.
+    An L{InfraEnvSource} that asks a L{Lender} once for all requests that ask for the same with the
+    same credential within some seconds.  It lends, too: the other processes of the service ask this
+    one's, so that they all have the same.
 
     All of them get the same object.  Failures are never kept.
 
@@ -102,43 +153,49 @@ class SharedConfigurations:
 
     def __init__(
         self,
-        source: InfraEnvSource,
-        seconds: float,
+        lender: Lender,
         clock: IReactorTime,
         observe: Callable[[bool], None] = lambda shared: None,
         largest_total: int = LARGEST_TOTAL,
     ) -> None:
         """
-        @param seconds: how long an answer is kept, from its arrival; 0: nothing is shared.
-        @param observe: told of each request whether it was answered without asking the source.
+        @param observe: told C{True} of each request that is answered without asking the lender.
         @param largest_total: bytes of configurations kept at most.
         """
-        self._source = source
-        self._seconds = seconds
+        self._lender = lender
         self._clock = clock
         self._observe = observe
         self._largest_total = largest_total
         self._total = 0
-        # In order of arrival, which is the order of expiry.
-        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+        # In order of arrival: of one lender's leases that is the order of expiry, or nearly so.
+        self._kept: OrderedDict[_Key, Lease] = OrderedDict()
         self._fetches: dict[_Key, _Fetch] = {}
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """
         The configuration, as it was for the first who asked.
 
-        @raise InfraEnvError: as the source raised it.
+        @raise InfraEnvError: as the lender raised it.
         """
-        if self._seconds <= 0:
-            return await self._source.configuration(request)
+        return (await self.lease(request)).configuration
+
+    async def lease(self, request: ConfigurationRequest) -> Lease:
+        """
+        The same, and for how long it is that.
+
+        @raise InfraEnvError: as the lender raised it.
+        """
         self._expire()
         key = _Key.of(request)
         kept = self._kept.get(key)
-        if kept is not None:
+        if kept is not None and kept.until > self._clock.seconds():
             self._observe(True)
-            return kept.configuration
-        self._observe(key in self._fetches)
-        fetch = self._fetches.get(key) or self._fetch(key, request)
+            return kept
+        fetch = self._fetches.get(key)
+        if fetch is None:
+            fetch = self._fetch(key, request)
+        else:
+            self._observe(True)
         return await fetch.join()
 
     def _fetch(self, key: _Key, request: ConfigurationRequest) -> _Fetch:
@@ -146,33 +203,32 @@ class SharedConfigurations:
             if self._fetches.get(key) is fetch:
                 del self._fetches[key]
 
-        def over(result: Configuration | Failure) -> Configuration | Failure:
+        def over(result: Lease | Failure) -> Lease | Failure:
             # An abandoned fetch may end after its successor has begun.
             if self._fetches.get(key) is fetch:
                 del self._fetches[key]
-                if isinstance(result, Configuration):
+                if isinstance(result, Lease):
                     self._keep(key, result)
             return result
 
         fetch = _Fetch(abandoned)
         self._fetches[key] = fetch
-        answer = Deferred.fromCoroutine(self._source.configuration(request))
+        answer = Deferred.fromCoroutine(self._lender.lease(request))
         fetch.start(answer.addBoth(over))
         return fetch
 
-    def _keep(self, key: _Key, configuration: Configuration) -> None:
-        arguments = sum(map(len, configuration.kernel_arguments))
-        size = len(configuration.ignition) + len(configuration.ramdisk) + arguments
-        self._kept[key] = _Kept(configuration, self._clock.seconds() + self._seconds, size)
-        self._total += size
+    def _keep(self, key: _Key, lease: Lease) -> None:
+        if key in self._kept:
+            self._drop(key)
+        self._kept[key] = lease
+        self._total += _size(lease.configuration)
         while self._total > self._largest_total:
-            self._drop_oldest()
+            self._drop(next(iter(self._kept)))
 
     def _expire(self) -> None:
         now = self._clock.seconds()
         while self._kept and next(iter(self._kept.values())).until <= now:
-            self._drop_oldest()
+            self._drop(next(iter(self._kept)))
 
-    def _drop_oldest(self) -> None:
-        _, dropped = self._kept.popitem(last=False)
-        self._total -= dropped.size
+    def _drop(self, key: _Key) -> None:
+        self._total -= _size(self._kept.pop(key).configuration)

@@ -7,14 +7,17 @@ Blocking; used in threads only.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import zlib
 from pathlib import Path
 from urllib.parse import urlencode
 
+import msgspec
+
 from assisted_images.catalog import Entry
-from assisted_images.iso.layout import Layout
+from assisted_images.iso.layout import Layout, read_layout
 from assisted_images.iso.minimal import MinimalIso, build_minimal_iso
 from assisted_images.iso.nmstate import nmstate_archive
 from assisted_images.iso.volume import IsoError
@@ -70,6 +73,79 @@ def image_content(
         nmstate=nmstate,
         nmstate_missing=nmstate_missing,
     )
+
+
+class ContentSummary(msgspec.Struct, frozen=True):
+    """
+    What is served of an image, so that another process can see whether it has the same: the
+    digests of representations, and why there are not more.
+    """
+
+    image: str
+    minimal: str | None
+    minimal_missing: str | None
+    nmstate: str | None
+    nmstate_missing: str | None
+
+    @classmethod
+    def of(cls, content: ImageContent) -> ContentSummary:
+        """The summary of a content."""
+        return cls(
+            content.image.digest,
+            None if content.minimal is None else content.minimal.image.digest,
+            content.minimal_missing,
+            None if content.nmstate is None else content.nmstate.digest,
+            content.nmstate_missing,
+        )
+
+
+def content_again(
+    path: Path, entry: Entry, base_url: str | None, run_in_thread: RunInThread, of: ContentSummary
+) -> ImageContent:
+    """
+    What L{image_content} has made in another process, once more: without checks, and without
+    writing anything.
+
+    @raise OSError: the image cannot be read.
+    @raise IsoError: it is another one by now.
+    """
+    source = DiskFile(path, run_in_thread)
+    with path.open("rb") as file:
+        layout = read_layout(file)
+    nmstate, minimal = None, None
+    if of.nmstate is not None:
+        nmstate = _nmstate_again(path, layout, entry, run_in_thread, of.nmstate)
+    if of.minimal is not None:
+        try:
+            minimal = _minimal(path, source, entry, base_url, nmstate)
+        except _Missing as missing:
+            raise IsoError(str(missing)) from None
+    content = ImageContent(
+        image=source.representation(),
+        layout=layout,
+        last_modified=source.last_modified,
+        minimal=minimal,
+        minimal_missing=of.minimal_missing,
+        nmstate=nmstate,
+        nmstate_missing=of.nmstate_missing,
+    )
+    if ContentSummary.of(content) != of:
+        raise IsoError("it is not the file any more that was found ready")
+    return content
+
+
+def _nmstate_again(
+    iso: Path, layout: Layout, entry: Entry, run_in_thread: RunInThread, digest: str
+) -> Representation:
+    """The archive's file, if that is what it was then; else it was not written, but kept."""
+    with contextlib.suppress(FileNotFoundError):
+        found = DiskFile(iso.with_name(entry.nmstate_file_name), run_in_thread).representation()
+        if found.digest == digest:
+            return found
+    if layout.rootfs is None:
+        raise IsoError("the image has no rootfs")
+    with iso.open("rb") as file:
+        return Representation.from_bytes(nmstate_archive(file, layout.rootfs))
 
 
 def _wants_nmstate(entry: Entry) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from assisted_images.catalog import Entry
 from assisted_images.sources.parts import ORIGIN, PART, Part, PartInUse
 from assisted_images.store.durable import TEMPORARY
+from assisted_images.store.origins import RELEASE
 from assisted_images.store.records import CHECKED
 from assisted_images.values import Architecture
 
@@ -26,13 +27,14 @@ _TEMPORARY_SECONDS = 3600.0
 """A temporary file so old was left behind by a process that is gone."""
 
 _ARCHITECTURES = "|".join(Architecture)
-_SUFFIXES = "|".join(map(re.escape, (PART, ORIGIN, REFUSED, CHECKED)))
+_SUFFIXES = "|".join(map(re.escape, (PART, ORIGIN, REFUSED, CHECKED, RELEASE)))
 _NAME = (
     rf"(?:rhcos-(?:full|disconnected)-iso-.+-(?:{_ARCHITECTURES})\.iso"
     rf"|nmstatectl-.+-(?:{_ARCHITECTURES}))"
 )
 _OURS = re.compile(rf"{_NAME}(?:{_SUFFIXES})?")
-_OUR_TEMPORARY = re.compile(rf"{_NAME}(?:{re.escape(CHECKED)})?\.\w+{re.escape(TEMPORARY)}")
+_WRITTEN_WHOLE = "|".join(map(re.escape, (CHECKED, RELEASE)))
+_OUR_TEMPORARY = re.compile(rf"{_NAME}(?:{_WRITTEN_WHOLE})?\.\w+{re.escape(TEMPORARY)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def _remove(path: Path) -> Removal:
 def _names(entry: Entry) -> set[str]:
     iso, nmstate = entry.file_name, entry.nmstate_file_name
     return {
+        *((iso + RELEASE,) if entry.release else ()),
         *(iso + suffix for suffix in ("", PART, ORIGIN, REFUSED, CHECKED)),
         *(nmstate + suffix for suffix in ("", CHECKED)),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-from assisted_images.catalog import Catalog
+from assisted_images.catalog import Catalog, UnknownImage
 from assisted_images.sources.concurrently import side_by_side
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.populate import Preparation, Workshop
@@ -23,7 +23,10 @@ class ImageStore:
 
     _log = Logger()
 
-    def __init__(self, catalog: Catalog, workshop: Workshop) -> None:
+    def __init__(self, catalog: Catalog, workshop: Workshop | None = None) -> None:
+        """
+        @param workshop: C{None}: another process brings the images.
+        """
         self._catalog = catalog
         self._workshop = workshop
         self.images: tuple[OsImage, ...] = tuple(map(OsImage, catalog.images))
@@ -31,11 +34,19 @@ class ImageStore:
 
     def find(self, version_key: str, architecture: Architecture, image_type: ImageType) -> OsImage:
         """
-        The image that a request means; a minimal ISO is made of the full one.
+        The image that a request means; a minimal ISO is made of the full one.  Where the catalogue
+        does not have the version, it may be the one that a ready image names itself: of an image
+        out of a release payload the catalogue has only the release's.
 
         @raise UnknownImage: none such is configured.
         """
-        return self._by_entry[self._catalog.find(version_key, architecture, image_type)]
+        try:
+            return self._by_entry[self._catalog.find(version_key, architecture, image_type)]
+        except UnknownImage:
+            for image in self.images:
+                if image.rhcos_version == version_key and image.has(architecture, image_type):
+                    return image
+            raise
 
     @property
     def ready(self) -> bool:
@@ -50,16 +61,18 @@ class ImageStore:
         Deferred: downloads stop, and what has arrived is kept.
         """
         workshop = self._workshop
+        if workshop is None:
+            raise ValueError("another process brings the images; expected a Workshop")
         try:
-            await self._remove_unaccounted()
+            await self._remove_unaccounted(workshop)
             await side_by_side(Preparation(image, workshop).run() for image in self.images)
         finally:
             workshop.stop.set()
 
-    async def _remove_unaccounted(self) -> None:
-        data_dir = self._workshop.data_dir
+    async def _remove_unaccounted(self, workshop: Workshop) -> None:
+        data_dir = workshop.data_dir
         try:
-            removals = await self._workshop.run_in_thread(
+            removals = await workshop.run_in_thread(
                 remove_unaccounted, data_dir, self._catalog.images
             )
         except OSError as error:

@@ -12,13 +12,16 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from assisted_images.catalog import Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.volume import IsoError
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.parts import DownloadError, NoSpace, Part, PartInUse
+from assisted_images.sources.releases import ReleaseDownloader
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import image_content
 from assisted_images.store.files import file_size, inode, remove_part, remove_set_aside, set_aside
+from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
 from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
 from assisted_images.streaming.slots import Slots
@@ -36,6 +39,8 @@ class Workshop:
 
     data_dir: Path
     downloader: Downloader
+    releases: ReleaseDownloader | None = None
+    """None: no image comes out of a release payload."""
     clock: IReactorTime
     run_in_thread: RunInThread
     limits: Limits = field(default_factory=Limits)
@@ -52,6 +57,14 @@ class Workshop:
     stop: Event = field(default_factory=Event)
     """Set when the process goes down: work in threads ends soon."""
 
+    def origin(self, entry: Entry) -> ImageOrigin:
+        """Where an image comes from."""
+        if entry.release is None:
+            return UrlOrigin(entry.url, self.downloader)
+        if self.releases is None:
+            raise ValueError(f"{entry} is out of a release payload; expected a ReleaseDownloader")
+        return PayloadOrigin(entry.release, entry, self.releases, self.run_in_thread)
+
 
 class Preparation:
     """One image's way to L{ImageState.READY}, tried again and again."""
@@ -62,6 +75,7 @@ class Preparation:
         self._image = image
         self._workshop = workshop
         self._target = workshop.data_dir / image.entry.file_name
+        self._origin = workshop.origin(image.entry)
         self._delay = workshop.first_delay
         self._checked: Checked | None = None
 
@@ -121,6 +135,8 @@ class Preparation:
         if found is None:
             return None
         try:
+            if not await self._origin.is_of(self._target):
+                raise IsoError("it is of another release")
             record = await run_in_thread(read_record, self._target)
             checked = await self._check(self._target, record)
             await run_in_thread(remove_part, self._target)
@@ -169,15 +185,15 @@ class Preparation:
 
     async def _download(self, part: Part) -> None:
         self._image.change(ImageState.DOWNLOADING)
-        workshop, url = self._workshop, self._image.entry.url
+        workshop = self._workshop
         try:
-            await workshop.downloader.download(url, part, self._progressed)
+            await self._origin.download(part, self._progressed)
         except (NoSpace, OSError) as error:
             # A set-aside file is the one thing here that nobody needs.
             no_room = isinstance(error, NoSpace) or error.errno in _NO_ROOM
             if not (no_room and await workshop.run_in_thread(remove_set_aside, self._target)):
                 raise
-            await workshop.downloader.download(url, part, self._progressed)
+            await self._origin.download(part, self._progressed)
         finally:
             # A write that failed may have written some of it.
             self._image.bytes = part.size
@@ -200,6 +216,7 @@ class Preparation:
         await workshop.run_in_thread(forget, self._target)
         await workshop.run_in_thread(nmstate.unlink, missing_ok=True)
         await workshop.run_in_thread(forget, nmstate)
+        await self._origin.remember(self._target)
         await workshop.run_in_thread(part.publish)
         return checked
 

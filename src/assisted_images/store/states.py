@@ -12,6 +12,7 @@ from assisted_images.catalog import Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
 from assisted_images.segments import Representation
+from assisted_images.values import Architecture, ImageType
 
 
 class ImageState(StrEnum):
@@ -43,7 +44,8 @@ class ImageContent:
 
 class OsImage:
     """
-    One entry of the catalogue and its state, which only L{change} changes.
+    One entry of the catalogue and its state, which only L{change} changes; or L{follow}, where
+    another process brings the images.
 
     @ivar bytes: bytes on disk.
     @ivar total: bytes in all; None while that is not known.
@@ -62,6 +64,16 @@ class OsImage:
         self.total: int | None = None
         self.next_try: float | None = None
         self.content: ImageContent | None = None
+
+    @property
+    def rhcos_version(self) -> str | None:
+        """The version that the image itself names; None until it is ready."""
+        return None if self.content is None else self.content.layout.os_version
+
+    def has(self, architecture: Architecture, image_type: ImageType) -> bool:
+        """Whether images of this type are made of it."""
+        source = ImageType.FULL if image_type is ImageType.MINIMAL else image_type
+        return self.entry.architecture is architecture and self.entry.image_type is source
 
     def change(
         self,
@@ -93,6 +105,21 @@ class OsImage:
             total=self.total,
             next_try=next_try,
         )
+
+    def follow(
+        self,
+        state: ImageState,
+        reason: str | None,
+        next_try: float | None,
+        present: tuple[int, int | None],
+    ) -> None:
+        """
+        Take over what another process, which has logged it, says of the image.
+
+        @param present: bytes on disk, and in all.
+        """
+        self.state, self.reason, self.next_try = state, reason, next_try
+        self.bytes, self.total = present
 
 
 def _utc(seconds: float) -> str:

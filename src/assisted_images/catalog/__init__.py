@@ -1,0 +1,154 @@
+"""
+The catalogue of OS images: which are configured, and which one a request means.
+
+Versions and architectures become file names in DATA_DIR, so nothing that could name another
+directory gets through the readers of the lists that it is made from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from assisted_images.catalog.lists import printable, public_url
+from assisted_images.oci.references import PullSpec
+from assisted_images.values import Architecture, ImageType, semantic_version
+
+
+class UnknownImage(LookupError):
+    """No configured OS image fits; the text lists those that are configured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One OS image: what it is and where it comes from, a URL or a release image.
+
+    The URLs may be signed or hold a password, so the repr leaves them out.
+    """
+
+    openshift_version: str
+    architecture: Architecture
+    url: str = field(repr=False)
+    """Where to download the ISO; empty where C{release} is set."""
+
+    version: str
+    """
+    The RHCOS version, such as C{418.94.202511191518-0}; of a release image's ISO, which tells its
+    own only when it is there, the release's, such as C{4.18.30}.
+    """
+
+    image_type: ImageType = ImageType.FULL
+    """L{ImageType.FULL} or L{ImageType.DISCONNECTED}: what is downloaded is never minimal."""
+
+    rootfs_url: str | None = field(default=None, repr=False)
+    """Where hosts that boot the minimal ISO find the rootfs; C{None}: at this service."""
+
+    sha256: str | None = None
+    """Hexadecimal digest of the whole ISO, in lower case."""
+
+    release: PullSpec | None = None
+    """The release image to take the ISO out of; C{None} where it has a URL."""
+
+    @property
+    def file_name(self) -> str:
+        """The ISO's name in DATA_DIR, the same as the Go service's."""
+        return f"rhcos-{self.image_type}-{self.version}-{self.architecture}.iso"
+
+    @property
+    def nmstate_file_name(self) -> str:
+        """The name in DATA_DIR of the archive that holds this image's C{nmstatectl}."""
+        return f"nmstatectl-{self.version}-{self.architecture}"
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, as it may be logged: a pull spec, or a URL without its secrets."""
+        return str(self.release) if self.release else public_url(self.url)
+
+    def __str__(self) -> str:
+        return f"{self.openshift_version} ({self.version}) {self.architecture} {self.image_type}"
+
+
+class Catalog:
+    """The configured OS images, each once, and the way to find them."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries = tuple(entries)
+        kept: dict[tuple[str, Architecture, ImageType], Entry] = {}
+        for entry in self._entries:
+            key = _key(entry)
+            if key not in kept or _better(entry, kept[key]):
+                kept[key] = entry
+        self._kept: Mapping[tuple[str, Architecture, ImageType], Entry] = kept
+        self.images: tuple[Entry, ...] = tuple(kept.values())
+        """
+        One entry per version, architecture and type.  One with a URL comes before one of a release
+        image: it names the very file, and may have its SHA-256.  Then the highest OpenShift version
+        counts: it decides whether hosts want C{nmstatectl}.
+        """
+
+    def and_releases(self, entries: Iterable[Entry]) -> Catalog:
+        """The catalogue of these images and those of release images."""
+        return Catalog((*self._entries, *entries))
+
+    def find(self, version_key: str, architecture: Architecture, image_type: ImageType) -> Entry:
+        """
+        The OS image that a request means: the entry whose C{version} is C{version_key}, else the
+        first whose C{openshift_version} is.  A minimal ISO is made of the full one.
+
+        @raise UnknownImage: there is none.
+        """
+        source = ImageType.FULL if image_type is ImageType.MINIMAL else image_type
+        candidates = [
+            entry
+            for entry in self._entries
+            if entry.architecture is architecture and entry.image_type is source
+        ]
+        for attribute in ("version", "openshift_version"):
+            for entry in candidates:
+                if getattr(entry, attribute) == version_key:
+                    return self._kept[_key(entry)]
+        raise UnknownImage(
+            f"version for {printable(version_key)} {architecture}, not found as {image_type};"
+            f" configured are: {'; '.join(map(str, self._entries))}"
+        )
+
+
+def built_in_catalog() -> Catalog:
+    """The images that are served when none are configured: public RHCOS releases."""
+    return Catalog(
+        Entry(
+            openshift_version=release.rpartition(".")[0],
+            architecture=architecture,
+            url=_MIRROR.format(
+                release=release, minor=release.rpartition(".")[0], arch=architecture.machine
+            ),
+            version=version,
+        )
+        for release, architecture, version in _BUILT_IN
+    )
+
+
+_MIRROR = (
+    "https://mirror.openshift.com/pub/openshift-v4/{arch}/dependencies/rhcos/{minor}/{release}/"
+    "rhcos-{release}-{arch}-live.{arch}.iso"
+)
+
+_BUILT_IN = (
+    ("4.8.14", Architecture.X86_64, "48.84.202109241901-0"),
+    ("4.9.0", Architecture.X86_64, "49.84.202110081407-0"),
+    ("4.14.0", Architecture.X86_64, "414.92.202310170514-0"),
+    ("4.16.51", Architecture.X86_64, "416.94.202510081640-0"),
+    ("4.18.30", Architecture.X86_64, "418.94.202511191518-0"),
+    ("4.18.30", Architecture.ARM64, "418.94.202511191518-0"),
+)
+
+
+def _key(entry: Entry) -> tuple[str, Architecture, ImageType]:
+    return entry.version, entry.architecture, entry.image_type
+
+
+def _better(one: Entry, other: Entry) -> bool:
+    if (one.release is None) != (other.release is None):
+        return one.release is None
+    return semantic_version(one.openshift_version) > semantic_version(other.openshift_version)

@@ -1,0 +1,76 @@
+"""
+C{OS_IMAGES}: the JSON list of ISOs that assisted-service and the Go assisted-image-service are
+configured with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.lists import (
+    Key,
+    file_name_part,
+    openshift_version,
+    printable,
+    public_url,
+    read_list,
+)
+from assisted_images.values import Architecture, ImageType
+
+
+def parse_os_images(text: str) -> Catalog:
+    """
+    Read the list.
+
+    @raise CatalogError: with every problem of every entry.
+    """
+    return Catalog(read_list(text, _KEYS, _entry))
+
+
+def _entry(values: Mapping[str, Any]) -> Entry:
+    return Entry(**{_ATTRIBUTES.get(name, name): value for name, value in values.items()})
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises when it is no number
+        sound = parts.scheme in {"http", "https"} and parts.hostname and text.isprintable()
+    except ValueError:
+        sound = False
+    if not sound or " " in text:
+        raise ValueError("not a URL; expected one that begins with https:// or http:// and a host")
+    return text
+
+
+def _sha256(text: str) -> str:
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise ValueError(f"{printable(text)} is not a SHA-256; expected 64 hexadecimal digits")
+    return text.lower()
+
+
+def _image_type(text: str) -> ImageType:
+    if text not in _DOWNLOADED:
+        raise ValueError(f"unknown type {printable(text)}; expected {' or '.join(_DOWNLOADED)}")
+    return ImageType(text)
+
+
+_DOWNLOADED = (ImageType.FULL, ImageType.DISCONNECTED)
+
+_KEYS = {
+    "openshift_version": Key(openshift_version, required=True, shown=str),
+    "cpu_architecture": Key(Architecture.parse, required=True, shown=str),
+    "url": Key(_url, required=True, shown=public_url),
+    "version": Key(file_name_part, required=True, shown=str),
+    "rootfs_url": Key(_url),
+    # An empty one is a slip that must not turn the check off.
+    "sha256": Key(_sha256, blank_is_absent=False),
+    "type": Key(_image_type),
+}
+
+_ATTRIBUTES = {"cpu_architecture": "architecture", "type": "image_type"}
+"""What L{Entry} calls a key otherwise."""

@@ -1,0 +1,52 @@
+"""What a setting is: a row of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    names: tuple[str, ...]
+    """Names in the environment; of those that are set the first counts."""
+
+    meaning: str
+    read: Callable[[str], Any]
+    """Reads the text, without white space around it; C{ValueError} says what is wrong with it."""
+
+    default: str | None = None
+    """What counts where nothing is set; C{None}: see C{absent}."""
+
+    absent: Any = None
+    """The value where nothing is set and there is no default text."""
+
+    absent_text: str = ""
+    """Says in the documentation what happens then."""
+
+    required: bool = False
+    attribute: str = ""
+    """Its attribute in L{Settings}, where that is not the first name."""
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return self.names[0]
+
+    @property
+    def key(self) -> str:
+        """Its attribute in L{Settings}."""
+        return self.attribute or self.name.lower()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Its command-line options, without the dashes before them."""
+        return tuple(dict.fromkeys(name.lower().replace("_", "-") for name in self.names))
+
+    @property
+    def default_text(self) -> str:
+        """The default, for people."""
+        return self.default if self.default is not None else self.absent_text

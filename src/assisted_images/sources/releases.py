@@ -1,0 +1,278 @@
+"""
+OS images out of OpenShift release payloads: the release image names C{machine-os-images}, and a
+layer of that has the CoreOS live ISO.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from assisted_images.oci.errors import PayloadError
+from assisted_images.oci.image_references import (
+    IMAGE_REFERENCES,
+    iso_path,
+    machine_os_images,
+    release_version,
+)
+from assisted_images.oci.image_references import MOST_BYTES as MOST_REFERENCES_BYTES
+from assisted_images.oci.layers import Presence
+from assisted_images.oci.manifests import MOST_BYTES as MOST_CONFIG_BYTES
+from assisted_images.oci.manifests import Index, ManifestError, config_architecture
+from assisted_images.oci.references import PullSpec
+from assisted_images.sources.downloads import Progress
+from assisted_images.sources.layers import (
+    EnoughRead,
+    LayerReading,
+    MemberInMemory,
+    MemberIntoPart,
+    MemberTarget,
+)
+from assisted_images.sources.parts import DownloadError, Origin, Part
+from assisted_images.sources.registry import Image, Registries
+from assisted_images.sources.registry_requests import Missing
+from assisted_images.sources.room import Room
+from assisted_images.values import Architecture
+
+_MOST_ISO_BYTES = 16 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseContent:
+    """
+    Where the ISO of one release for one architecture is.
+
+    @ivar release: the release image's pull spec, as it was asked for.
+    @ivar version: of the release, such as C{4.14.0}.
+    @ivar machine_os_images: the pull spec, by digest, that the release has for it.
+    """
+
+    release: PullSpec
+    version: str
+    machine_os_images: PullSpec
+    architecture: Architecture
+    image: Image
+
+    @property
+    def iso_name(self) -> str:
+        """The path of the ISO in the image."""
+        return iso_path(self.architecture)
+
+
+async def resolve(
+    registries: Registries, spec: PullSpec, architecture: Architecture
+) -> ReleaseContent:
+    """
+    Find out where the ISO is; what is read for that is verified.
+
+    @param spec: of the release image.
+    @raise DownloadError: a registry does not answer as it should, or the release has no such ISO.
+    """
+    try:
+        raw = await _image_references(registries, await registries.image(spec, architecture))
+        images = machine_os_images(raw)
+        image = await registries.image(images, architecture)
+        await _check_architecture(registries, image, architecture)
+        return ReleaseContent(spec, release_version(raw), images, architecture, image)
+    except PayloadError as error:
+        raise DownloadError(f"{spec}: {error}") from None
+
+
+async def architectures(registries: Registries, spec: PullSpec) -> tuple[Architecture, ...]:
+    """
+    Those that C{spec}, of a release image, is for; of a release image that is single, those that
+    its C{machine-os-images} is for.
+
+    @raise DownloadError: a registry does not answer as it should, or it is no release image.
+    """
+    try:
+        found = await registries.manifest(spec)
+        if isinstance(found.manifest, Index):
+            return found.manifest.architectures
+        # A single image is given whatever architecture it is asked for.
+        release = await registries.image(spec, Architecture.X86_64)
+        spec = machine_os_images(await _image_references(registries, release))
+        found = await registries.manifest(spec)
+        if isinstance(found.manifest, Index):
+            return found.manifest.architectures
+        image = await registries.image(spec, Architecture.X86_64)
+        raw = await registries.small_blob(image, image.manifest.config, MOST_CONFIG_BYTES)
+        return (config_architecture(raw),)
+    except PayloadError as error:
+        raise DownloadError(f"{spec}: {error}") from None
+
+
+async def _image_references(registries: Registries, release: Image) -> bytes:
+    target = MemberInMemory()
+    await MemberSearch(registries, release, IMAGE_REFERENCES, MOST_REFERENCES_BYTES, target).run()
+    return bytes(target.content)
+
+
+async def _check_architecture(
+    registries: Registries, image: Image, architecture: Architecture
+) -> None:
+    """A single manifest does not say whose it is, but its config does, if it says anything."""
+    if image.chosen:
+        return
+    raw = await registries.small_blob(image, image.manifest.config, MOST_CONFIG_BYTES)
+    try:
+        found = config_architecture(raw)
+    except ManifestError:
+        return
+    if found is not architecture:
+        raise PayloadError(f"{image.spec} has no {architecture}; it has {found}")
+
+
+async def iso_beginning(
+    registries: Registries, content: ReleaseContent, length: int
+) -> tuple[int, bytes]:
+    """
+    The ISO's size and its first bytes; for a look at it, since they are not verified.
+
+    @param length: how many bytes, at least, of an ISO that has so many.
+    @raise DownloadError: they cannot be had.
+    """
+    target = MemberInMemory(enough=length)
+    search = MemberSearch(registries, content.image, content.iso_name, _MOST_ISO_BYTES, target)
+    try:
+        await search.run()
+    except EnoughRead:
+        pass
+    except PayloadError as error:
+        raise DownloadError(f"{content.release}: {error}") from None
+    return target.size, bytes(target.content)
+
+
+class MemberSearch:
+    """
+    A file of an image: looked for in the layers, the topmost first, as far as that has got.  When
+    L{run} has failed, running it again goes on from there.
+    """
+
+    def __init__(
+        self, registries: Registries, image: Image, path: str, most: int, target: MemberTarget
+    ) -> None:
+        """
+        @param path: of the file.
+        @param most: bytes that it may have.
+        """
+        self._registries = registries
+        self._image = image
+        self._path = path
+        self._most = most
+        self._target = target
+        self._remaining = list(image.manifest.layers)
+        self._reading: LayerReading | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether something has been read that need not be read again."""
+        reading = self._reading
+        passed = len(self._remaining) < len(self._image.manifest.layers)
+        if reading is None:
+            return passed
+        return reading.sound and (passed or reading.size > 0)
+
+    async def run(self, progressed: Callable[[], None] = lambda: None) -> None:
+        """
+        Bring the file's content to where it is to go, and read the layer that has it to its end,
+        so that it is verified.
+
+        @param progressed: called each time that something has arrived.
+        @raise DownloadError: a layer cannot be had.
+        @raise PayloadError: the image does not have the file.
+        """
+        while self._remaining:
+            layer = self._remaining[-1]
+            if self._reading is None:
+                self._reading = LayerReading(layer, self._path, self._most, self._target)
+            await self._registries.blob(self._image, layer, self._reading, progressed)
+            match self._reading.presence():
+                case Presence.FOUND:
+                    return
+                case Presence.WHITED_OUT:
+                    raise PayloadError(f"a layer of {self._image.spec} removes {self._path}")
+            self._remaining.pop()
+            self._reading = None
+        raise PayloadError(f"no layer of {self._image.spec} has {self._path}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Extraction:
+    """One ISO on its way, which an interruption does not end."""
+
+    content: ReleaseContent
+    search: MemberSearch
+    target: MemberIntoPart
+
+
+class ReleaseDownloader:
+    """
+    Brings ISOs out of release payloads into L{Part}s, as
+    L{Downloader<assisted_images.sources.downloads.Downloader>} brings files.
+
+    What an interrupted extraction needs to go on (hash, decompressor, place in the archive) is kept
+    in memory; so another process begins anew.
+    """
+
+    def __init__(self, registries: Registries, room: Room) -> None:
+        """
+        @param room: of the disk, shared with whoever else writes there.
+        """
+        self._registries = registries
+        self._room = room
+        self._interrupted: dict[Path, _Extraction] = {}
+
+    async def resolve(self, spec: PullSpec, architecture: Architecture) -> ReleaseContent:
+        """See L{resolve}, the function."""
+        return await resolve(self._registries, spec, architecture)
+
+    async def download(
+        self, spec: PullSpec, architecture: Architecture, part: Part, progress: Progress
+    ) -> ReleaseContent:
+        """
+        Bring C{part} to the whole ISO, and make it durable.
+
+        @param spec: of the release image.
+        @return: where it came from.
+        @raise DownloadError: it could not be done now.
+        @raise OSError: the disk is full or broken.
+        """
+        run_in_thread = self._registries.run_in_thread
+        extraction = self._interrupted.pop(part.target, None)
+        if extraction is None or not (
+            extraction.content.release == spec and extraction.target.goes_on(part)
+        ):
+            extraction = await self._begin(spec, architecture, part)
+        target = extraction.target
+        try:
+            if target.total is not None:
+                await run_in_thread(self._room.promise, part, target.total)
+            await extraction.search.run(lambda: progress(part.size, target.total))
+        except PayloadError as error:
+            await run_in_thread(part.discard)
+            raise DownloadError(f"{spec}: {error}") from None
+        except DownloadError as error:
+            # An image that is gone may be another by now where its tag is.
+            if extraction.search.goes_on and not isinstance(error, Missing):
+                self._interrupted[part.target] = extraction
+            else:
+                await run_in_thread(part.discard)
+            raise
+        finally:
+            self._room.release(part)
+        await run_in_thread(part.sync)
+        return extraction.content
+
+    async def _begin(self, spec: PullSpec, architecture: Architecture, part: Part) -> _Extraction:
+        registries = self._registries
+        content = await resolve(registries, spec, architecture)
+        name = f"{content.machine_os_images} {content.iso_name}"
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        # What another process has begun is of no use, and takes room.
+        await registries.run_in_thread(part.restart, Origin(digest))
+        target = MemberIntoPart(part, self._room, digest)
+        search = MemberSearch(registries, content.image, content.iso_name, _MOST_ISO_BYTES, target)
+        return _Extraction(content, search, target)

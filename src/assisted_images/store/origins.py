@@ -1,0 +1,144 @@
+"""Where an image comes from: a URL, or a release payload, which is remembered beside the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from assisted_images.catalog import Entry
+from assisted_images.oci.references import PullSpec
+from assisted_images.sources.downloads import Downloader, Progress
+from assisted_images.sources.parts import Part
+from assisted_images.sources.releases import ReleaseContent, ReleaseDownloader
+from assisted_images.store.durable import write_whole
+from assisted_images.streaming.threads import RunInThread
+
+RELEASE = ".release.json"
+"""Follows the name of an ISO that came out of a release payload, for its L{ReleaseOrigin}."""
+
+
+class ReleaseOrigin(msgspec.Struct, frozen=True):
+    """Which release an ISO is of."""
+
+    release: str
+    """The release image's pull spec, as it was configured."""
+
+    machine_os_images: str
+    """The pull spec, by digest, of the image that had the ISO."""
+
+    @classmethod
+    def of(cls, content: ReleaseContent) -> ReleaseOrigin:
+        """What is to be remembered of C{content}."""
+        return cls(str(content.release), str(content.machine_os_images))
+
+
+def origin_path(path: Path) -> Path:
+    """Where the origin of the ISO C{path} is."""
+    return path.with_name(path.name + RELEASE)
+
+
+def read_origin(path: Path) -> ReleaseOrigin | None:
+    """The origin of the ISO C{path}; None when there is none that can be read."""
+    try:
+        return msgspec.json.decode(origin_path(path).read_bytes(), type=ReleaseOrigin)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def write_origin(path: Path, origin: ReleaseOrigin) -> None:
+    """
+    Remember the origin of the ISO C{path}.
+
+    @raise OSError: it cannot be written.
+    """
+    write_whole(origin_path(path), msgspec.json.encode(origin))
+
+
+class ImageOrigin(Protocol):
+    """Where one image comes from."""
+
+    async def is_of(self, target: Path) -> bool:
+        """
+        Whether the file C{target} came from here, as far as that is known.
+
+        @raise DownloadError: who knows it cannot be asked now.
+        """
+
+    async def download(self, part: Part, progress: Progress) -> None:
+        """
+        Bring C{part} to the whole image.
+
+        @raise DownloadError: it could not be done now.
+        @raise OSError: the disk is full or broken.
+        """
+
+    async def remember(self, target: Path) -> None:
+        """What was downloaded is about to become the file C{target}."""
+
+
+@dataclass(frozen=True, slots=True)
+class UrlOrigin:
+    """An image with a URL; whatever has its name is the image, if it passes the checks."""
+
+    url: str
+    downloader: Downloader
+
+    async def is_of(self, target: Path) -> bool:
+        """See L{ImageOrigin}."""
+        return True
+
+    async def download(self, part: Part, progress: Progress) -> None:
+        """See L{ImageOrigin}."""
+        await self.downloader.download(self.url, part, progress)
+
+    async def remember(self, target: Path) -> None:
+        """See L{ImageOrigin}."""
+
+
+class PayloadOrigin:
+    """An image out of a release payload."""
+
+    def __init__(
+        self, spec: PullSpec, entry: Entry, releases: ReleaseDownloader, run_in_thread: RunInThread
+    ) -> None:
+        """
+        @param spec: of the release image.
+        """
+        self._spec = spec
+        self._architecture = entry.architecture
+        self._releases = releases
+        self._run_in_thread = run_in_thread
+        self._downloaded: ReleaseContent | None = None
+
+    async def is_of(self, target: Path) -> bool:
+        """
+        See L{ImageOrigin}.  Nobody is asked as long as the pull spec is the same.  Releases with
+        other pull specs may have the same image; then the file is theirs, too.
+        """
+        known = await self._run_in_thread(read_origin, target)
+        if known is None or known.release == str(self._spec):
+            return True
+        content = await self._releases.resolve(self._spec, self._architecture)
+        origin = ReleaseOrigin.of(content)
+        if _digest(known.machine_os_images) != content.machine_os_images.digest:
+            return False
+        await self._run_in_thread(write_origin, target, origin)
+        return True
+
+    async def download(self, part: Part, progress: Progress) -> None:
+        """See L{ImageOrigin}."""
+        self._downloaded = await self._releases.download(
+            self._spec, self._architecture, part, progress
+        )
+
+    async def remember(self, target: Path) -> None:
+        """See L{ImageOrigin}."""
+        if self._downloaded is not None:
+            await self._run_in_thread(write_origin, target, ReleaseOrigin.of(self._downloaded))
+
+
+def _digest(pull_spec: str) -> str:
+    return pull_spec.rpartition("@")[2]

@@ -1,0 +1,12 @@
+"""How texts that came from outside are shown in a message."""
+
+from __future__ import annotations
+
+_LONGEST = 104
+"""Characters, quotes included."""
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, in ASCII, on one line, not longer than a line."""
+    shown = ascii(text[:_LONGEST])
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 4]}...{shown[-1]}"
