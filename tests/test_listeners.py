@@ -63,7 +63,7 @@ class ListenerTests(TestCase):
         bind: Callable[[int], socket.socket] = listening_socket,
     ) -> Listener:
         factory = Factory.forProtocol(Greeting)
-        return Listener(self.reactor, self.reactor, port, factory, tls, bind)
+        return Listener(self.reactor, port, factory, tls, bind)
 
     def started(self, listener: Listener) -> Listener:
         listener.privilegedStartService()
@@ -104,16 +104,23 @@ class ListenerTests(TestCase):
         options = optionsForClientTLS("images.example.com", trusted)
         self.assertEqual(await self.said("127.0.0.1", listener.port, options), b"hello")
 
-    async def test_no_delay(self) -> None:
-        """The end of an answer does not wait for the acknowledgement of its beginning."""
+    async def test_accepted_sockets(self) -> None:
+        """
+        The end of an answer does not wait for the acknowledgement of its beginning, and the kernel
+        takes little in advance for a client that does not read.
+        """
         factory = Factory.forProtocol(Silent)
         factory.connected = Deferred()  # type: ignore[attr-defined]
-        listener = self.started(Listener(self.reactor, self.reactor, 0, factory))
+        listener = self.started(Listener(self.reactor, 0, factory))
         client = await connectProtocol(
             HostnameEndpoint(self.reactor, "127.0.0.1", listener.port), Received()
         )
         accepted = await factory.connected  # type: ignore[attr-defined]
         self.assertTrue(accepted.transport.getTcpNoDelay())
+        advance = accepted.transport.getHandle().getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT
+        )
+        self.assertTrue(0 < advance <= 1 << 20, advance)
         accepted.transport.loseConnection()
         await client.done
 

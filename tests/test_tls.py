@@ -14,18 +14,9 @@ from assisted_images.tls import ServerTls, TlsError, TlsFiles
 from tests.certificates import Identity, identity
 
 
-class AnyProtocol:
-    """Stands for the protocol that Twisted hands to a connection creator."""
-
-    class factory:  # noqa: N801
-        wrappedFactory = None  # noqa: N815
-
-
 def handshake(server: ServerTls, client: SSL.Connection) -> SSL.Connection:
     """Shake hands in memory; the server's side."""
-    accepted = server.serverConnectionForTLS(AnyProtocol())  # type: ignore[arg-type]
-    accepted.set_app_data(AnyProtocol())
-    accepted.set_accept_state()
+    accepted = server.connection(None)
     client.set_connect_state()
     for _ in range(10):
         for one, other in ((client, accepted), (accepted, client)):
@@ -130,10 +121,26 @@ class TlsTests(SynchronousTestCase):
         handshake(self.server(), peer)
         self.assertEqual(peer.get_alpn_proto_negotiated(), b"http/1.1")
 
+    def test_client_that_speaks_another_protocol(self) -> None:
+        """It is told of none, and may try HTTP/1.1."""
+
+        def offer(context: SSL.Context) -> None:
+            context.set_alpn_protos([b"h2"])
+
+        peer = client(offer)
+        handshake(self.server(), peer)
+        self.assertEqual(peer.get_alpn_proto_negotiated(), b"")
+
     def test_client_without_alpn(self) -> None:
         peer = client()
         handshake(self.server(), peer)
         self.assertEqual(peer.get_alpn_proto_negotiated(), b"")
+
+    def test_modes(self) -> None:
+        """OpenSSL sends all that it is given, and takes the same again from another place."""
+        partial_write, moving_buffer = 1, 2  # openssl/ssl.h
+        modes = self.server().files.context().set_mode(0)
+        self.assertEqual(modes & (partial_write | moving_buffer), moving_buffer)
 
     def peer_certificate(self, server: ServerTls) -> object:
         peer = client()

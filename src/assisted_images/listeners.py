@@ -9,29 +9,29 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
-from OpenSSL import SSL
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import (
-    IListeningPort,
-    IOpenSSLServerConnectionCreator,
-    IReactorSocket,
-    IReactorTime,
-)
-from twisted.internet.protocol import Factory, ServerFactory, connectionDone
+from twisted.internet.interfaces import IListeningPort, IReactorSocket
+from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from twisted.python.failure import Failure
 
 from assisted_images.streaming.sendfile import SendfileServer
+from assisted_images.streaming.tls_transport import TlsServer, TlsSide
 
 BACKLOG = 1024
 """
 Connections that the kernel holds until they are accepted; it holds no more than
 C{net.core.somaxconn} either.  Beyond it a client's connect takes longer.
+"""
+_UNSENT = 256 * 1024
+"""
+Bytes that the kernel takes of what cannot be sent yet (C{TCP_NOTSENT_LOWAT}, tcp(7)).  By itself it
+takes some MiB for each client, and a crowd of slow ones leaves none for the others
+(C{net.ipv4.tcp_mem}); more than this makes nobody faster.
 """
 
 
@@ -70,27 +70,9 @@ def _prepared(listening: socket.socket) -> socket.socket:
     # What is accepted inherits this (tcp(7)); without it the end of an answer waits for the
     # client's acknowledgement of its beginning.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     listening.setblocking(False)
     return listening
-
-
-class _TlsProtocol(TLSMemoryBIOProtocol):
-    """
-    Twisted's, but for two faults of 26.10.
-
-    A client may end TLS before its handshake is done, as download tools with many connections do:
-    OpenSSL's error has no text then, at which Twisted raises IndexError.  And what a client has not
-    taken when its connection is lost stays in memory until a collection of cycles.
-    """
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        super().connectionLost(reason)  # type: ignore[no-untyped-call]
-        self._producer = None  # which refers to this object
-
-    def _tlsShutdownFinished(self, reason: Failure | None) -> None:  # noqa: N802
-        if reason is not None and isinstance(reason.value, SSL.ZeroReturnError):
-            reason = None  # the transport's own
-        super()._tlsShutdownFinished(reason)  # type: ignore[no-untyped-call]
 
 
 class Listener(Service):
@@ -107,10 +89,9 @@ class Listener(Service):
     def __init__(
         self,
         reactor: IReactorSocket,
-        clock: IReactorTime,
         port: int,
         factory: Factory[Any],
-        tls: IOpenSSLServerConnectionCreator | None = None,
+        tls: TlsSide | None = None,
         bind: Callable[[int], socket.socket] = listening_socket,
     ) -> None:
         """
@@ -125,11 +106,7 @@ class Listener(Service):
         self._bind = bind
         factory.noisy = False
         self._factory = factory
-        if tls is not None:
-            wrapped = TLSMemoryBIOFactory(tls, False, factory, clock=clock)
-            wrapped.protocol = _TlsProtocol
-            wrapped.noisy = False
-            self._factory = cast("Factory[Any]", wrapped)
+        self._transport = SendfileServer if tls is None else partial(TlsServer, tls)
 
     @property
     def port(self) -> int:
@@ -159,9 +136,7 @@ class Listener(Service):
             self._port = self._reactor.adoptStreamPort(
                 listening.fileno(), listening.family, cast("ServerFactory[Any]", self._factory)
             )
-            if self._scheme == "http":
-                # Where nothing is encrypted, the kernel can send files by itself.
-                setattr(self._port, "transport", SendfileServer)  # noqa: B010  the class's default
+            setattr(self._port, "transport", self._transport)  # noqa: B010  the class's default
             address = "[::]" if listening.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
         self._log.info(
             "listening on {scheme}://{listening}",

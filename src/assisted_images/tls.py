@@ -6,9 +6,11 @@ can be renewed while they go on.
 from __future__ import annotations
 
 import hashlib
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,15 +21,18 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
-from twisted.protocols.tls import TLSMemoryBIOProtocol
-from zope.interface import implementer
 
 from assisted_images.settings import cipher_suites
 
-_ALPN = (b"http/1.1",)
+_ALPN = b"http/1.1"
 """HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""
+
+_PARTIAL_WRITES = 1
+"""
+C{SSL_MODE_ENABLE_PARTIAL_WRITE} (openssl/ssl.h), which pyOpenSSL sets: OpenSSL returns after each
+record of 16 KiB.
+"""
 
 
 class TlsError(Exception):
@@ -98,7 +103,6 @@ class TlsFiles:
                 acceptableCiphers=(
                     AcceptableCiphers.fromOpenSSLCipherString(ciphers) if ciphers else None
                 ),
-                acceptableProtocols=_ALPN,
             ).getContext()
             if new:
                 context.set_tls13_ciphersuites(":".join(new).encode("ascii"))
@@ -107,10 +111,11 @@ class TlsFiles:
                 f"OpenSSL refuses {self.certificate_file} with the cipher suites"
                 f" {', '.join(self.suites) or 'by default'}: {_reason(error)}"
             ) from None
+        context.set_alpn_select_callback(_choose_protocol)
+        context.clear_mode(_PARTIAL_WRITES)
         return context
 
 
-@implementer(IOpenSSLServerConnectionCreator)
 class ServerTls:
     """
     Makes the server's side of TLS connections, with the certificate that is current when the
@@ -130,12 +135,16 @@ class ServerTls:
         """Take C{context} for connections from now on; those that are open go on."""
         self._context = context
 
-    def serverConnectionForTLS(  # noqa: N802
-        self,
-        protocol: TLSMemoryBIOProtocol,
-    ) -> SSL.Connection:
-        """A connection that will be C{protocol}'s."""
-        return SSL.Connection(self._context, None)
+    def connection(self, socket: socket.socket | None) -> SSL.Connection:
+        """TLS on a socket, or in memory, before the handshake."""
+        connection = SSL.Connection(self._context, socket)
+        connection.set_accept_state()
+        return connection
+
+
+def _choose_protocol(_: SSL.Connection, offered: Sequence[bytes]) -> Any:
+    """Agree on a protocol with a client that speaks ALPN; without one it is HTTP/1.1, too."""
+    return _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 def _certificates(file: Path) -> list[x509.Certificate]:

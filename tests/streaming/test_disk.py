@@ -37,8 +37,9 @@ class DiskFileTests(SynchronousTestCase):
     def test_truncated_meanwhile(self) -> None:
         file = DiskFile(self.path, run_at_once)
         os.truncate(self.path, 5000)
-        with self.assertRaisesRegex(EOFError, "ends before byte 6000"):
-            self.read(file, 6000, 10)
+        answer = file.read(6000, 10)
+        assert isinstance(answer, Deferred)
+        self.assertIn("ends before byte 6000", str(self.failureResultOf(answer, EOFError)))
 
     def test_stays_the_same_file(self) -> None:
         """A name given to another file does not change what is being served."""
@@ -81,3 +82,28 @@ class DiskFileTests(SynchronousTestCase):
         answer = file.read(1_000_000, 5)
         assert isinstance(answer, Deferred)
         self.failureResultOf(answer, EOFError)
+
+    def test_brought(self) -> None:
+        """What is brought is at hand, whether it was before or not."""
+        file = DiskFile(self.path, run_at_once)
+        os.fsync(file.descriptor)
+        os.posix_fadvise(file.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        self.successResultOf(file.bring(0, len(CONTENT)))
+        self.assertTrue(file.is_at_hand(0, len(CONTENT)))
+        buffer = memoryview(bytearray(3000))
+        self.assertEqual(file.read_into(buffer, 8000, wait=False), 2000)
+        self.assertEqual(buffer[:2000], CONTENT[8000:])
+
+    def test_brought_as_far_as_there_is_anything(self) -> None:
+        file = DiskFile(self.path, run_at_once)
+        self.assertFalse(file.is_at_hand(9000, 2000))
+        self.successResultOf(file.bring(9000, 2000))
+        self.failureResultOf(file.bring(10_000, 1), EOFError)
+
+    def test_reading_without_waiting(self) -> None:
+        """Where a file system cannot tell, nothing is at hand; with waiting there is something."""
+        file = DiskFile(Path("/proc/version"), run_at_once)
+        buffer = memoryview(bytearray(5))
+        self.assertEqual(file.read_into(buffer, 0, wait=False), 0)
+        self.assertEqual(file.read_into(buffer, 0, wait=True), 5)
+        self.assertEqual(buffer, b"Linux")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IBodyProducer
@@ -20,7 +19,7 @@ from assisted_images.segments import (
     Segment,
     ZeroSegment,
 )
-from assisted_images.streaming.producer import PIECE, ClientStalled, RepresentationProducer
+from assisted_images.streaming.producer import PIECE, RepresentationProducer
 from tests.streaming.consumers import PausingConsumer
 
 
@@ -48,9 +47,9 @@ class ScriptedSource:
 
 
 def playing(
-    representation: Representation, consumer: PausingConsumer, clock: Clock | None = None
+    representation: Representation, consumer: PausingConsumer
 ) -> tuple[RepresentationProducer, Deferred[None]]:
-    producer = RepresentationProducer(representation, clock or Clock(), 90)
+    producer = RepresentationProducer(representation)
     consumer.registerProducer(producer, streaming=True)
     return producer, producer.startProducing(consumer)
 
@@ -73,7 +72,7 @@ def segments(draw: st.DrawFn) -> tuple[Segment, bytes]:
 
 class PlayingTests(SynchronousTestCase):
     def test_interface(self) -> None:
-        verifyObject(IBodyProducer, RepresentationProducer(Representation(), Clock(), 90))
+        verifyObject(IBodyProducer, RepresentationProducer(Representation()))
 
     @given(st.lists(segments(), max_size=5), st.booleans())
     def test_plays_exactly_the_representation(
@@ -168,65 +167,11 @@ class FailingTests(SynchronousTestCase):
             def read(self, offset: int, length: int) -> bytes:
                 raise EOFError("truncated")
 
-        clock = Clock()
-        _, done = playing(of_file(Broken(b"content")), PausingConsumer(), clock)
+        _, done = playing(of_file(Broken(b"content")), PausingConsumer())
         self.failureResultOf(done, EOFError)
-        self.assertEqual(clock.getDelayedCalls(), [])
 
     def test_source_that_fails_later(self) -> None:
         source = ScriptedSource(b"content", later=True)
         _, done = playing(of_file(source), PausingConsumer())
         source.asked[0][0].errback(Failure(OSError("disk")))
         self.failureResultOf(done, OSError)
-
-
-class StallTests(SynchronousTestCase):
-    """A consumer that takes nothing for 90 seconds is given up; a slow one never is."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.consumer = PausingConsumer()
-
-    def pass_time(self, seconds: int) -> None:
-        self.clock.pump([1.0] * seconds)
-
-    def test_stalled(self) -> None:
-        _, done = playing(Representation.of(ZeroSegment(10 * PIECE)), self.consumer, self.clock)
-        self.pass_time(89)
-        self.assertNoResult(done)
-        self.pass_time(20)
-        self.failureResultOf(done, ClientStalled)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_stalled_over_the_last_bytes(self) -> None:
-        _, done = playing(Representation.from_bytes(b"all"), self.consumer, self.clock)
-        self.pass_time(110)
-        self.failureResultOf(done, ClientStalled)
-
-    def test_slow(self) -> None:
-        producer, done = playing(
-            Representation.of(ZeroSegment(10 * PIECE)), self.consumer, self.clock
-        )
-        for _ in range(9):
-            self.pass_time(80)
-            producer.resumeProducing()
-        self.assertNoResult(done)
-        producer.resumeProducing()
-        self.successResultOf(done)
-
-    def test_progress_that_only_the_kernel_sees(self) -> None:
-        unsent = iter(range(1000, 0, -1))
-        producer = RepresentationProducer(
-            Representation.of(ZeroSegment(2 * PIECE)), self.clock, 90, lambda: next(unsent)
-        )
-        self.consumer.registerProducer(producer, streaming=True)
-        done = producer.startProducing(self.consumer)
-        self.pass_time(1000)
-        self.assertNoResult(done)
-        done.cancel()
-        self.failureResultOf(done)
-
-    def test_no_timer_is_left(self) -> None:
-        consumer = PausingConsumer(pausing=False)
-        playing(Representation.from_bytes(b"all"), consumer, self.clock)
-        self.assertEqual(self.clock.getDelayedCalls(), [])

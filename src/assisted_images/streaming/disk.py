@@ -15,16 +15,19 @@ _MOST_BYTES = 256 * 1024
 """Bytes read at a time: more gains nothing, less costs (twisted-notes)."""
 
 _MOST_REGION = 1024 * 1024
-"""Bytes that a transport sends by itself at a time."""
+"""Bytes that a transport is given at a time, to be sent by itself."""
 
 _PROBE_STEP = 64 * 1024
 """The page cache fills and empties by runs of pages; a look at each of so many bytes will do."""
+
+_UNSEEN = bytearray(_PROBE_STEP)
+"""Takes what is read for the page cache's sake; any number of threads may write into it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileRegion:
     """
-    Bytes of a file that are in the page cache, and that nobody has read.
+    Bytes of a file that nobody has read.
 
     It takes the place of C{bytes} on its way to a transport that sends files by itself.
     """
@@ -74,48 +77,62 @@ class DiskFile:
         has them, by way of a thread when the disk must be asked.
 
         @raise EOFError: nothing is there; the file is shorter than it was when it was opened.
-            May come out of the Deferred, too.
-        @raise OSError: the disk failed; likewise.
+            Comes out of the Deferred, as the next.
+        @raise OSError: the disk failed.
         """
-        buffer = bytearray(min(length, _MOST_BYTES))
-        try:
-            count = os.preadv(self.descriptor, [buffer], offset, os.RWF_NOWAIT)
-        except OSError:
-            # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
-            return self._run_in_thread(self._read_from_disk, offset, len(buffer))
-        return self._checked(bytes(memoryview(buffer)[:count]), offset)
+        length = min(length, _MOST_BYTES)
+        if self.is_at_hand(offset, length):
+            return self._read(offset, length)
+        return self._run_in_thread(self._read, offset, length)
 
-    def region(self, offset: int, length: int) -> FileRegion | Deferred[FileRegion]:
-        """
-        As L{read}, for transports that send files by themselves: the bytes are in the page cache,
-        so that sending them does not wait for the disk.
-        """
-        region = FileRegion(self, offset, min(length, _MOST_REGION))
-        if self._is_at_hand(region):
-            return region
-        return self._run_in_thread(self._brought_in, region)
+    def region(self, offset: int, length: int) -> FileRegion:
+        """At most C{length} bytes from C{offset} on, for a transport that sends by itself."""
+        return FileRegion(self, offset, min(length, _MOST_REGION))
 
-    def _is_at_hand(self, region: FileRegion) -> bool:
+    def is_at_hand(self, offset: int, length: int) -> bool:
+        """Whether all these bytes are there, and in the page cache."""
         probe = [bytearray(1)]
-        last = region.offset + region.length - 1
+        last = offset + length - 1
         try:
             return all(
-                os.preadv(self.descriptor, probe, offset, os.RWF_NOWAIT)
-                for offset in (*range(region.offset, last, _PROBE_STEP), last)
+                os.preadv(self.descriptor, probe, place, os.RWF_NOWAIT)
+                for place in (*range(offset, last, _PROBE_STEP), last)
             )
         except OSError:
+            # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
             return False
 
-    def _brought_in(self, region: FileRegion) -> FileRegion:
-        """Read the region, so that the page cache has it; runs in a thread."""
-        return FileRegion(
-            self, region.offset, len(self._read_from_disk(region.offset, region.length))
-        )
+    def read_into(self, buffer: memoryview, offset: int, *, wait: bool) -> int:
+        """
+        Read into C{buffer} what there is of as many bytes.
 
-    def _read_from_disk(self, offset: int, length: int) -> bytes:
-        return self._checked(os.pread(self.descriptor, length, offset), offset)
+        @param wait: whether to ask the disk for what the page cache does not have.
+        @return: bytes; 0 where none can be had.
+        """
+        try:
+            return os.preadv(self.descriptor, [buffer], offset, 0 if wait else os.RWF_NOWAIT)
+        except OSError:
+            return 0
 
-    def _checked(self, data: bytes, offset: int) -> bytes:
-        if not data:
-            raise EOFError(f"{self.path.name} ends before byte {offset}; it was truncated")
+    def bring(self, offset: int, length: int) -> Deferred[None]:
+        """
+        Bring bytes into the page cache, those of them that there are.
+
+        @return: fails with C{EOFError} when there is not even one, with C{OSError} when the disk
+            failed.
+        """
+        return self._run_in_thread(self._bring, offset, length)
+
+    def _bring(self, offset: int, length: int) -> None:
+        os.posix_fadvise(self.descriptor, offset, length, os.POSIX_FADV_WILLNEED)
+        pieces = -(-length // len(_UNSEEN))
+        self._check(os.preadv(self.descriptor, [_UNSEEN] * pieces, offset), offset)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        data = os.pread(self.descriptor, length, offset)
+        self._check(len(data), offset)
         return data
+
+    def _check(self, count: int, offset: int) -> None:
+        if not count:
+            raise EOFError(f"{self.path.name} ends before byte {offset}; it was truncated")

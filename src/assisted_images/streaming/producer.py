@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
@@ -19,16 +18,12 @@ from assisted_images.segments import (
     ZeroSegment,
 )
 from assisted_images.streaming.pieces import Answer, Piece, ReadableSource, ReadPiece, read_bytes
-from assisted_images.streaming.stall import StallTimer
 
 PIECE = 256 * 1024
 """Bytes written at a time of what is at hand; a source decides for itself how much it gives."""
 
-_ZEROS = bytes(PIECE)
-
-
-class ClientStalled(Exception):
-    """The consumer has taken nothing for too long."""
+_zeros = lru_cache(maxsize=8)(bytes)
+"""Zeros, so many: images leave the same gaps for all their clients."""
 
 
 @implementer(IBodyProducer)
@@ -37,24 +32,14 @@ class RepresentationProducer:
     Plays C{representation} into a consumer.
 
     The producer is over when the consumer has asked for more after the last write, or never
-    paused: until then bytes may still wait in its buffer, and a stall is still a stall.
+    paused: until then bytes may still wait in its buffer.
 
     @ivar length: bytes in all.
     @ivar written: bytes handed to the consumer so far.
     """
 
-    def __init__(
-        self,
-        representation: Representation,
-        clock: IReactorTime,
-        stall_seconds: float,
-        progress: Callable[[], Any] = lambda: None,
-        read_piece: ReadPiece = read_bytes,
-    ) -> None:
+    def __init__(self, representation: Representation, read_piece: ReadPiece = read_bytes) -> None:
         """
-        @param stall_seconds: how long the consumer may take nothing before L{ClientStalled}.
-        @param progress: a sign of life that this object cannot see, such as what the kernel still
-            has to send; a change of its value counts as progress.
         @param read_piece: how a source is asked, for a consumer that takes more than bytes.
         """
         self._read_piece = read_piece
@@ -67,21 +52,17 @@ class RepresentationProducer:
         self._busy = False
         self._consumer: IConsumer | None = None
         self._done: Deferred[None] | None = None
-        self._timer = StallTimer(
-            clock, stall_seconds, lambda: (self.written, progress()), self._stalled
-        )
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """
         Begin.
 
-        @return: fires when everything was taken; fails with L{ClientStalled}, or with the error of
-            a source.  Cancelling it stops the producer.
+        @return: fires when everything was taken; fails with the error of a source.  Cancelling it
+            stops the producer.
         """
         self._consumer = consumer
         done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._done = done
-        self._timer.start()
         self._produce()
         return done
 
@@ -127,7 +108,7 @@ class RepresentationProducer:
             case BytesSegment(data=data):
                 return bytes(data[start : start + PIECE])
             case ZeroSegment():
-                return _ZEROS[:rest]
+                return _zeros(min(rest, PIECE))
 
     def _play(self, piece: Piece) -> None:
         if self._segment is None:
@@ -152,9 +133,6 @@ class RepresentationProducer:
         if self._done is not None:
             self._end(reason)
 
-    def _stalled(self) -> None:
-        self._end(Failure(ClientStalled(f"nothing taken after {self.written} bytes")))
-
     def _end(self, result: Failure | None) -> None:
         done, self._done = self._done, None
         self._release()
@@ -166,5 +144,4 @@ class RepresentationProducer:
         Let go of the consumer, which refers to this object: what a client has not taken is not to
         stay in memory until a collection of cycles.
         """
-        self._timer.stop()
         self._consumer = None

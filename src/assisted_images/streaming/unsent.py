@@ -12,13 +12,11 @@ from typing import Any
 def unsent_bytes(transport: Any) -> Callable[[], int]:
     """
     Give a function that tells how many bytes the kernel still has to get to the peer of
-    C{transport}, which may be TLS on top of a socket.
+    C{transport}.
 
     A client that reads slowly lets this number fall long before Twisted's own buffer is empty
     and its producer is resumed (C{SIOCOUTQ}, tcp(7)).  Where there is no socket it is always 0.
     """
-    while not hasattr(transport, "fileno") and hasattr(transport, "transport"):
-        transport = transport.transport
     fileno: Callable[[], int] | None = getattr(transport, "fileno", None)
 
     def unsent() -> int:

@@ -1,0 +1,109 @@
+"""How long a client may take, for its next request or for what it has been sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+_LOOKS = 6
+"""How often progress is looked at within the time allowed: its end is noticed 1/3 late at most."""
+
+_SHORTEST = 0.25
+"""Seconds between two looks."""
+
+
+class ClientTimer:
+    """
+    The one timer of a connection: waits for a request, for a delivery, or for nothing.
+
+    What it waits for changes some times with each request, and the time is hardly ever up.  So a
+    change costs next to nothing: the one timed call is left to come too early, and is put off then;
+    and the kernel is asked for progress only when it is time for a look.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        unsent: Callable[[], int],
+        stall_seconds: float,
+        stalled: Callable[[], None],
+    ) -> None:
+        """
+        @param unsent: bytes that the client has not acknowledged.
+        @param stall_seconds: how long that number may stay the same, when it is not 0.
+        @param stalled: what to do then.
+        """
+        self._clock = clock
+        self._unsent = unsent
+        self._stall_seconds = stall_seconds
+        self._stalled = stalled
+        self._call: IDelayedCall | None = None
+        self._due = 0.0
+        self._then = _nothing
+
+    def expect_request(self, seconds: float, late: Callable[[], None]) -> None:
+        """Do C{late} after so long, whatever the client does meanwhile but complete it."""
+        self._after(seconds, late)
+
+    def expect_reading(self) -> None:
+        """The client is to take some of what it has been sent."""
+        self.expect_delivery(math.inf, _nothing)
+
+    def expect_delivery(self, seconds: float, delivered: Callable[[], None]) -> None:
+        """
+        The client is to take everything.
+
+        @param seconds: for how long it has to have had it before C{delivered} is done.
+        """
+        self._delivered = seconds, delivered
+        self._seen = -1
+        self._interval = max(_SHORTEST, min(seconds, self._stall_seconds) / _LOOKS)
+        self._after(self._interval, self._look)
+
+    def rest(self) -> None:
+        """Nothing is expected of the client."""
+        self._then = _nothing
+
+    def stop(self) -> None:
+        """Let go of everything, for good; nothing may be expected any more."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        # Whom it works for refers to it: no cycle is to keep what a dropped client left.
+        self._then = self._stalled = _nothing
+        self._delivered = 0.0, _nothing
+
+    def _after(self, seconds: float, then: Callable[[], None]) -> None:
+        self._then = then
+        self._due = self._clock.seconds() + seconds
+        if self._call is None:
+            self._call = self._clock.callLater(seconds, self._called)
+        elif self._call.getTime() > self._due:
+            self._call.reset(seconds)
+
+    def _called(self) -> None:
+        self._call = None
+        if self._then is _nothing:
+            return
+        early = self._due - self._clock.seconds()
+        if early > 0:
+            self._call = self._clock.callLater(early, self._called)
+            return
+        then, self._then = self._then, _nothing
+        then()
+
+    def _look(self) -> None:
+        unsent, now = self._unsent(), self._clock.seconds()
+        if unsent != self._seen:
+            self._seen, self._changed_at = unsent, now
+        seconds, then = (self._stall_seconds, self._stalled) if unsent else self._delivered
+        if now - self._changed_at >= seconds:
+            then()
+        else:
+            self._after(self._interval, self._look)
+
+
+def _nothing() -> None:
+    """Nothing is waited for."""

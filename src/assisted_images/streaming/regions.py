@@ -1,0 +1,178 @@
+"""
+TCP transports that send regions of files by themselves, and keep no copy of anything for a client
+that takes its time.
+
+Producers need not know: what they get of a source with such a transport's
+L{RegionServer.read_piece} they write like bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.main import CONNECTION_LOST
+from twisted.internet.protocol import connectionDone
+from twisted.internet.tcp import Server
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.pieces import Answer, Piece, ReadableSource
+
+
+class NotAtHand(Exception):
+    """The page cache does not have the bytes."""
+
+
+class RegionServer(Server):
+    """
+    The server's side of a connection, to be made a listening port's C{transport}.
+
+    What is written, bytes and regions, goes out in its order.  The producer is paused as long as
+    C{bufferSize} bytes wait; a region counts with its length, and takes no memory however long its
+    client takes for it.  Neither do long runs of bytes: they are sent from where they are, while
+    Twisted's buffer would copy them for each client.
+
+    A subclass says how bytes and files are sent: L{send_bytes}, L{send_file}.
+
+    @cvar turn: bytes sent before it is the next connection's turn: the reactor waits meanwhile.
+    """
+
+    turn: ClassVar[int]
+
+    _log = Logger()
+    _sent = 0
+    _brought_until = 0
+    _bringing = False
+
+    def __init__(self, *connection: Any) -> None:
+        """
+        @param connection: what a listening port hands to its C{transport}.
+        """
+        self._pieces: deque[Piece] = deque()
+        self._waiting = 0
+        super().__init__(*connection)
+
+    @staticmethod
+    def read_piece(source: ReadableSource, offset: int, length: int) -> Answer:
+        """Get the next piece of a source in the form that this transport likes best."""
+        if isinstance(source, DiskFile):
+            return source.region(offset, length)
+        return source.read(offset, length)
+
+    def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
+        """
+        Send some bytes.
+
+        After a 0 it is asked for the same again, or the same with more behind it.
+
+        @param data: at most L{turn} bytes.
+        @param more: whether others follow at once.
+        @return: how many were sent, 0 when the socket takes none now; or why the connection is
+            lost.
+        """
+        raise NotImplementedError
+
+    def send_file(
+        self, file: DiskFile, offset: int, length: int, *, brought: bool
+    ) -> int | ConnectionLost:
+        """
+        As L{send_bytes}, with C{length} bytes of a file, and without waiting for the disk.
+
+        @param brought: whether all that there are have just been brought into the page cache.
+        @raise NotAtHand: they must be brought first; never when they have been.
+        @raise EOFError: the file does not have them.
+        """
+        raise NotImplementedError
+
+    def write(self, data: Piece) -> None:
+        """Send bytes or a region, after all that was written before."""
+        if not self.connected or not len(data):
+            return
+        last = self._pieces[-1] if self._pieces else None
+        self._waiting += len(data)
+        if isinstance(data, bytes) and isinstance(last, bytes) and not self._isSendBufferFull():
+            self._pieces[-1] = last + data
+        else:
+            self._pieces.append(data)
+        self._maybePauseProducer()
+        self.startWriting()
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Send several runs of bytes."""
+        self.write(b"".join(iovec))
+
+    def doWrite(self) -> Any:
+        """The socket takes more."""
+        rest = self.turn
+        while self._pieces:
+            piece = self._pieces[0]
+            sent = self._send(piece, rest)
+            if not isinstance(sent, int):
+                return sent
+            self._sent += sent
+            self._waiting -= sent
+            rest -= sent
+            if self._sent < len(piece):
+                return None
+            self._pieces.popleft()
+            self._sent = 0
+            if rest <= 0:
+                break
+        # With nothing to send, it is for Twisted to resume the producer, or to close.
+        return None if self._pieces else super().doWrite()
+
+    def writeSomeData(self, _data: bytes) -> int:  # noqa: N802
+        """Twisted's own buffer is always empty."""
+        return 0
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """What the client has not taken is not kept."""
+        self._pieces.clear()
+        super().connectionLost(reason)
+
+    def _isSendBufferFull(self) -> bool:  # noqa: N802
+        return self._waiting > self.bufferSize
+
+    def _send(self, piece: Piece, most: int) -> int | ConnectionLost | None:
+        """Send some of the first piece; L{None} while it is being brought."""
+        length = min(most, len(piece) - self._sent)
+        if isinstance(piece, bytes):
+            data = memoryview(piece)[self._sent : self._sent + length]
+            return self.send_bytes(data, more=len(self._pieces) > 1)
+        if self._bringing:
+            self.stopWriting()
+            return None
+        offset = piece.offset + self._sent
+        try:
+            sent = self.send_file(piece.file, offset, length, brought=offset < self._brought_until)
+        except NotAtHand:
+            self._bringing = True
+            self.stopWriting()
+            brought: Deferred[None] = piece.file.bring(offset, length)
+            brought.addCallbacks(self._brought, self._not_brought, callbackArgs=(offset + length,))
+            return None
+        except EOFError:
+            self._log.error("{name} was truncated while it was sent", name=piece.file.path.name)
+            return CONNECTION_LOST
+        if isinstance(sent, int) and sent < length:
+            # Until the client has taken this, the page cache may lose what it had.
+            self._brought_until = 0
+        return sent
+
+    def _brought(self, _: None, until: int) -> None:
+        """The next bytes are in the page cache: to be sent before anything can change that."""
+        self._bringing = False
+        self._brought_until = until
+        if self.connected:
+            self.startWriting()
+
+    def _not_brought(self, failure: Failure) -> None:
+        self._bringing = False
+        if self.connected:
+            self._log.error("a file cannot be read: {reason}", reason=failure.getErrorMessage())
+            self.abortConnection()

@@ -1,0 +1,138 @@
+"""What a client has time for, by a clock and a kernel that the test has in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.streaming.client_timer import ClientTimer
+
+STALL_SECONDS = 90
+
+
+class ClientTimerTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.unsent = 0
+        self.looks = 0
+        self.happened: list[str] = []
+        self.timer = ClientTimer(self.clock, self.look, STALL_SECONDS, self.noting("stalled"))
+
+    def look(self) -> int:
+        self.looks += 1
+        return self.unsent
+
+    def noting(self, event: str) -> Callable[[], None]:
+        return lambda: self.happened.append(event)
+
+    def pass_by(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1)
+
+    def test_late_request(self) -> None:
+        self.timer.expect_request(30, self.noting("late"))
+        self.pass_by(29)
+        self.assertEqual(self.happened, [])
+        self.pass_by(1)
+        self.assertEqual(self.happened, ["late"])
+        self.pass_by(1000)
+        self.assertEqual(self.happened, ["late"])
+
+    def test_request_in_time(self) -> None:
+        self.timer.expect_request(30, self.noting("late"))
+        self.timer.rest()
+        self.pass_by(1000)
+        self.assertEqual(self.happened, [])
+
+    def test_last_expectation_counts(self) -> None:
+        """From when it began, whatever was expected before and however long that had time."""
+        for before in (10, 60):
+            self.timer.expect_request(before, self.noting("earlier"))
+            self.pass_by(5)
+            self.timer.expect_request(30, self.noting("late"))
+            self.pass_by(29)
+            self.assertEqual(self.happened, [])
+            self.pass_by(1)
+            self.assertEqual(self.happened, ["late"])
+            self.happened.clear()
+
+    def test_delivered(self) -> None:
+        """It has to have had everything for the time given, not to have it then."""
+        self.unsent = 1000
+        self.timer.expect_delivery(60, self.noting("delivered"))
+        self.pass_by(70)
+        self.unsent = 0
+        self.pass_by(59)
+        self.assertEqual(self.happened, [])
+        self.pass_by(20)
+        self.assertEqual(self.happened, ["delivered"])
+
+    def test_delivered_already(self) -> None:
+        self.timer.expect_delivery(0, self.noting("delivered"))
+        self.pass_by(1)
+        self.assertEqual(self.happened, ["delivered"])
+
+    def test_slow_client(self) -> None:
+        self.unsent = 1000
+        self.timer.expect_reading()
+        for _ in range(50):
+            self.pass_by(STALL_SECONDS - 20)
+            self.unsent -= 1
+        self.assertEqual(self.happened, [])
+
+    def test_stalled_client(self) -> None:
+        self.unsent = 1000
+        for expect in (
+            self.timer.expect_reading,
+            lambda: self.timer.expect_delivery(60, self.noting("delivered")),
+        ):
+            expect()
+            self.pass_by(STALL_SECONDS - 1)
+            self.assertEqual(self.happened, [])
+            self.pass_by(STALL_SECONDS // 3 + 1)
+            self.assertEqual(self.happened, ["stalled"])
+            self.happened.clear()
+
+    def test_it_is_not_the_client_who_is_slow(self) -> None:
+        """Nothing is there for it to take: the disk is waited for."""
+        self.timer.expect_reading()
+        self.pass_by(10 * STALL_SECONDS)
+        self.assertEqual(self.happened, [])
+
+    def test_reading_again_begins_anew(self) -> None:
+        self.unsent = 1000
+        for _ in range(20):
+            self.timer.expect_reading()
+            self.pass_by(STALL_SECONDS - 20)
+            self.timer.rest()
+        self.assertEqual(self.happened, [])
+
+    def test_cheap_as_long_as_all_goes_well(self) -> None:
+        """One timed call, and no look at the kernel, whatever happens within a second."""
+        for _ in range(1000):
+            self.timer.expect_request(30, self.noting("late"))
+            self.timer.rest()
+            self.timer.expect_reading()
+            self.timer.rest()
+            self.timer.expect_delivery(60, self.noting("delivered"))
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.pass_by(1)
+        self.assertEqual(self.looks, 0)
+
+    @given(st.lists(st.integers(0, 3)))
+    def test_stopped(self, before: list[int]) -> None:
+        timer = ClientTimer(self.clock, self.look, STALL_SECONDS, self.noting("stalled"))
+        expectations = (
+            lambda: timer.expect_request(30, self.noting("late")),
+            timer.expect_reading,
+            lambda: timer.expect_delivery(60, self.noting("delivered")),
+            timer.rest,
+        )
+        for number in before:
+            expectations[number]()
+        timer.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -1,0 +1,129 @@
+"""TLS on the socket itself step by step, with an OpenSSL that the test plays."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import MemoryReactor
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.threads import run_at_once
+from assisted_images.streaming.tls_transport import TlsServer
+from tests.streaming.tls_serving import Scripted
+
+
+class ScriptedTls:
+    """Stands for OpenSSL: each call does what the script says is next."""
+
+    def __init__(self, *script: object) -> None:
+        self.script = list(script)
+        self.given: list[bytes] = []
+
+    def connection(self, socket: socket.socket) -> SSL.Connection:
+        return self  # type: ignore[return-value]
+
+    def do_handshake(self) -> None:
+        self._next()
+
+    def send(self, data: memoryview) -> int:
+        self.given.append(bytes(data))
+        self._next()
+        return len(data)
+
+    def recv(self, _most: int) -> bytes:
+        return bytes(self._next())
+
+    def _next(self) -> Any:
+        result = self.script.pop(0) if self.script else SSL.WantReadError()
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+class StepTests(SynchronousTestCase):
+    """Step by step, with an OpenSSL that the test plays."""
+
+    def setUp(self) -> None:
+        path = Path(self.mktemp())
+        path.write_bytes(random.Random(7).randbytes(2_000_000))
+        self.content = path.read_bytes()
+        self.file = DiskFile(path, run_at_once)
+        self.reactor = MemoryReactor()
+
+    def transport(self, *script: object) -> tuple[TlsServer, ScriptedTls, Scripted]:
+        """A transport after its handshake."""
+        tls = ScriptedTls(None, SSL.WantReadError(), *script)
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        protocol = Scripted(lambda _: None, echo=False)
+        transport = TlsServer(tls, ours, protocol, ("127.0.0.1", 1), None, 0, self.reactor)
+        protocol.makeConnection(transport)
+        transport.doRead()
+        return transport, tls, protocol
+
+    def test_same_bytes_again(self) -> None:
+        """OpenSSL, once it has begun, gets the same; though another one used the buffer."""
+        one, tls, _ = self.transport(SSL.WantWriteError(), SSL.WantWriteError(), 0)
+        other, _, _ = self.transport(0)
+        one.write(self.file.region(0, 1 << 20))
+        other.write(self.file.region(1_000_000, 1 << 20))
+        one.doWrite()
+        other.doWrite()
+        one.doWrite()
+        one.doWrite()
+        one.doWrite()
+        turn = one.turn
+        first, second = self.content[:turn], self.content[turn : 2 * turn]
+        self.assertTrue(tls.given == [first, first, first, second])
+
+    def test_one_turn_at_a_time(self) -> None:
+        """A client that takes everything at once does not keep the others waiting."""
+        transport, tls, _ = self.transport(0, 0)
+        transport.write(self.file.region(0, 1 << 20))
+        transport.doWrite()
+        self.assertEqual(len(b"".join(tls.given)), transport.turn)
+        self.assertIn(transport, self.reactor.getWriters())
+
+    def test_bytes_that_grow(self) -> None:
+        """What is added meanwhile comes behind what OpenSSL has begun with."""
+        transport, tls, _ = self.transport(SSL.WantWriteError(), 0)
+        transport.write(b"first")
+        transport.doWrite()
+        transport.write(b", second")
+        transport.doWrite()
+        self.assertEqual(tls.given, [b"first", b"first, second"])
+        self.assertNotIn(transport, self.reactor.getWriters())
+
+    def test_reading_that_must_write(self) -> None:
+        """As after a KeyUpdate: it goes on when the socket takes more."""
+        transport, _, protocol = self.transport(SSL.WantWriteError(), b"data")
+        transport.doRead()
+        self.assertIn(transport, self.reactor.getWriters())
+        transport.doWrite()
+        self.assertEqual(protocol.received, b"data")
+
+    def test_lost_while_bytes_are_brought(self) -> None:
+        """Nothing is sent when they are there at last."""
+        asked: list[Deferred[Any]] = []
+
+        def later(*_arguments: Any, **_named: Any) -> Deferred[Any]:
+            asked.append(Deferred())
+            return asked[-1]
+
+        transport, tls, protocol = self.transport()
+        transport.write(DiskFile(Path("/proc/version"), later).region(0, 10))
+        transport.doWrite()
+        self.assertNotIn(transport, self.reactor.getWriters())
+        transport.connectionLost(Failure(ConnectionDone()))
+        asked.pop().callback(None)
+        self.assertEqual(tls.given, [])
+        self.successResultOf(protocol.lost)
