@@ -8,6 +8,7 @@ the texts of libraries and for what is forgotten.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+import msgspec
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -32,6 +34,8 @@ _SEVERITY = {name: number for number, name in enumerate(_LEVELS.values())}
 
 _CHATTER = ("Starting factory {factory!r}", "Stopping factory {factory!r}")
 """What Twisted says at C{info} for every outgoing connection."""
+
+_encode = msgspec.json.Encoder().encode
 
 _LEGACY = frozenset({"message", "format", "system", "time", "isError", "failure", "why", "printed"})
 """Keys of events of C{twisted.python.log}, which are no facts of the event."""
@@ -79,7 +83,7 @@ def as_json(event: LogEvent) -> str:
         "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": _level(event),
         "namespace": str(event.get("log_namespace") or "-"),
-        "message": redacted(formatEvent(event)),
+        "message": _message(event),
     }
     for key, value in event.items():
         if not key.startswith("log_") and key not in _LEGACY and key not in line:
@@ -88,9 +92,14 @@ def as_json(event: LogEvent) -> str:
                 line[key] = simple
     failure = event.get("log_failure")
     if isinstance(failure, Failure):
-        line["traceback"] = redacted(failure.getTraceback())
+        line["traceback"] = failure.getTraceback()
+    encoded = _encoded(line)
+    if _may_hold_a_secret(encoded):
+        for key, value in line.items():
+            line[key] = redacted(value) if isinstance(value, str) else value
+        encoded = _encoded(line)
     # ASCII: no character is a line's end to some reader, or unknown to the stream's encoding.
-    return json.dumps(line)
+    return encoded.decode() if encoded.isascii() else json.dumps(line)
 
 
 def redacted(text: str) -> str:
@@ -125,6 +134,17 @@ _SECRETS = (
     (re.compile(r"eyJ[A-Za-z0-9_=+-]{5,}(?:(?:\.|%2[Ee])[A-Za-z0-9_=+-]*)*"), _GONE),
 )
 
+_MARK = re.compile(
+    rb"authorization|api_key|image[_-]token|/by(?:apikey|token)/(?!:token)|://|bearer|eyj"
+)
+"""Found in every match of L{_SECRETS}, in small letters; JSON leaves it as it is."""
+
+
+def _may_hold_a_secret(line: bytes) -> bool:
+    """Whether a line of JSON has to be redacted; most need not be, and this costs much less."""
+    # Letters of other alphabets may be the same as ASCII's to a pattern that ignores case.
+    return not line.isascii() or _MARK.search(line.lower()) is not None
+
 
 def _level(event: LogEvent) -> str:
     level = _LEVELS.get(event.get("log_level"), "info")
@@ -133,17 +153,34 @@ def _level(event: LogEvent) -> str:
     return "debug" if idle and level == "info" else level
 
 
+def _message(event: LogEvent) -> str:
+    """The event's text; Twisted formats what is more than names in braces."""
+    template = event.get("log_format")
+    if isinstance(template, str) and "log_flattened" not in event:
+        try:
+            return template.format_map(event)
+        except Exception:  # noqa: S110  any, out of any object's own formatting
+            pass
+    return formatEvent(event)
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    """As JSON, in UTF-8 or in ASCII."""
+    try:
+        return _encode(line)
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, a number of many digits
+        return json.dumps(line).encode()
+
+
 def _simple(value: object) -> object:
     """The value as JSON has it; C{None} for what is not to be written."""
     match value:
-        case bool() | int():
+        case None | bool() | int():
             return value
         case float():
-            return value if abs(value) != float("inf") and value == value else None  # noqa: PLR0124
-        case str():
-            return redacted(str(value))
+            return value if math.isfinite(value) else None
+        case str() | Path() | UUID():
+            return str(value)
         case bytes():
-            return redacted(value.decode("utf-8", "replace"))
-        case Path() | UUID():
-            return redacted(str(value))
+            return value.decode("utf-8", "replace")
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
+from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import (
     IReactorCore,
     IReactorTCP,
@@ -15,7 +15,7 @@ from twisted.internet.interfaces import (
     IReactorTime,
 )
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.tcp import Port, Server
+from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
@@ -24,6 +24,7 @@ from twisted.web.resource import IResource
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
 from assisted_images.web.site import ServiceSite
+from tests.transports import Wire
 
 
 class AllReactor(IReactorCore, IReactorTCP, IReactorThreads, IReactorTime):
@@ -78,6 +79,7 @@ class Observations:
     def __init__(self) -> None:
         self.started: list[str] = []
         self.ended: list[tuple[str, str, int, int]] = []
+        self.stalled = 0
 
     def request_started(self, route: str) -> None:
         self.started.append(route)
@@ -87,12 +89,18 @@ class Observations:
     ) -> None:
         self.ended.append((route, method, status, size))
 
+    def client_stalled(self) -> None:
+        self.stalled += 1
 
-def listen(case: TestCase, site: ServiceSite, transport: type[Server] = Server) -> int:
-    """Serve C{site} until the test ends, each connection by a C{transport}; its port."""
+
+CLEAR = Wire()
+
+
+def listen(case: TestCase, site: ServiceSite, wire: Wire = CLEAR) -> int:
+    """Serve C{site} over C{wire} until the test ends; its port."""
     port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]
     assert isinstance(port, Port)
-    port.transport = transport
+    setattr(port, "transport", wire.transport)  # noqa: B010
     case.addCleanup(port.stopListening)
     return int(port.getHost().port)
 
@@ -114,10 +122,9 @@ def site_of(
     )
 
 
-async def exchange(port: int, sent: bytes) -> bytes:
+async def exchange(port: int, sent: bytes, wire: Wire = CLEAR) -> bytes:
     """Send bytes on a connection of their own; all that comes back until it is closed."""
-    endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", port)
-    protocol: Collecting = await connectProtocol(endpoint, Collecting())
+    protocol: Collecting = await connectProtocol(wire.endpoint(port), Collecting())
     assert protocol.transport is not None
     protocol.transport.write(sent)
     return await protocol.closed
@@ -129,13 +136,14 @@ async def ask(
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
     version: str = "1.1",
+    wire: Wire = CLEAR,
 ) -> Answer:
     """One request on a connection of its own."""
     lines = [f"{method} {path} HTTP/{version}", "Connection: close"]
     if "Host" not in (headers or {}):
         lines.append(f"Host: 127.0.0.1:{port}")
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    return parsed(await exchange(port, "\r\n".join([*lines, "", ""]).encode()))
+    return parsed(await exchange(port, "\r\n".join([*lines, "", ""]).encode(), wire))
 
 
 def parsed(response: bytes) -> Answer:

@@ -14,6 +14,7 @@ class Connection:
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
         self.aborted = self.drained = False
+        self.delivered = True
         connections.opened(self)
 
     def abort(self) -> None:
@@ -28,7 +29,7 @@ class Connection:
 
 class ConnectionsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.connections = Connections(3)
+        self.connections = Connections(3, spare=2)
 
     def opened(self, count: int) -> list[Connection]:
         return [Connection(self.connections) for _ in range(count)]
@@ -50,13 +51,44 @@ class ConnectionsTests(SynchronousTestCase):
         self.opened(1)
         self.assertEqual(self.aborted(old), [False, True, False])
 
+    def answering(self, count: int) -> list[Connection]:
+        opened = []
+        for _ in range(count):
+            opened += self.opened(1)
+            self.connections.answers(opened[-1])
+        return opened
+
     def test_answers_are_never_cut_for_room(self) -> None:
-        old = self.opened(3)
-        for connection in old:
-            self.connections.answers(connection)
+        busy = self.answering(5)
         (new,) = self.opened(1)
-        self.assertEqual((self.aborted(old), new.aborted), ([False] * 3, True))
-        self.assertEqual((len(self.connections), self.connections.refused), (3, 1))
+        self.assertEqual((self.aborted(busy), new.aborted), ([False] * 5, True))
+        self.assertEqual((len(self.connections), self.connections.refused), (5, 1))
+
+    def test_answers_that_are_not_delivered_are_not_cut_either(self) -> None:
+        """They have ended for the service, and not for the client."""
+        old = self.answering(3)
+        for connection in old:
+            self.connections.waits(connection)
+        old[0].delivered = old[1].delivered = False
+        self.opened(1)
+        self.assertEqual(self.aborted(old), [False, False, True])
+
+    def test_spare_places(self) -> None:
+        """Where all are busy one may still ask how the service is, and get no download."""
+        self.answering(3)
+        self.assertFalse(self.connections.crowded)
+        (probe,) = self.opened(1)
+        self.assertFalse(probe.aborted)
+        self.connections.answers(probe)
+        self.assertTrue(self.connections.crowded)
+        probe.close()
+        self.assertFalse(self.connections.crowded)
+
+    def test_who_waits_in_a_spare_place_makes_room(self) -> None:
+        self.answering(3)
+        spare = self.opened(4)
+        self.assertEqual(self.aborted(spare), [True, True, True, False])
+        self.assertEqual((len(self.connections), self.connections.refused), (4, 0))
 
     def test_closed_ones_count_no_more(self) -> None:
         old = self.opened(3)

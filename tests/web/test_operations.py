@@ -57,6 +57,7 @@ class HealthAndStatusTests(TestCase):
             {
                 "version": VERSION,
                 "openshift_version": OPENSHIFT,
+                "rhcos_version": None,
                 "arch": "arm64",
                 "type": "full-iso",
                 "state": "failed",

@@ -9,20 +9,18 @@ from email.message import Message
 from pathlib import Path
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
-from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
-from twisted.internet.tcp import Server
+from twisted.internet.endpoints import connectProtocol
 from twisted.trial.unittest import TestCase
 
 from assisted_images.segments import BytesSegment, FileSegment, Representation, ZeroSegment
 from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.producer import ClientStalled
-from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.threads import threads_of
 from assisted_images.web.channel import Times
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.respond import Content, respond
 from assisted_images.web.site import ServiceRequest
+from tests.transports import SendfileWire, TlsWire, Wire
 from tests.web.serving import (
     Answer,
     Collecting,
@@ -67,7 +65,7 @@ class Responding(LeafResource):
 class RespondTests(TestCase):
     """One representation of three kinds of segments, asked for in every way."""
 
-    transport: type[Server] = Server
+    wire_type: type[Wire] = Wire
 
     def setUp(self) -> None:
         path = Path(self.mktemp())
@@ -87,12 +85,13 @@ class RespondTests(TestCase):
             Content(self.representation, "application/x", "a.iso", "private", MODIFIED)
         )
         self.observed = Observations()
-        self.port = listen(self, site_of(self.resource, self.observed), self.transport)
+        self.wire = self.wire_type()
+        self.port = listen(self, site_of(self.resource, self.observed), self.wire)
         self.etag = self.resource.content.validators.etag
 
     def ask(self, method: str = "GET", version: str = "1.1", **headers: str) -> Deferred[Answer]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Deferred.fromCoroutine(ask(self.port, "/", method, named, version))
+        return Deferred.fromCoroutine(ask(self.port, "/", method, named, version, self.wire))
 
     async def test_whole(self) -> None:
         answer = await self.ask()
@@ -219,23 +218,30 @@ class RespondTests(TestCase):
 class SendfileRespondTests(RespondTests):
     """The same, where the transport sends files by itself."""
 
-    transport = SendfileServer
+    wire_type = SendfileWire
+
+
+class TlsRespondTests(RespondTests):
+    """The same over TLS."""
+
+    wire_type = TlsWire
 
 
 class TroubleTests(TestCase):
     """What happens when the body cannot go on: the connection is cut, and nothing is added."""
 
-    transport: type[Server] = Server
+    wire_type: type[Wire] = Wire
 
     def serve(self, representation: Representation, stall_seconds: float = 60) -> Responding:
         resource = Responding(Content(representation, "a/b", "a", "private"))
-        site = site_of(resource, times=Times(stall_seconds=stall_seconds))
-        self.port = listen(self, site, self.transport)
+        self.observed = Observations()
+        site = site_of(resource, self.observed, times=Times(stall_seconds=stall_seconds))
+        self.wire = self.wire_type()
+        self.port = listen(self, site, self.wire)
         return resource
 
     async def connect(self) -> Collecting:
-        endpoint = TCP4ClientEndpoint(reactor, "127.0.0.1", self.port)
-        client: Collecting = await connectProtocol(endpoint, Collecting())
+        client: Collecting = await connectProtocol(self.wire.endpoint(self.port), Collecting())
         assert client.transport is not None
         client.transport.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         return client
@@ -257,9 +263,11 @@ class TroubleTests(TestCase):
     async def test_client_that_reads_nothing(self) -> None:
         resource = self.serve(Representation.of(ZeroSegment(200_000_000)), stall_seconds=0.3)
         client = await self.connect()
+        await client.begun
         client.transport.pauseProducing()  # type: ignore[union-attr]
         await resource.ended
-        self.assertIsInstance(resource.outcomes[0], ClientStalled)
+        self.assertIsInstance(resource.outcomes[0], CancelledError)
+        self.assertEqual(self.observed.stalled, 1)
         client.transport.resumeProducing()  # type: ignore[union-attr]
         self.assertLess(len(await client.closed), 200_000_000)
 
@@ -287,7 +295,7 @@ class TroubleTests(TestCase):
 class SendfileTroubleTests(TroubleTests):
     """The same, where the transport sends files by itself."""
 
-    transport = SendfileServer
+    wire_type: type[Wire] = SendfileWire
 
     async def test_pipelined_requests_are_answered_in_order(self) -> None:
         path = Path(self.mktemp())
@@ -300,7 +308,14 @@ class SendfileTroubleTests(TroubleTests):
             request % (10, b"")
             + request % (2_000_000, b"")
             + request % (5, b"Connection: close\r\n"),
+            self.wire,
         )
         content = path.read_bytes()
         bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 206")]
         self.assertEqual(bodies[1:], [content[10:], content[2_000_000:], content[5:]])
+
+
+class TlsTroubleTests(SendfileTroubleTests):
+    """The same over TLS."""
+
+    wire_type = TlsWire

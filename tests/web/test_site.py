@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.resource import Branch, LeafResource, TextResource
 from assisted_images.web.site import MAX_REQUEST_BODY, ServiceRequest
-from tests.web.serving import Observations, ask, exchange, listen, site_of
+from tests.web.serving import Observations, ask, exchange, listen, parsed, site_of
 
 SECRET = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2VjcmV0"
 
@@ -130,6 +130,34 @@ class SiteTests(TestCase):
         received = await self.exchange_body({"Content-Length": "1000000000"}, b"x" * 10)
         self.assertTrue(received.startswith(b"HTTP/1.1 413 "), received)
         self.assertIn(b"no body", received)
+
+    async def test_large_body_is_not_waited_for(self) -> None:
+        """Who is refused is not told to go on."""
+        for length, word in (("5", b"100 Continue"), ("1000000000", b"413 ")):
+            received = await self.exchange_body(
+                {"Content-Length": length, "Expect": "100-continue"}, b"hello"
+            )
+            self.assertTrue(received.startswith(b"HTTP/1.1 " + word), received)
+            self.assertEqual(received.count(b"100 Continue"), int(length == "5"))
+
+    async def test_what_is_no_request(self) -> None:
+        for sent in (b"hello\r\n\r\n", b"GET / HTTP/1.1\r\nno field\r\n\r\n"):
+            answer = parsed(await exchange(self.port, sent))
+            self.assertEqual((answer.status, answer.header("connection")), (400, "close"))
+            self.assertEqual(answer.text, "this is no HTTP/1.1 request\n")
+            self.assertEqual(answer.header("content-length"), str(len(answer.body)))
+
+    async def test_asterisk(self) -> None:
+        """The one request that is about no resource (RFC 9110, section 9.3.7)."""
+        self.assertEqual((await ask(self.port, "*", "OPTIONS")).status, 200)
+        get = await ask(self.port, "*")
+        self.assertEqual((get.status, get.header("allow")), (405, "OPTIONS"))
+
+    async def test_every_answer_is_dated(self) -> None:
+        for path in ("/text", "/other"):
+            answer = await ask(self.port, path)
+            self.assertRegex(answer.header("date") or "", r"^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$")
+            self.assertIsNotNone(answer.header("server"))
 
     async def test_large_chunked_body(self) -> None:
         chunks = b"1000\r\n" + bytes(4096) + b"\r\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
@@ -32,6 +33,12 @@ class Application:
 
     times: Times = field(default_factory=Times)
     """How long clients may take."""
+
+    exposition: Callable[[], Awaitable[bytes]] | None = None
+    """Makes the text of C{/metrics}, where it is not that of C{metrics} alone."""
+
+    complete: Callable[[], bool] = lambda: True
+    """Whether the other processes of the service can serve every image, too."""
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

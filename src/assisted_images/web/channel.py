@@ -7,16 +7,16 @@ see what the kernel still has to send to a slow client (twisted#12498).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from twisted.internet.interfaces import IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
+from twisted.web.http_headers import Headers
 
-from assisted_images.streaming.delivery import DeliveryTimer
+from assisted_images.streaming.client_timer import ClientTimer
 from assisted_images.streaming.unsent import unsent_bytes
 from assisted_images.web.connections import Connections
 
@@ -38,6 +38,13 @@ class Times:
     """Until it closes too, once it has taken everything: TLS waits for its C{close_notify}."""
 
 
+class ClientObserver(Protocol):
+    """Is told of the clients."""
+
+    def client_stalled(self) -> None:
+        """Note that one is cut off because it took nothing of what it was sent."""
+
+
 class ChannelSite(Protocol):
     """What a connection needs of its factory."""
 
@@ -45,12 +52,33 @@ class ChannelSite(Protocol):
     times: Times
     connections: Connections
 
+    @property
+    def observer(self) -> ClientObserver:
+        """Is told of stalled clients."""
+
+
+class ResponseHeaders(Headers):
+    """
+    The header fields of a response.
+
+    @ivar prepared: some of them as they are sent, each with its line's end: made once for many
+        responses.
+    """
+
+    __slots__ = ("prepared",)
+    prepared: bytes
+
+    def __init__(self, prepared: bytes = b"") -> None:
+        super().__init__()
+        self.prepared = prepared
+
 
 class DeadlineChannel(HTTPChannel):
     """An HTTP/1 connection that its client cannot hold for longer than L{Times} allows."""
 
     site: ChannelSite
     transport: ITCPTransport
+    requests: list[Any]
     _receiving = False
     _answering = False
     _closing = False
@@ -59,10 +87,22 @@ class DeadlineChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Give the first request its time."""
         super().connectionMade()
+        # Each request asks for both.
+        self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
         self._unsent = unsent_bytes(self.transport)
-        self._stop_waiting: Callable[[], None] = _nothing
+        self._timer = ClientTimer(
+            self.site.clock, self._unsent, self.site.times.stall_seconds, self._stalled
+        )
         self._expect_request()
         self.site.connections.opened(self)
+
+    def getPeer(self) -> IAddress:  # noqa: N802
+        """The client's address."""
+        return self._peer
+
+    def getHost(self) -> IAddress:  # noqa: N802
+        """The address that the client has connected to."""
+        return self._host
 
     def dataReceived(self, data: bytes) -> None:
         """Give a request its time from its first byte on."""
@@ -82,9 +122,34 @@ class DeadlineChannel(HTTPChannel):
     def allContentReceived(self) -> None:  # noqa: N802
         """Note that the request has arrived in time."""
         self._receiving, self._answering = False, True
-        self._stop_waiting()
+        if self._waitingForTransport:
+            self._timer.expect_reading()  # of the end of the last answer
+        else:
+            self._timer.rest()
         self.site.connections.answers(self)
         super().allContentReceived()
+
+    def writeHeaders(  # noqa: N802
+        self, version: bytes, code: bytes, reason: bytes, headers: ResponseHeaders
+    ) -> None:
+        """Send the status line and all fields, in one piece."""
+        lines = [b"%b %b %b\r\n" % (version, code, reason), headers.prepared]
+        for name, values in headers.getAllRawHeaders():
+            lines += [b"%b: %b\r\n" % (name, value) for value in values]
+        lines.append(b"\r\n")
+        self.transport.write(b"".join(lines))
+
+    def pauseProducing(self) -> None:
+        """The client has to take something before more is sent."""
+        if self._answering:
+            self._timer.expect_reading()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The client has taken something."""
+        if self._answering:
+            self._timer.rest()
+        super().resumeProducing()
 
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, which may have arrived already."""
@@ -96,8 +161,7 @@ class DeadlineChannel(HTTPChannel):
         self.site.connections.waits(self)
         super().requestDone(request)
         if not (self._receiving or self._answering or self._closing):
-            times = self.site.times
-            self._wait_for_delivery(times.idle_seconds, self.loseConnection)
+            self._timer.expect_delivery(self.site.times.idle_seconds, self.loseConnection)
 
     def loseConnection(self) -> None:  # noqa: N802
         """
@@ -109,13 +173,13 @@ class DeadlineChannel(HTTPChannel):
         super().loseConnection()
         if not self._lost:
             self.site.connections.waits(self)
-            self._wait_for_delivery(self.site.times.close_seconds, self.abort)
+            self._timer.expect_delivery(self.site.times.close_seconds, self.abort)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Wait for nothing any more."""
         self._closing = self._lost = True
-        self._stop_waiting()
-        self._stop_waiting = _nothing
+        self._receiving = self._answering = False
+        self._timer.stop()
         self.site.connections.closed(self)
         super().connectionLost(reason)
 
@@ -129,16 +193,39 @@ class DeadlineChannel(HTTPChannel):
         elif not (self.requests or self._closing):
             self._close_after_delivery()
 
+    @property
+    def delivered(self) -> bool:
+        """Whether the client has everything that it was sent."""
+        return not (self._waitingForTransport or self._unsent())
+
+    def refuse(self, status: bytes, detail: bytes) -> None:
+        """
+        Answer a request that is not read to its end, and close.
+
+        @param status: code and phrase.
+        @param detail: what is wrong; never a secret.
+        """
+        self.transport.write(
+            b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Content-Length: %d\r\n\r\n%b\n" % (status, len(detail) + 1, detail)
+        )
+        self.loseConnection()
+
     def abort(self) -> None:
         """Cut the connection: what is not sent yet is lost."""
         self._closing = True
         self.transport.abortConnection()
 
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        self.refuse(b"400 Bad Request", b"this is no HTTP/1.1 request")
+
+    def _send100Continue(self) -> None:  # noqa: N802
+        if not self._closing:  # for its body the request has been refused
+            super()._send100Continue()
+
     def _expect_request(self) -> None:
         self._receiving = True
-        self._stop_waiting()
-        call = self.site.clock.callLater(self.site.times.header_seconds, self.abort)
-        self._stop_waiting = lambda: call.cancel() if call.active() else None
+        self._timer.expect_request(self.site.times.header_seconds, self.abort)
 
     def _close_after_delivery(self) -> None:
         """
@@ -146,23 +233,8 @@ class DeadlineChannel(HTTPChannel):
         when it goes down with the service's container.
         """
         self._receiving, self._closing = False, True
-        self._wait_for_delivery(0, self.loseConnection)
+        self._timer.expect_delivery(0, self.loseConnection)
 
-    def _wait_for_delivery(self, seconds: float, then: Callable[[], None]) -> None:
-        """
-        Do C{then} once the client has had everything for C{seconds}; cut the connection of one
-        that does not take it.
-        """
-        self._stop_waiting()
-        timer = DeliveryTimer(
-            self.site.clock,
-            self._unsent,
-            (seconds, then),
-            (self.site.times.stall_seconds, self.abort),
-        )
-        timer.start()
-        self._stop_waiting = timer.stop
-
-
-def _nothing() -> None:
-    """There is nothing to stop."""
+    def _stalled(self) -> None:
+        self.site.observer.client_stalled()
+        self.abort()

@@ -7,14 +7,25 @@ Knows nothing of images, and of a connection only whether a request is being ans
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+SPARE = 16
+"""Connections beyond the limit, for those who ask how the service is: C{/live} must not fail."""
+
+_MOST_LOOKS = 64
+"""At how many connections is looked to make room for one."""
+
 
 class Connection(Protocol):
     """One client's connection."""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the client has everything that it was sent."""
 
     def abort(self) -> None:
         """Cut it, now."""
@@ -30,8 +41,9 @@ class Connections:
     Where there are as many as there may be, the one that has waited longest for its client's next
     (or first) request gives its place to the new one, as nginx reuses connections: a client that
     wants something asks at once, and what would fill all places is waiting.  Where an answer is
-    under way on every one of them the new one is cut, at once: it has a better chance at another
-    replica than in the kernel's queue, in which it would look accepted.
+    under way on every one of them, or its end, there are some spare places; a new one beyond those
+    is cut, at once: it has a better chance at another replica than in the kernel's queue, in which
+    it would look accepted.
 
     @ivar limit: how many there may be.
     @ivar draining: whether the service is going down.
@@ -41,8 +53,9 @@ class Connections:
 
     _log = Logger()
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, spare: int = SPARE) -> None:
         self.limit = limit
+        self._spare = spare
         self.draining = False
         self.refused = 0
         self.reused = 0
@@ -60,11 +73,17 @@ class Connections:
         """Connections on which an answer is under way."""
         return len(self._answering)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether answers are under way on more than the limit: for no download, that is."""
+        return len(self._answering) > self.limit
+
     def opened(self, connection: Connection) -> None:
         """Count a new connection, which waits for its first request; perhaps make room for it."""
         if len(self) < self.limit:
             self._full = False
-        elif not self._make_room():
+        elif not self._make_room() and len(self) >= self.limit + self._spare:
+            self.refused += 1
             connection.abort()
             return
         self._waiting[connection] = None
@@ -110,11 +129,11 @@ class Connections:
                 "{limit} connections are open, as many as there may be (MAX_CONNECTIONS)",
                 limit=self.limit,
             )
-        longest = next(iter(self._waiting), None)
-        if longest is None:
-            self.refused += 1
-            return False
-        self.reused += 1
-        del self._waiting[longest]  # it will be closed soon, and its place is taken now
-        longest.abort()
-        return True
+        for longest in list(islice(self._waiting, _MOST_LOOKS)):
+            del self._waiting[longest]
+            if longest.delivered:
+                self.reused += 1
+                longest.abort()  # it will be closed soon, and its place is taken now
+                return True
+            self._waiting[longest] = None  # its turn comes when the others' has come
+        return False

@@ -8,7 +8,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
-from assisted_images.streaming.producer import ClientStalled
 from assisted_images.web.application import Application
 from assisted_images.web.cors import allow_origin, answer_preflight, is_preflight
 from assisted_images.web.errors import problem_of
@@ -54,6 +53,10 @@ class Download(LeafResource):
 
     def answer(self, request: ServiceRequest) -> None:
         """Begin; the coroutine is cancelled when the client leaves."""
+        if self.application.connections.crowded:
+            detail = "answers are under way on as many connections as there may be"
+            write_problem(request, Problem(503, detail, {"Retry-After": "10"}))
+            return
         answer = Deferred.fromCoroutine(self._answer(request))
         request.notifyFinish().addErrback(lambda _: answer.cancel())
 
@@ -64,9 +67,7 @@ class Download(LeafResource):
                 content = await prepare()
                 await respond(request, content)
         except CancelledError:
-            pass  # the client has left
-        except ClientStalled:
-            self.application.metrics.stalled_clients.inc()
+            pass  # the client has left, or was cut off
         except Exception as error:
             self._tell(request, error)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 
 from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.streaming.slots import Slots
 from assisted_images.web.connections import Connections
-from assisted_images.web.problems import finish_with
+from assisted_images.web.problems import Problem, finish_with, write_problem
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.site import ServiceRequest
 
@@ -20,8 +23,13 @@ _PREFIX = "assisted_image_service_"
 _LABELS = ("service", "handler", "method", "code")
 
 
-class Metrics:
-    """The service's metrics, in a registry of their own."""
+class Metrics(Collector):
+    """
+    The service's metrics.
+
+    @ivar counts: what this process alone has to tell.
+    @ivar state: what any process of the service would tell alike.
+    """
 
     def __init__(
         self,
@@ -30,8 +38,8 @@ class Metrics:
         store: ImageStore,
         connections: Connections,
     ) -> None:
-        self.registry = registry
-        registry.register(_StateCollector(slots, store))
+        self.counts: Collector = registry
+        self.state: Collector = _StateCollector(slots, store)
         registry.register(_ConnectionCollector(connections))
         self._durations = Histogram(
             _PREFIX + "http_request_duration_seconds",
@@ -73,19 +81,41 @@ class Metrics:
             ("shared",),
             registry=registry,
         )
+        # To look a metric up by its labels costs more than to count.
+        self._in_flight_of = cache(partial(self._in_flight.labels, ""))
+        self._ended_of = cache(self._labelled)
+        self._shared_of = cache(self._shared.labels)
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them, now."""
+        yield from self.state.collect()
+        yield from self.counts.collect()
+
+    async def exposition(self) -> bytes:
+        """The same in Prometheus' text format."""
+        return generate_latest(self)
 
     def request_started(self, route: str) -> None:
         """Count a request to C{route} as in flight."""
-        self._in_flight.labels("", route).inc()
+        self._in_flight_of(route).inc()
 
     def request_ended(
         self, route: str, method: str, status: int, size: int, seconds: float
     ) -> None:
         """Count a request as over; C{size} is bytes of body sent."""
-        self._in_flight.labels("", route).dec()
-        self._durations.labels("", route, method, str(status)).observe(seconds)
-        self._sizes.labels("", route, method, str(status)).observe(size)
+        self._in_flight_of(route).dec()
+        durations, sizes = self._ended_of(route, method, status)
+        durations.observe(seconds)
+        sizes.observe(size)
         self.sent_bytes.inc(size)
+
+    def _labelled(self, route: str, method: str, status: int) -> tuple[Histogram, Histogram]:
+        labels = "", route, method, str(status)
+        return self._durations.labels(*labels), self._sizes.labels(*labels)
+
+    def client_stalled(self) -> None:
+        """Count a client that is cut off because it took nothing for too long."""
+        self.stalled_clients.inc()
 
     def upstream_called(self, call: str, outcome: str, seconds: float) -> None:
         """Count a call to assisted-service; C{outcome} is a status code or a failure's name."""
@@ -93,7 +123,7 @@ class Metrics:
 
     def configuration_requested(self, shared: bool) -> None:
         """Count a configuration that a request needed."""
-        self._shared.labels("true" if shared else "false").inc()
+        self._shared_of("true" if shared else "false").inc()
 
 
 class _StateCollector(Collector):
@@ -167,10 +197,27 @@ class _ConnectionCollector(Collector):
 class MetricsResource(LeafResource):
     """C{/metrics}, in Prometheus' text format."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    _log = Logger()
+
+    def __init__(self, exposition: Callable[[], Awaitable[bytes]]) -> None:
+        """
+        @param exposition: makes the text.
+        """
         super().__init__()
-        self._registry = registry
+        self._exposition = exposition
 
     def answer(self, request: ServiceRequest) -> None:
         """Answer with the value of everything, now."""
-        finish_with(request, generate_latest(self._registry), CONTENT_TYPE_LATEST)
+        answer = Deferred.fromCoroutine(self._answer(request))
+        request.notifyFinish().addErrback(lambda _: answer.cancel())
+
+    async def _answer(self, request: ServiceRequest) -> None:
+        try:
+            text = await self._exposition()
+        except CancelledError:
+            return  # the client has left
+        except Exception:
+            self._log.failure("metrics cannot be told")
+            write_problem(request, Problem(500, "the service failed to answer; its log says why"))
+        else:
+            finish_with(request, text, CONTENT_TYPE_LATEST)

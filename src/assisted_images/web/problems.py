@@ -53,8 +53,6 @@ def write_problem(request: Request, problem: Problem) -> None:
     kind = preferred_type(request.getHeader("accept"), (PLAIN, PROBLEM_JSON))
     body = problem.as_json() if kind == PROBLEM_JSON else problem.detail.encode() + b"\n"
     request.setResponseCode(problem.status, problem.title.encode())
-    for name in ("content-disposition", "content-range", "etag", "last-modified"):
-        request.responseHeaders.removeHeader(name)
     request.setHeader("cache-control", "no-store")
     for name, value in problem.headers.items():
         request.setHeader(name, value)

@@ -14,8 +14,7 @@ from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_ran
 from assisted_images.preconditions import Outcome, Validators, format_http_date
 from assisted_images.segments import BytesSegment, Representation
 from assisted_images.streaming.pieces import read_bytes
-from assisted_images.streaming.producer import ClientStalled, RepresentationProducer
-from assisted_images.streaming.unsent import unsent_bytes
+from assisted_images.streaming.producer import RepresentationProducer
 from assisted_images.web.problems import Problem
 from assisted_images.web.site import ServiceRequest
 
@@ -37,6 +36,19 @@ class Content:
         date = None if self.last_modified is None else int(self.last_modified)
         return Validators(f'"{self.representation.digest}"', date)
 
+    @cached_property
+    def fields(self) -> bytes:
+        """The header fields that do not depend on what part is asked for, as they are sent."""
+        fields = {
+            "Accept-Ranges": "bytes",
+            "Cache-Control": self.cache_control,
+            "Content-Disposition": f'attachment; filename="{self.filename}"',
+            "ETag": self.validators.etag,
+        }
+        if self.last_modified is not None:
+            fields["Last-Modified"] = format_http_date(self.last_modified)
+        return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
+
 
 async def respond(request: ServiceRequest, content: Content) -> None:
     """
@@ -46,21 +58,20 @@ async def respond(request: ServiceRequest, content: Content) -> None:
 
     @raise Problem: a condition failed (412) or no range can be satisfied (416); nothing has been
         written then.
-    @raise ClientStalled: the client has read nothing for too long.  Then, and with every other
-        error out of the body, the connection has been aborted: nothing is ever added to a body.
+    @raise CancelledError: the client has left, or took nothing for too long.  With every error out
+        of the body the connection has been aborted: nothing is ever added to a body.
     """
-    validators = content.validators
-    _describe(request, content)
-    match validators.evaluate(request.getHeader):
+    match content.validators.evaluate(request.getHeader):
         case Outcome.FAILED:
             raise Problem(412, "the precondition of the request does not hold for this version")
         case Outcome.NOT_MODIFIED:
+            request.describe(content.fields)
             request.setResponseCode(304)
-            request.responseHeaders.removeHeader("content-type")
             request.finish()
             return
     body = _select(request, content)
-    request.setHeader("content-length", str(body.length))
+    request.describe(content.fields)
+    request.setHeader(b"content-length", b"%d" % body.length)
     if request.method == b"HEAD" or not body.length:
         request.finish()
         return
@@ -68,24 +79,11 @@ async def respond(request: ServiceRequest, content: Content) -> None:
     request.finish()
 
 
-def _describe(request: ServiceRequest, content: Content) -> None:
-    """Set the header fields that do not depend on what part is asked for."""
-    for name, value in {
-        "accept-ranges": "bytes",
-        "cache-control": content.cache_control,
-        "content-type": content.content_type,
-        "content-disposition": f'attachment; filename="{content.filename}"',
-        "etag": content.validators.etag,
-    }.items():
-        request.setHeader(name, value)
-    if content.last_modified is not None:
-        request.setHeader("last-modified", format_http_date(content.last_modified))
-
-
 def _select(request: ServiceRequest, content: Content) -> Representation:
     """Set the status, and give the bytes that the body will have."""
     whole = content.representation
     ranges = _requested_ranges(request, content)
+    request.setHeader("content-type", content.content_type)
     if ranges is None:
         return whole
     request.setResponseCode(206)
@@ -134,17 +132,11 @@ def _multipart(
 async def _play(request: ServiceRequest, body: Representation) -> None:
     """Send the body; the status line and headers go out with its first bytes."""
     transport = request.channel.transport
-    producer = RepresentationProducer(
-        body,
-        request.site.clock,
-        request.site.times.stall_seconds,
-        unsent_bytes(transport),
-        getattr(transport, "read_piece", read_bytes),
-    )
+    producer = RepresentationProducer(body, getattr(transport, "read_piece", read_bytes))
     request.registerProducer(producer, True)
     try:
         await producer.startProducing(request)
-    except (ClientStalled, OSError, EOFError):
+    except (OSError, EOFError):
         request.abort()
         raise
     request.unregisterProducer()

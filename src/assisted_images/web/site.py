@@ -6,16 +6,18 @@ Knows nothing of images: what a request is about arrives as its C{route} and C{f
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from typing import Any, Protocol
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import IResource
-from twisted.web.server import Request, Site
+from twisted.web.http import Request, datetimeToString
+from twisted.web.resource import IResource, getChildForRequest
+from twisted.web.server import Site, version
 
-from assisted_images.web.channel import DeadlineChannel, Times
+from assisted_images.web.channel import ClientObserver, DeadlineChannel, ResponseHeaders, Times
 from assisted_images.web.connections import Connections
 from assisted_images.web.problems import Problem, write_problem
 
@@ -27,7 +29,7 @@ _MAX_REFUSED_BODY = 1024 * 1024
 """Bytes that a client may send after all before it is cut; TLS reads on until the client closes."""
 
 
-class RequestObserver(Protocol):
+class RequestObserver(ClientObserver, Protocol):
     """Is told of the requests; L{assisted_images.web.metrics.Metrics} is one."""
 
     def request_started(self, route: str) -> None:
@@ -43,6 +45,9 @@ class ServiceRequest(Request):
     """
     One request, with limits, and with a repr that shows no token.
 
+    Twisted's basic request and not the one of its server: that brings sessions, encodings and an
+    error page for each request, which nothing here has a use for.
+
     @ivar identifier: names the request in the log.
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches the log or a metric.  Empty until L{observe_as}.
@@ -53,10 +58,15 @@ class ServiceRequest(Request):
     log = Logger()
     channel: DeadlineChannel
     site: ServiceSite
+    responseHeaders: ResponseHeaders  # noqa: N815
+    prepath: list[bytes]
+    postpath: list[bytes]
+    _started: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.identifier = uuid.uuid4().hex
+        self.responseHeaders = ResponseHeaders()
+        self.identifier = secrets.token_hex(16)
         self.route = ""
         self.facts: dict[str, str] = {}
         self.refused = False
@@ -80,10 +90,41 @@ class ServiceRequest(Request):
             self.abort()
 
     def process(self) -> None:
-        """Answer the request, and take note of its end, whatever that is."""
-        started = self.channel.site.clock.seconds()
-        self.notifyFinish().addBoth(self._ended, started)
-        super().process()
+        """Answer the request."""
+        site = self.channel.site
+        assert isinstance(site, ServiceSite), "nobody else makes such requests"
+        self.site = site
+        self._started = self.site.clock.seconds()
+        self.describe(self.site.greeting())
+        self.prepath, self.postpath = (
+            [],
+            [unquote_to_bytes(part) for part in self.path[1:].split(b"/")],
+        )
+        try:
+            if self.path == b"*":
+                self._answer_for_all()
+            else:
+                getChildForRequest(self.site.resource, self).render(self)
+        except Exception:
+            self.processingFailed(Failure())
+
+    def describe(self, fields: bytes) -> None:
+        """
+        Add header fields to the response.
+
+        @param fields: as they are sent, each with its line's end.
+        """
+        self.responseHeaders.prepared += fields
+
+    def finish(self) -> None:
+        """Take note that the answer is whole."""
+        super().finish()
+        self._over(aborted=False)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Take note that the client has left, or was cut off."""
+        super().connectionLost(reason)
+        self._over(aborted=True)
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer 500 for a fault in our own code, in the words of every other problem."""
@@ -99,14 +140,24 @@ class ServiceRequest(Request):
     @property
     def path_below(self) -> list[str]:
         """The parts of the path below the resource that was found, decoded."""
-        return [part.decode("utf-8", "replace") for part in self.postpath or ()]
+        return [part.decode("utf-8", "replace") for part in self.postpath]
 
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""
         self.channel.abort()
 
-    def _ended(self, outcome: Failure | None, started: float) -> None:
-        seconds = self.site.clock.seconds() - started
+    def _answer_for_all(self) -> None:
+        """C{OPTIONS *} is about the server, and no more than a question whether it is there."""
+        if self.method == b"OPTIONS":
+            self.setHeader("content-length", "0")
+            self.finish()
+        else:
+            write_problem(self, Problem(405, "nothing but OPTIONS is for *", {"Allow": "OPTIONS"}))
+
+    def _over(self, *, aborted: bool) -> None:
+        if self._started is None:
+            return  # it has not been complete
+        seconds = self.site.clock.seconds() - self._started
         method = self.method.decode("ascii", "replace")
         if self.route:
             self.site.observer.request_ended(
@@ -121,7 +172,7 @@ class ServiceRequest(Request):
             status=self.code,
             bytes=self.sentLength,
             seconds=round(seconds, 6),
-            aborted=outcome is not None,
+            aborted=aborted,
             user_agent=self.getHeader("user-agent"),
             **self.facts,
         )
@@ -131,13 +182,7 @@ class ServiceRequest(Request):
         if self.refused:
             return
         self.refused = True
-        detail = b"requests to this service have no body\n"
-        self.channel.transport.write(
-            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
-            b"Content-Type: text/plain; charset=utf-8\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (len(detail), detail)
-        )
-        self.channel.loseConnection()
+        self.channel.refuse(b"413 Content Too Large", b"requests to this service have no body")
 
 
 class ServiceSite(Site):
@@ -167,6 +212,15 @@ class ServiceSite(Site):
         self.observer = observer
         self.connections = connections
         self.times = times
+        self._greeting = -1, b""
+
+    def greeting(self) -> bytes:
+        """The header fields that every response has, made once a second."""
+        second = int(self.clock.seconds())
+        if second != self._greeting[0]:
+            fields = b"Server: %b\r\nDate: %b\r\n" % (version, datetimeToString(second))
+            self._greeting = second, fields
+        return self._greeting[1]
 
     def log(self, request: object) -> None:
         """Write no access log: L{ServiceRequest} writes a line that shows no token."""

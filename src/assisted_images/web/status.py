@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from assisted_images.store.images import ImageStore, OsImage
@@ -20,10 +21,16 @@ _TEXT = "text/plain"
 class Health(LeafResource):
     """C{/health}: 200 while every configured image is ready and the service is not going down."""
 
-    def __init__(self, store: ImageStore, connections: Connections) -> None:
+    def __init__(
+        self, store: ImageStore, connections: Connections, complete: Callable[[], bool]
+    ) -> None:
+        """
+        @param complete: whether the other processes of the service are ready, too.
+        """
         super().__init__()
         self._store = store
         self._connections = connections
+        self._complete = complete
 
     def answer(self, request: ServiceRequest) -> None:
         """Say how many images are ready."""
@@ -33,8 +40,11 @@ class Health(LeafResource):
             return
         images = self._store.images
         ready = sum(image.content is not None for image in images)
-        request.setResponseCode(200 if self._store.ready else 503)
         text = f"{ready} of {len(images)} images are ready\n"
+        healthy = self._store.ready and self._complete()
+        if self._store.ready and not healthy:
+            text = "the images are ready, but not every worker is\n"
+        request.setResponseCode(200 if healthy else 503)
         finish_with(request, text.encode(), "text/plain; charset=utf-8")
 
 
@@ -64,6 +74,7 @@ def _described(image: OsImage) -> dict[str, str | int | float | None]:
     return {
         "version": entry.version,
         "openshift_version": entry.openshift_version,
+        "rhcos_version": image.rhcos_version,
         "arch": entry.architecture.value,
         "type": entry.image_type.value,
         "state": image.state.value,

@@ -35,9 +35,11 @@ def resource_tree(application: Application, *, boot_only: bool) -> Resource:
     """All routes of the contract's section 4; with C{boot_only} those of the plain listener."""
     customisations = Customisations(application.run_in_thread)
     root = Branch()
-    root.putChild(b"health", Health(application.store, application.connections))
+    health = Health(application.store, application.connections, application.complete)
+    root.putChild(b"health", health)
     root.putChild(b"live", TextResource("alive"))
-    root.putChild(b"metrics", MetricsResource(application.metrics.registry))
+    exposition = application.exposition or application.metrics.exposition
+    root.putChild(b"metrics", MetricsResource(exposition))
     root.putChild(b"status", Status(application.store, application.slots))
     root.putChild(b"boot-artifacts", BootArtifacts(application))
     root.putChild(b"images", Images(application, customisations, boot_only=boot_only))
