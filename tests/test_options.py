@@ -119,7 +119,11 @@ class OptionsTests(SynchronousTestCase):
 
     def test_trusted_bundles(self) -> None:
         bundle = self.directory / "bundle.pem"
-        names = ["ASSISTED_SERVICE_API_TRUSTED_CA_FILE", "OS_IMAGE_DOWNLOAD_TRUSTED_CA_FILE"]
+        names = [
+            "ASSISTED_SERVICE_API_TRUSTED_CA_FILE",
+            "OS_IMAGE_DOWNLOAD_TRUSTED_CA_FILE",
+            "REGISTRY_TRUSTED_CA_FILE",
+        ]
         for content in (None, b"", b"text"):
             if content is not None:
                 bundle.write_bytes(content)
@@ -129,6 +133,19 @@ class OptionsTests(SynchronousTestCase):
                 self.assertIn(f"{bundle} cannot be read as PEM certificates; expected", problem)
         bundle.write_bytes(identity("root", authority=True).certificate_pem)
         self.options(**dict.fromkeys(names, str(bundle)))
+
+    def test_registry_files(self) -> None:
+        """They are read at the start, and what is wrong in them is told then."""
+        file = self.directory / "file"
+        names = ["PULL_SECRET_FILE", "REGISTRIES_CONF"]
+        for content in (None, b"s3cr3t", b"\xff"):
+            if content is not None:
+                file.write_bytes(content)
+            told = self.refusal(**dict.fromkeys(names, str(file)))
+            self.assertEqual(
+                [problem.partition(f": {file}")[0] for problem in told], names, str(told)
+            )
+            self.assertNotIn("s3cr3t", "".join(told))
 
     def test_certificate(self) -> None:
         key, certificate = identity("images.example.com").write(self.directory)
@@ -144,6 +161,7 @@ class OptionsTests(SynchronousTestCase):
             f"--os-images-request-headers={secret}",
             f"--os-images={os_images(url='ftp://me:s3cr3t@h/?s3cr3t')}",
             HTTPS_PROXY="socks://me:s3cr3t@h",
+            PULL_SECRET='{"auths": {"s3cr3t": {"auth": "s3cr3t"}}}',
         )
-        self.assertEqual(len(told), 3)
+        self.assertEqual(len(told), 4)
         self.assertNotIn("s3cr3t", "".join(told))

@@ -4,7 +4,9 @@ The parts of a running service, put together according to its settings, on a rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,7 +15,8 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from assisted_images.listeners import Listener
+from assisted_images.listeners import Listener, listening_socket
+from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.settings import Settings
 from assisted_images.settings.values import HttpServes, TlsVersion
 from assisted_images.sources.assisted_service import AssistedService
@@ -22,7 +25,10 @@ from assisted_images.sources.infra_envs import InfraEnvSource
 from assisted_images.sources.local import LocalInfraEnvs
 from assisted_images.sources.outbound import OutboundAgent
 from assisted_images.sources.proxies import Proxies
-from assisted_images.sources.sharing import SharedConfigurations
+from assisted_images.sources.registry_settings import make_registries, registry_agents
+from assisted_images.sources.releases import ReleaseDownloader
+from assisted_images.sources.room import Room
+from assisted_images.sources.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.sources.trust import tls_policy
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
@@ -37,15 +43,30 @@ from assisted_images.web.metrics import Metrics
 from assisted_images.web.tree import make_site
 
 
-def make_application(settings: Settings, reactor: Any, outbound: Outbound) -> Application:
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What one of several workers has in place of what it would have alone."""
+
+    slots: Slots
+    connections: Connections
+    lender: Lender | None = None
+    """Who shares configurations with all of them; C{None}: this one does, and brings the images."""
+
+
+def make_application(
+    settings: Settings, reactor: Any, outbound: Outbound, membership: Membership | None = None
+) -> Application:
     """What requests are answered with."""
-    store = _store(settings, reactor, outbound)
-    slots = Slots(settings.max_concurrent_requests)
-    connections = Connections(settings.max_connections)
+    if membership is None:
+        membership = Membership(
+            Slots(settings.max_concurrent_requests), Connections(settings.max_connections)
+        )
+    slots, connections, lender = membership.slots, membership.connections, membership.lender
+    store = _store(settings, reactor, outbound) if lender is None else ImageStore(settings.catalog)
     metrics = Metrics(CollectorRegistry(), slots, store, connections)
     return Application(
         store=store,
-        infra_envs=_infra_envs(settings, reactor, outbound, metrics),
+        infra_envs=_infra_envs(settings, reactor, outbound, metrics, lender),
         slots=slots,
         connections=connections,
         metrics=metrics,
@@ -60,7 +81,8 @@ def make_application(settings: Settings, reactor: Any, outbound: Outbound) -> Ap
 
 
 def _store(settings: Settings, reactor: Any, outbound: Outbound) -> ImageStore:
-    run_in_thread = threads_of(reactor)
+    run_in_thread, room = threads_of(reactor), Room()
+    registries = make_registries(settings, outbound.registries, reactor)
     return ImageStore(
         settings.catalog,
         Workshop(
@@ -72,7 +94,9 @@ def _store(settings: Settings, reactor: Any, outbound: Outbound) -> ImageStore:
                 headers=settings.os_images_request_headers,
                 parameters=settings.os_images_request_query_params,
                 stall_seconds=settings.download_stall_seconds,
+                room=room,
             ),
+            releases=ReleaseDownloader(registries, room),
             clock=reactor,
             run_in_thread=run_in_thread,
             limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
@@ -83,23 +107,27 @@ def _store(settings: Settings, reactor: Any, outbound: Outbound) -> ImageStore:
 
 
 def _infra_envs(
-    settings: Settings, reactor: Any, outbound: Outbound, metrics: Metrics
+    settings: Settings,
+    reactor: Any,
+    outbound: Outbound,
+    metrics: Metrics,
+    lender: Lender | None,
 ) -> InfraEnvSource:
     """A directory, or assisted-service, whose answers are shared."""
     if settings.infra_envs_dir is not None:
         return LocalInfraEnvs(settings.infra_envs_dir, threads_of(reactor))
-    return SharedConfigurations(
-        AssistedService(
-            outbound.assisted_service,
-            f"{settings.assisted_service_scheme}://{settings.assisted_service_host}",
-            reactor,
-            settings.assisted_service_seconds,
-            metrics.upstream_called,
-        ),
-        settings.config_share_seconds,
+    source = AssistedService(
+        outbound.assisted_service,
+        f"{settings.assisted_service_scheme}://{settings.assisted_service_host}",
         reactor,
-        metrics.configuration_requested,
+        settings.assisted_service_seconds,
+        metrics.upstream_called,
     )
+    seconds, observe = settings.config_share_seconds, metrics.configuration_requested
+    if seconds <= 0:
+        return source
+    lender = lender or FreshConfigurations(source, seconds, reactor, observe)
+    return SharedConfigurations(lender, reactor, observe)
 
 
 def make_tls(settings: Settings) -> ServerTls | None:
@@ -117,13 +145,22 @@ def make_tls(settings: Settings) -> ServerTls | None:
 
 
 def make_listeners(
-    settings: Settings, application: Application, reactor: Any, tls: ServerTls | None
+    settings: Settings,
+    application: Application,
+    sockets: Any,
+    tls: ServerTls | None,
+    bind: Callable[[int], socket.socket] = listening_socket,
 ) -> Iterator[Listener]:
-    """The TLS listener and the plain one besides; without certificate a plain one alone."""
+    """
+    The TLS listener and the plain one besides; without certificate a plain one alone.
+
+    @param sockets: adopts listening sockets: the reactor, unless others listen on them, too.
+    @param bind: makes the listening socket of a port.
+    """
 
     def listener(port: int, tls: ServerTls | None, *, boot_only: bool = False) -> Listener:
         site = make_site(application, boot_only=boot_only)
-        return Listener(reactor, reactor, port, site, tls)
+        return Listener(sockets, port, site, tls, bind)
 
     plain = settings.http_listen_port
     if tls is not None:
@@ -132,6 +169,19 @@ def make_listeners(
             yield listener(plain, None, boot_only=settings.http_serves is HttpServes.BOOT)
     else:
         yield listener(settings.listen_port if plain is None else plain, None)
+
+
+def allow_open_files(connections: Connections) -> None:
+    """Have at most as many connections as there can be files, with some files to spare."""
+    most = raise_open_file_limit() - OTHER_FILES
+    if most < connections.limit:
+        Logger().warn(
+            "{most} connections at most instead of MAX_CONNECTIONS={limit}:"
+            " the system allows this process no more open files",
+            most=most,
+            limit=connections.limit,
+        )
+        connections.limit = max(1, most)
 
 
 class Outbound(Service):
@@ -147,6 +197,7 @@ class Outbound(Service):
             ),
             proxies,
         )
+        self.registries = registry_agents(settings, proxies, reactor)
         self.assisted_service = OutboundAgent(
             reactor, tls_policy(settings.assisted_service_api_trusted_ca_file), proxies
         )
@@ -154,7 +205,13 @@ class Outbound(Service):
     def stopService(self) -> Deferred[Any]:
         """Close what is idle; fires when it is closed."""
         Service.stopService(self)
-        return gatherResults([self.downloads.close(), self.assisted_service.close()])
+        agents = (
+            self.downloads,
+            self.registries.verified,
+            self.registries.unverified,
+            self.assisted_service,
+        )
+        return gatherResults([agent.close() for agent in agents])
 
 
 class Population(Service):

@@ -10,16 +10,28 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
-from assisted_images.web.connections import Connections
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Connections(Protocol):
+    """The connections of clients."""
+
+    @property
+    def answering(self) -> int:
+        """Connections on which an answer is under way, or could not end."""
+
+    def drain(self) -> Deferred[None]:
+        """Close every connection when its answer is whole; fires when none is left."""
+
+    def abort(self) -> None:
+        """Cut whatever is left."""
 
 
 class Reactor(IReactorCore, IReactorFromThreads, IReactorTime):
@@ -35,6 +47,8 @@ class Shutdown(Service):
     everything has ended well the reactor is stopped and the process exits with status 0.  When it
     has not, the rest is cut, and the signal goes to the reactor after all: the exit status says
     that the process died of it (143 to a shell for SIGTERM).
+
+    @ivar ended_well: whether everything has ended.
     """
 
     _log = Logger()
@@ -55,6 +69,7 @@ class Shutdown(Service):
         self._connections = connections
         self._seconds = seconds
         self._first = first
+        self.ended_well = False
         self._before: dict[int, Any] = {}
         self._draining: Deferred[None] | None = None
 
@@ -81,9 +96,10 @@ class Shutdown(Service):
 
     def _received(self, number: int, _frame: FrameType | None) -> None:
         # Between any two instructions of the program: only this is safe.
-        self._reactor.callFromThread(self._begin, number)
+        self._reactor.callFromThread(self.begin, number)
 
-    def _begin(self, number: int) -> None:
+    def begin(self, number: int) -> None:
+        """Go down, as at the first of the signals."""
         if self._draining is None and self.running:
             self._give_signals_back()
             self._draining = Deferred.fromCoroutine(self._drain(number))
@@ -99,9 +115,10 @@ class Shutdown(Service):
         for service in self._first:
             service.stopService()
         drained = self._connections.drain()
-        all_closed = await _within(self._reactor, self._seconds, drained)
-        if all_closed or not self._connections.answering:
+        await _within(self._reactor, self._seconds, drained)
+        if not self._connections.answering:
             # Clients that have everything and do not close do no harm.
+            self.ended_well = True
             self._log.info("every answer has ended; goodbye")
             self._reactor.stop()
             return
@@ -114,14 +131,14 @@ class Shutdown(Service):
         signal.raise_signal(number)
 
 
-async def _within(clock: IReactorTime, seconds: float, event: Deferred[None]) -> bool:
-    """Whether C{event} fires within C{seconds}."""
-    over: Deferred[bool] = Deferred()
-    fire: Callable[[bool], None] = lambda value: None if over.called else over.callback(value)  # noqa: E731
-    event.addCallback(lambda _: fire(True))
-    call = clock.callLater(seconds, fire, False)
+async def _within(clock: IReactorTime, seconds: float, event: Deferred[None]) -> None:
+    """Return when C{event} fires, and after C{seconds} at the latest."""
+    over: Deferred[None] = Deferred()
+    fire: Callable[[], None] = lambda: None if over.called else over.callback(None)  # noqa: E731
+    event.addCallback(lambda _: fire())
+    call = clock.callLater(seconds, fire)
     try:
-        return await over
+        await over
     finally:
         if call.active():
             call.cancel()

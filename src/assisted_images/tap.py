@@ -14,21 +14,25 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.logfile import LogFile
 
+from assisted_images import shutdown
 from assisted_images.assembly import (
     Outbound,
     Population,
+    allow_open_files,
     make_application,
     make_listeners,
     make_tls,
 )
 from assisted_images.listeners import CannotListen
 from assisted_images.logs import JsonLogObserver, LineStream
-from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
+from assisted_images.memory import MemoryReturn
 from assisted_images.options import Options
 from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings import Settings
 from assisted_images.shutdown import Shutdown
 from assisted_images.web.connections import Connections
+from assisted_images.workers.logs import NumberingObserver
+from assisted_images.workers.primary import make_primary
 
 __all__ = ["Options", "makeService"]
 
@@ -44,19 +48,67 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         from twisted.internet import reactor
     settings = options.settings
     outbound = Outbound(settings, reactor)
-    application = make_application(settings, reactor, outbound)
     tls = make_tls(settings)
-    first: list[Service] = [
-        *make_listeners(settings, application, reactor, tls),
-        Population(application.store),
-    ]
+    log = ServiceLog(settings, options.parent or {})
+    others: list[Service] = []
+    if settings.workers == 1:
+        application = make_application(settings, reactor, outbound)
+        listeners = make_listeners(settings, application, reactor, tls)
+        connections: shutdown.Connections = application.connections
+    else:
+        primary = make_primary(settings, options.texts, outbound, reactor, tls, log.write)
+        application, listeners = primary.application, primary.listeners
+        connections = primary.connections
+        others.append(primary.team)
+    first: list[Service] = [*listeners, Population(application.store)]
     if tls is not None:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
-    shutdown = Shutdown(reactor, application.connections, settings.drain_seconds, first)
-    service = ImageService(settings, options.parent or {}, application.connections)
-    for part in (outbound, *first, shutdown):
+    others.append(MemoryReturn(application.connections, reactor))
+    draining = Shutdown(reactor, connections, settings.drain_seconds, first)
+    service = ImageService(settings, log, application.connections)
+    for part in (outbound, *first, *others, draining):
         part.setServiceParent(service)
     return service
+
+
+class ServiceLog:
+    """
+    The service's log: lines of JSON, unless twistd has been told to write it in a way of its own.
+    """
+
+    _log = Logger()
+
+    def __init__(self, settings: Settings, twistd: Mapping[str, Any]) -> None:
+        """
+        @param twistd: twistd's own options.
+        """
+        self._settings = settings
+        self._twistd = twistd
+        self._stream: LineStream | None = None
+
+    @property
+    def in_foreground(self) -> bool:
+        """Whether somebody watches."""
+        return bool(self._twistd.get("nodaemon"))
+
+    def begin(self, application: Componentized) -> None:
+        """Have an application's log written."""
+        self._stream = _log_stream(self._twistd)
+        if self._stream is not None:
+            # twistd looks for this after it has made the service and before it logs anything.
+            observer: ILogObserver = JsonLogObserver(self._stream, self._settings.log_level)
+            if self._settings.workers > 1:
+                observer = NumberingObserver(observer, 0)
+            application.setComponent(ILogObserver, observer)
+
+    def write(self, lines: str) -> None:
+        """Write lines that another process of the service has made."""
+        if self._stream is None:
+            for line in lines.splitlines():
+                self._log.info("{line}", line=line)
+        else:
+            self._stream.write(lines)
+            self._stream.flush()
 
 
 class ImageService(MultiService):
@@ -64,25 +116,17 @@ class ImageService(MultiService):
 
     _log = Logger()
 
-    def __init__(
-        self, settings: Settings, twistd: Mapping[str, Any], connections: Connections
-    ) -> None:
-        """
-        @param twistd: twistd's own options.
-        """
+    def __init__(self, settings: Settings, log: ServiceLog, connections: Connections) -> None:
         super().__init__()
         self._settings = settings
-        self._twistd = twistd
+        self._service_log = log
         self._connections = connections
 
     def setServiceParent(self, parent: Any) -> None:
         """Join an application, and have its log written as JSON."""
         super().setServiceParent(parent)
-        stream = _log_stream(self._twistd)
-        if stream is not None and isinstance(parent, Componentized):
-            # twistd looks for this after it has made the service and before it logs anything.
-            observer = JsonLogObserver(stream, self._settings.log_level)
-            parent.setComponent(ILogObserver, observer)
+        if isinstance(parent, Componentized):
+            self._service_log.begin(parent)
 
     def privilegedStartService(self) -> None:
         """
@@ -91,12 +135,12 @@ class ImageService(MultiService):
         @raise SystemExit: in the foreground, a port is not to be had; the log says which.
         @raise CannotListen: the same in the background, where twistd passes it on to its parent.
         """
-        self._allow_open_files()
+        allow_open_files(self._connections)
         try:
             super().privilegedStartService()
         except CannotListen as error:
             self._log.critical("{reason}", reason=str(error))
-            if not self._twistd.get("nodaemon"):
+            if not self._service_log.in_foreground:
                 raise
             # Of any other exception twistd would print a traceback.
             raise SystemExit(1) from None
@@ -111,18 +155,6 @@ class ImageService(MultiService):
             )
         if self._settings.insecure_skip_verify:
             self._log.warn("certificates are not verified when OS images are downloaded")
-
-    def _allow_open_files(self) -> None:
-        """Have at most as many connections as there can be files, with some files to spare."""
-        most = raise_open_file_limit() - OTHER_FILES
-        if most < self._connections.limit:
-            self._log.warn(
-                "{most} connections at most instead of MAX_CONNECTIONS={limit}:"
-                " the system allows this process no more open files",
-                most=most,
-                limit=self._connections.limit,
-            )
-            self._connections.limit = max(1, most)
 
 
 def _log_stream(twistd: Mapping[str, Any]) -> LineStream | None:

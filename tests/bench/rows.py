@@ -64,7 +64,6 @@ class Verdict(StrEnum):
     REACHED = "reached"
     MISSED = "MISSED"
     NO_GOAL = "-"
-    NOT_BUILT = "not built"
     NOT_RUN = "not run"
 
 
@@ -73,7 +72,7 @@ class Row:
     """
     One figure of one case.
 
-    @ivar ours: C{None}: there is nothing to show, and C{missing} says of which kind that is.
+    @ivar ours: C{None}: there is nothing to show, and C{note} says why.
     @ivar nginx: its runs, each beside the one of C{ours} at the same place.
     @ivar note: what else there is to know, in a few words.
     """
@@ -85,7 +84,6 @@ class Row:
     nginx: Series | None = None
     goals: tuple[Goal, ...] = ()
     note: str = ""
-    missing: Verdict = Verdict.NOT_RUN
 
     @property
     def ratio(self) -> Series | None:
@@ -100,7 +98,7 @@ class Row:
     def verdict(self) -> Verdict:
         """Whether the medians are as they should be."""
         if self.ours is None:
-            return self.missing
+            return Verdict.NOT_RUN
         if not self.goals:
             return Verdict.NO_GOAL
         subjects = [(goal, self.about(goal)) for goal in self.goals]

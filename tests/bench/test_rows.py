@@ -25,7 +25,7 @@ _LEVEL = Row(
     goals=(ratio_at_most(1.05),), note="as it is",
 )  # fmt: skip
 _OUTPUT = Path("results.png")
-_NOT_BUILT = Row(case="two", figure="gain", goals=(at_least(1.7),), missing=Verdict.NOT_BUILT)
+_NOT_RUN = Row(case="two", figure="gain", goals=(at_least(1.7),))
 
 
 class VerdictTests(SynchronousTestCase):
@@ -60,7 +60,6 @@ class VerdictTests(SynchronousTestCase):
 
     def test_no_measurement(self) -> None:
         """What was not measured is never reached."""
-        self.assertIs(_NOT_BUILT.verdict, Verdict.NOT_BUILT)
         self.assertIs(Row(case="", figure="").verdict, Verdict.NOT_RUN)
 
     def test_relative_goal_without_nginx(self) -> None:
@@ -77,7 +76,7 @@ class VerdictTests(SynchronousTestCase):
 class TableTests(SynchronousTestCase):
     def test_columns(self) -> None:
         """The table is Markdown, with medians, spread, ratio, goal and verdict."""
-        head, rule, first, second = table([_LEVEL, _NOT_BUILT]).splitlines()
+        head, rule, first, second = table([_LEVEL, _NOT_RUN]).splitlines()
         self.assertEqual({len(head), len(rule), len(second)}, {len(first)})
         cells = [cell.strip() for cell in first.strip("|").split("|")]
         self.assertEqual(
@@ -87,23 +86,23 @@ class TableTests(SynchronousTestCase):
                 "≤ 1.05 of nginx's", "reached", "as it is",
             ],
         )  # fmt: skip
-        self.assertIn("not built", second)
+        self.assertIn("not run", second)
 
     def test_json(self) -> None:
         """The JSON has every single measurement."""
-        text = json.dumps(as_json([_LEVEL, _NOT_BUILT], {"cpus": 2}))
+        text = json.dumps(as_json([_LEVEL, _NOT_RUN], {"cpus": 2}))
         results = json.loads(text)
-        level, not_built = results["rows"]
+        level, not_run = results["rows"]
         self.assertEqual(results["machine"], {"cpus": 2})
         self.assertEqual(level["ours"]["values"], [2.0, 2.2, 2.1])
         self.assertAlmostEqual(level["ratio"]["median"], 1.05)
-        self.assertEqual((not_built["ours"], not_built["verdict"]), (None, "not built"))
+        self.assertEqual((not_run["ours"], not_run["verdict"]), (None, "not run"))
 
 
 class PlotTests(SynchronousTestCase):
     def test_bars(self) -> None:
         """Each goal of which there is a measurement has a bar; quotes cannot end a text."""
-        text = script([_LEVEL, _NOT_BUILT], {"cpu": 'a "fast" one'}, _OUTPUT)
+        text = script([_LEVEL, _NOT_RUN], {"cpu": 'a "fast" one'}, _OUTPUT)
         self.assertEqual(text.count("a stream: wall"), 1)
         self.assertNotIn("gain", text)
         self.assertIn("a 'fast' one", text)

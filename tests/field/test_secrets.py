@@ -87,10 +87,16 @@ class SecretsTests(FieldTestCase):
                 "LOG_LEVEL": "debug",
                 "OS_IMAGES_REQUEST_HEADERS": json.dumps({"X-Key": self.secret("header")}),
                 "OS_IMAGES_REQUEST_QUERY_PARAMS": json.dumps({"sig": self.secret("parameter")}),
-                "PULL_SECRET": json.dumps({"auths": self.secret("pull")}),
+                "PULL_SECRET": self.pull_secret(f"127.0.0.1:{origin.port}"),
             },
             local=False,
         )
+
+    def pull_secret(self, place: str) -> str:
+        """A docker auth file with one login."""
+        auth = base64.b64encode(f"u:{self.secret('pull')}".encode()).decode()
+        self.canaries.add(auth)
+        return json.dumps({"auths": {place: {"auth": auth}}})
 
     def refuse(self, received: Received, transport: ITCPTransport) -> None:
         """Answer as an origin that tells what it was asked."""

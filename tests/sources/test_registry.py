@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import trustme
@@ -267,12 +267,15 @@ class BlobTests(HostileTestCase):
         """A registry that sends nothing any more is given up."""
         server, place = self.peer(always(response(body=BLOB[:100], length=len(BLOB))))
         clock = Clock()
-        registries = self.client(place, clock=clock)
+        arrived: list[int] = []
+        registries = replace(
+            self.client(place, clock=clock), arrived=lambda _, size: arrived.append(size)
+        )
         descriptor = Descriptor(digest_of(BLOB), len(BLOB), "")
         fetching = Deferred.fromCoroutine(
             registries.small_blob(self.image(place), descriptor, len(BLOB))
         )
-        while not clock.getDelayedCalls() or not server.requests:
+        while arrived != [100]:
             await _turn()
         clock.pump([1.0] * 100)
         failure = await self.failure(_awaited(fetching), DownloadError)

@@ -1,0 +1,45 @@
+"""A secondary's process.  Only the primary can start one: it says what is to be done by a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+
+from twisted.logger import Logger
+
+from assisted_images.settings import parse_settings
+from assisted_images.workers import inheritance
+from assisted_images.workers.channel import read_message
+from assisted_images.workers.logs import begin_log
+from assisted_images.workers.messages import Welcome
+from assisted_images.workers.secondary import Secondary
+
+
+def main() -> int:
+    """
+    Serve until the primary is gone, or says that it is enough.
+
+    @return: the exit status.
+    """
+    from twisted.internet import reactor
+
+    try:
+        welcome = read_message(partial(os.read, inheritance.FROM_PRIMARY), Welcome)
+    except EOFError:
+        return 1  # the primary is gone already
+    texts = {name: os.fsdecode(text) for name, text in welcome.settings.items()}
+    settings = parse_settings(texts)
+    begin_log(settings.log_level, welcome.number)
+    try:
+        secondary = Secondary(welcome, settings, reactor)
+        secondary.start()
+    except Exception:
+        Logger().failure("this worker cannot start")
+        return 1
+    reactor.run()
+    return 0 if secondary.ended_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

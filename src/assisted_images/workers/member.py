@@ -1,0 +1,130 @@
+"""One secondary, as the primary sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IProcessTransport, IReactorProcess, ITransport
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from assisted_images.workers.channel import Channel
+from assisted_images.workers.inheritance import COMMAND, FROM_PRIMARY, LOG, TO_PRIMARY
+from assisted_images.workers.messages import Answer, Message, Question, ToPrimary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Who is told what of a member."""
+
+    told: Callable[[Member, Message], None]
+    answer: Callable[[Question], Awaitable[Answer]]
+    wrote: Callable[[str], None]
+    """Gets whole lines of its log."""
+    ended: Callable[[Member, str], None]
+    """Gets how it ended; empty: well."""
+
+
+class Member(ProcessProtocol):
+    """
+    A secondary, from its start to its end.
+
+    @ivar number: which of the workers it is.
+    @ivar channel: to talk to it.
+    @ivar born: when it was started, in seconds.
+    @ivar loaded: how many images it can serve; C{None}: it does not listen yet.
+    """
+
+    def __init__(self, number: int, born: float, events: Events) -> None:
+        self.number = number
+        self.born = born
+        self.loaded: int | None = None
+        self._events = events
+        self._line = b""
+        self.channel: Channel[Any] = Channel(
+            msgspec.msgpack.Decoder(ToPrimary),
+            lambda message: events.told(self, message),
+            events.answer,
+            self._part,
+        )
+
+    def start(
+        self,
+        reactor: IReactorProcess,
+        environment: Mapping[str, str],
+        descriptors: Mapping[int, int],
+    ) -> None:
+        """
+        Start the process.
+
+        @param descriptors: what it inherits besides the pipes to this process.
+        """
+        pipes: dict[int, int | str] = {LOG: "r", FROM_PRIMARY: "w", TO_PRIMARY: "r"}
+        reactor.spawnProcess(
+            self,
+            COMMAND[0],
+            list(COMMAND),
+            env=dict(environment),
+            path=None,
+            childFDs=pipes | dict(descriptors),
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id."""
+        return cast(Any, self.transport).pid if self.transport else None
+
+    def kill(self) -> None:
+        """End it at once."""
+        try:
+            cast(IProcessTransport, self.transport).signalProcess("KILL")
+        except ProcessExitedAlready:
+            return
+
+    def _part(self) -> None:
+        """Talk to it no more: at that it ends, if it has not."""
+        cast(Any, self.transport).closeChildFD(FROM_PRIMARY)
+
+    def connectionMade(self) -> None:
+        """Open the channel."""
+        self.channel.makeConnection(cast(ITransport, _Pipe(cast(Any, self.transport))))
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """Take what it says, and what it logs."""
+        if childFD == TO_PRIMARY:
+            self.channel.dataReceived(data)
+        else:
+            lines, end, rest = (self._line + data).rpartition(b"\n")
+            self._line = rest
+            if end:
+                self._events.wrote((lines + end).decode("utf-8", "replace"))
+
+    def childConnectionLost(self, childFD: int) -> None:  # noqa: N802
+        """Without this pipe it cannot go on."""
+        if childFD == TO_PRIMARY:
+            self.channel.connectionLost()
+
+    def processEnded(self, reason: Failure) -> None:
+        """It is gone."""
+        if self._line:
+            self._events.wrote(self._line.decode("utf-8", "replace") + "\n")
+        error = cast(Any, reason.value)
+        if error.signal is not None:
+            self._events.ended(self, f"signal {error.signal}")
+        else:
+            self._events.ended(self, f"status {error.exitCode}" if error.exitCode else "")
+
+
+class _Pipe:
+    """The primary's end of the pipe to a secondary, as a channel writes to it."""
+
+    def __init__(self, process: Any) -> None:
+        self._process = process
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        self._process.writeToChild(FROM_PRIMARY, data)

@@ -1,0 +1,140 @@
+"""
+What the primary and a secondary tell and ask each other.
+
+Some of it is secret (settings, credentials, Ignition configs): no message is ever logged, and none
+has a text form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from assisted_images.sources.infra_envs import ConfigurationRequest
+from assisted_images.sources.sharing import Lease
+from assisted_images.store.derived import ContentSummary
+from assisted_images.store.states import ImageState
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Anything that is sent."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class Value(msgspec.Struct, frozen=True):
+    """A part of a message."""
+
+
+class Welcome(Message, frozen=True):
+    """
+    The first that a secondary reads: who it is.
+
+    @ivar number: which of the workers, from 1 on; 0 is the primary.
+    @ivar settings: the settings' texts as in the environment, by name.
+    @ivar listeners: how many listening sockets it has inherited.
+    """
+
+    number: int
+    settings: Mapping[str, bytes]
+    listeners: int
+
+
+class ImageSummary(Value, frozen=True):
+    """One image's state, as in L{OsImage<assisted_images.store.states.OsImage>}."""
+
+    state: ImageState
+    reason: str | None
+    bytes: int
+    total: int | None
+    next_try: float | None
+    content: ContentSummary | None
+
+
+class Images(Message, frozen=True):
+    """
+    Every image's state, in the catalogue's order.
+
+    @ivar complete: whether every worker can serve every image.
+    """
+
+    images: tuple[ImageSummary, ...]
+    complete: bool
+
+
+class Loaded(Message, frozen=True):
+    """
+    How many images the secondary can serve by now; it listens.
+    """
+
+    images: int
+
+
+class Drain(Message, frozen=True):
+    """The service goes down: end when the answers that are under way have ended."""
+
+
+class Question(Message, frozen=True):
+    """
+    Something that is to be answered by an L{Answer} with the same number.
+
+    @ivar call: distinct for each question that one side asks on a channel.
+    """
+
+    call: int
+
+
+class AskConfiguration(Question, frozen=True):
+    """Asks the primary for a configuration: a L{Lease}."""
+
+    request: ConfigurationRequest
+
+
+class AskMetrics(Question, frozen=True):
+    """Asks the primary for all workers' metrics: bytes in Prometheus' text format."""
+
+
+class AskCounts(Question, frozen=True):
+    """Asks a secondary for what it has counted: L{Family}s."""
+
+
+class Cancel(Message, frozen=True):
+    """Nobody waits for the answer to question C{call} any more."""
+
+    call: int
+
+
+class Family(Value, frozen=True):
+    """A metric, as L{prometheus_client.core.Metric}; C{samples}: name, labels, value."""
+
+    name: str
+    kind: str
+    documentation: str
+    samples: list[tuple[str, dict[str, str], float]]
+
+
+class Refusal(Value, frozen=True):
+    """
+    Why there is no configuration: an L{InfraEnvError}.
+
+    @ivar status: 0: the answering side failed; its log says why.
+    """
+
+    status: int
+    text: str
+
+
+class Answer(Message, frozen=True):
+    """The answer to question C{call}; exactly one of the others is set."""
+
+    call: int
+    lease: Lease | None = None
+    metrics: bytes | None = None
+    counts: tuple[Family, ...] | None = None
+    refusal: Refusal | None = None
+
+
+ToSecondary = Welcome | Images | Drain | AskCounts | Cancel | Answer
+ToPrimary = Loaded | AskConfiguration | AskMetrics | Cancel | Answer

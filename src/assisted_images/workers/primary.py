@@ -1,0 +1,66 @@
+"""The first of several workers: what it has besides what it would have alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
+from assisted_images.listeners import Listener
+from assisted_images.settings import Settings
+from assisted_images.tls import ServerTls
+from assisted_images.web.application import Application
+from assisted_images.workers.accepting import FairSockets
+from assisted_images.workers.connections import NotedConnections, share_of_connections
+from assisted_images.workers.draining import AllConnections
+from assisted_images.workers.inheritance import environment
+from assisted_images.workers.shared import Shared
+from assisted_images.workers.team import Team
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The parts."""
+
+    application: Application
+    listeners: Iterator[Listener]
+    connections: AllConnections
+    team: Team
+
+
+def make_primary(
+    settings: Settings,
+    texts: Mapping[str, str],
+    outbound: Outbound,
+    reactor: Any,
+    tls: ServerTls | None,
+    write_log: Callable[[str], None],
+) -> Primary:
+    """
+    Put the parts together.
+
+    @param texts: what C{settings} were read from.
+    @param write_log: gets whole lines of the others' logs.
+    """
+    shared = Shared.create(settings.workers, settings.max_concurrent_requests, reactor)
+    connections = NotedConnections(share_of_connections(settings), shared.ledger)
+    membership = Membership(shared.slots, connections)
+    alone = make_application(settings, reactor, outbound, membership)
+    team = Team(
+        alone,
+        shared,
+        {name: os.fsencode(text) for name, text in texts.items()},
+        environment(os.environ),
+        reactor,
+        write_log,
+    )
+    application = replace(alone, exposition=team.exposition, complete=lambda: team.complete)
+    sockets = FairSockets(reactor, shared.ledger)
+    return Primary(
+        application,
+        make_listeners(settings, application, sockets, tls, shared.bind),
+        AllConnections(connections, team, shared.ledger),
+        team,
+    )

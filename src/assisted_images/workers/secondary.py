@@ -1,0 +1,192 @@
+"""A worker that is not the first."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from signal import SIGTERM
+from typing import Any
+
+import msgspec
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.stdio import StandardIO
+
+from assisted_images.assembly import (
+    Membership,
+    Outbound,
+    allow_open_files,
+    make_application,
+    make_listeners,
+    make_tls,
+)
+from assisted_images.listeners import Listener
+from assisted_images.memory import MemoryReturn
+from assisted_images.renewal import CertificateRenewal
+from assisted_images.settings import Settings
+from assisted_images.shutdown import Shutdown
+from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
+from assisted_images.sources.sharing import Lease
+from assisted_images.tls import ServerTls
+from assisted_images.web.application import Application
+from assisted_images.workers import inheritance
+from assisted_images.workers.accepting import FairSockets
+from assisted_images.workers.channel import Channel
+from assisted_images.workers.connections import NotedConnections, share_of_connections
+from assisted_images.workers.images import ImageCopies
+from assisted_images.workers.ledger import Fact, Ledger
+from assisted_images.workers.messages import (
+    Answer,
+    AskConfiguration,
+    AskCounts,
+    AskMetrics,
+    Drain,
+    Images,
+    Loaded,
+    Message,
+    Question,
+    ToSecondary,
+    Welcome,
+)
+from assisted_images.workers.slots import SharedSlots
+from assisted_images.workers.totals import families
+
+_PATIENCE_SECONDS = 5.0
+"""How much longer than the primary a secondary lets answers end: it is for the primary to cut them,
+and to say so."""
+
+
+class PrimaryLender:
+    """A L{Lender<assisted_images.sources.sharing.Lender>}: the primary, who shares with all."""
+
+    def __init__(self, channel: Channel[Any]) -> None:
+        self._channel = channel
+
+    async def lease(self, request: ConfigurationRequest) -> Lease:
+        """
+        What the primary has, or gets.
+
+        @raise InfraEnvError: as it was raised there; or 503, the primary is gone.
+        """
+        try:
+            answer = await self._channel.ask(lambda call: AskConfiguration(call, request))
+        except ConnectionLost:
+            raise InfraEnvError(503, "the service is going down") from None
+        assert answer.lease is not None
+        return answer.lease
+
+
+class Secondary:
+    """Everything that runs in a secondary."""
+
+    def __init__(self, welcome: Welcome, settings: Settings, reactor: Any) -> None:
+        self._welcome = welcome
+        self._settings = settings
+        self._reactor = reactor
+        self._complete = False
+        self._listening = False
+        self._stopping = False
+        self._ledger = Ledger(inheritance.LEDGER, welcome.number, settings.workers)
+        self._channel: Channel[Any] = Channel(
+            msgspec.msgpack.Decoder(ToSecondary), self._told, self._answer, self._lost
+        )
+        self._outbound = Outbound(settings, reactor)
+        self._connections = NotedConnections(share_of_connections(settings), self._ledger)
+        self._application = self._make_application()
+        self._copies = ImageCopies(
+            self._application.store,
+            (settings.data_dir, settings.image_service_base_url),
+            reactor,
+            self._application.run_in_thread,
+            self._loaded,
+        )
+        tls = make_tls(settings)
+        self._listeners = self._make_listeners(tls)
+        renewal: list[Service] = []
+        if tls is not None:
+            renewal.append(CertificateRenewal(tls, reactor, self._application.run_in_thread))
+        self._shutdown = Shutdown(
+            reactor,
+            self._connections,
+            settings.drain_seconds + _PATIENCE_SECONDS,
+            [*self._listeners, *renewal],
+        )
+        # Without the listeners, which are started once there is something to serve.
+        memory = MemoryReturn(self._connections, reactor)
+        self._parts = [self._outbound, memory, *renewal, self._shutdown]
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether everything has ended in order."""
+        return self._shutdown.ended_well
+
+    def start(self) -> None:
+        """Begin; the rest is up to the primary."""
+        allow_open_files(self._connections)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        for part in self._parts:
+            part.startService()
+        pipes: Any = StandardIO
+        pipes(self._channel, inheritance.FROM_PRIMARY, inheritance.TO_PRIMARY, self._reactor)
+
+    def _make_application(self) -> Application:
+        application = make_application(
+            self._settings,
+            self._reactor,
+            self._outbound,
+            Membership(
+                SharedSlots(inheritance.SLOTS, self._ledger, self._reactor),
+                self._connections,
+                PrimaryLender(self._channel),
+            ),
+        )
+        return replace(application, exposition=self._exposition, complete=lambda: self._complete)
+
+    def _make_listeners(self, tls: ServerTls | None) -> list[Listener]:
+        sockets = inheritance.inherited_sockets(self._welcome.listeners)
+        fair = FairSockets(self._reactor, self._ledger)
+        return [
+            *make_listeners(
+                self._settings, self._application, fair, tls, lambda port: next(sockets)
+            )
+        ]
+
+    def _told(self, message: Message) -> None:
+        match message:
+            case Images(images=images, complete=complete):
+                self._complete = complete
+                self._copies.follow(images)
+            case Drain():
+                self._shutdown.begin(SIGTERM)
+
+    async def _answer(self, question: Question) -> Answer:
+        match question:
+            case AskCounts(call=call):
+                return Answer(call, counts=families(self._application.metrics.counts.collect()))
+        raise TypeError(type(question))
+
+    def _loaded(self) -> None:
+        """Everything is loaded that is ready."""
+        if self._connections.draining:
+            return
+        if not self._listening:
+            self._listening = True
+            for listener in self._listeners:
+                listener.startService()
+            self._ledger.note(Fact.SERVING, 1)
+        self._channel.tell(Loaded(self._copies.count))
+
+    async def _exposition(self) -> bytes:
+        answer = await self._channel.ask(AskMetrics)
+        assert answer.metrics is not None
+        return answer.metrics
+
+    def _stop(self) -> Deferred[Any]:
+        self._stopping = True
+        return gatherResults([maybeDeferred(part.stopService) for part in self._parts])
+
+    def _lost(self) -> None:
+        if not self._stopping:
+            # The primary is gone, and nobody can start another.
+            os._exit(1)

@@ -1,0 +1,222 @@
+"""The secondaries, all of them: started, told and asked, replaced, and brought to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from prometheus_client.exposition import generate_latest
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger, LogLevel
+
+from assisted_images.sources.sharing import SharedConfigurations
+from assisted_images.web.application import Application
+from assisted_images.workers.channel import NotAnswered
+from assisted_images.workers.images import ImageSummaries
+from assisted_images.workers.member import Events, Member
+from assisted_images.workers.messages import (
+    Answer,
+    AskConfiguration,
+    AskCounts,
+    AskMetrics,
+    Drain,
+    Images,
+    Loaded,
+    Message,
+    Question,
+    Welcome,
+)
+from assisted_images.workers.shared import Shared
+from assisted_images.workers.totals import Collected, Totals
+
+_TELL_SECONDS = 0.25
+"""How often the others are told what has become of the images."""
+
+_COUNT_SECONDS = 2.0
+"""A worker that does not say in time what it has counted is taken to have what it had."""
+
+_FIRST_DELAY = 0.1
+"""Seconds until a worker that has ended is replaced; twice as many each time it ends young."""
+
+_LONGEST_DELAY = 60.0
+
+_YOUNG_SECONDS = 10.0
+
+
+class Team(Service):
+    """
+    The secondaries.
+
+    @ivar complete: whether each of them has been able to serve every image at once.  What comes
+        later, in the place of one that has died, listens only when it can.
+    @ivar cut: answers that were under way in workers that ended badly while the service went down.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        application: Application,
+        shared: Shared,
+        settings: Mapping[str, bytes],
+        environment: Mapping[str, str],
+        reactor: Any,
+        wrote: Callable[[str], None],
+    ) -> None:
+        """
+        @param settings: the settings' texts.
+        @param environment: of the secondaries.
+        @param wrote: gets whole lines of their log.
+        """
+        self.complete = False
+        self.cut = 0
+        self._application = application
+        self._shared = shared
+        self._settings = settings
+        self._environment = environment
+        self._reactor = reactor
+        self._events = Events(told=self._told, answer=self._answer, wrote=wrote, ended=self._ended)
+        self._summaries = ImageSummaries(application.store)
+        self._images = Images(self._summaries.now(), False)
+        self._totals = Totals()
+        self._members: dict[int, Member] = {}
+        self._delays: dict[int, float] = {}
+        self._replacing: dict[int, Any] = {}
+        self._telling = LoopingCall(self._tell)
+        self._telling.clock = reactor
+        self._over: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Start them, once the reactor can take note of a process's end."""
+        Service.startService(self)
+        self._reactor.callWhenRunning(self._begin)
+
+    def drain(self) -> Deferred[None]:
+        """Have each end when its answers have; fires when all have ended."""
+        self._stop()
+        for member in self._members.values():
+            member.channel.tell(Drain())
+        return self._all_ended()
+
+    def stopService(self) -> Deferred[None]:
+        """End those that are still there; fires when none is."""
+        Service.stopService(self)
+        self._stop()
+        for member in self._members.values():
+            member.kill()
+        return self._all_ended()
+
+    async def exposition(self) -> bytes:
+        """All workers' metrics, in Prometheus' text format."""
+        counting = map(self._count, self._members.values())
+        await gatherResults(list(map(Deferred.fromCoroutine, counting)))
+        metrics = self._application.metrics
+        sums = self._totals.with_own(metrics.counts.collect())
+        return generate_latest(Collected([*metrics.state.collect(), *sums]))
+
+    def _begin(self) -> None:
+        if self.running and self._over is None:
+            for number in range(1, self._shared.workers):
+                self._start(number)
+            self._telling.start(_TELL_SECONDS, now=False)
+
+    def _start(self, number: int) -> None:
+        self._replacing.pop(number, None)
+        member = self._members[number] = Member(number, self._reactor.seconds(), self._events)
+        try:
+            member.start(self._reactor, self._environment, self._shared.descriptors())
+        except OSError as error:
+            self._ended(member, str(error))
+            return
+        listeners = len(self._shared.sockets)
+        member.channel.tell(Welcome(number, self._settings, listeners))
+        member.channel.tell(self._images)
+
+    def _told(self, member: Member, message: Message) -> None:
+        match message:
+            case Loaded(images=images):
+                member.loaded = images
+                self._tell()
+
+    def _tell(self) -> None:
+        """Tell all of them what is new."""
+        store, members = self._application.store, self._members
+        if store.ready and len(members) == self._shared.workers - 1:
+            everything = len(store.images)
+            self.complete |= all(member.loaded == everything for member in members.values())
+        images = Images(self._summaries.now(), self.complete)
+        if images != self._images:
+            self._images = images
+            for member in members.values():
+                member.channel.tell(images)
+        if self.complete and self._telling.running:
+            self._telling.stop()  # nothing changes any more
+
+    async def _answer(self, question: Question) -> Answer:
+        match question:
+            case AskConfiguration(call=call, request=request):
+                sharing = self._application.infra_envs
+                assert isinstance(sharing, SharedConfigurations), "others are not asked about"
+                return Answer(call, lease=await sharing.lease(request))
+            case AskMetrics(call=call):
+                return Answer(call, metrics=await self.exposition())
+        raise TypeError(type(question))
+
+    async def _count(self, member: Member) -> None:
+        answer = Deferred.fromCoroutine(member.channel.ask(AskCounts))
+        try:
+            counts = (await answer.addTimeout(_COUNT_SECONDS, self._reactor)).counts
+        except (TimeoutError, ConnectionLost, NotAnswered):
+            return
+        self._totals.note(member.number, counts or ())
+
+    def _ended(self, member: Member, how: str) -> None:
+        number = member.number
+        del self._members[number]
+        self._totals.end(number)
+        lost = self._shared.release(number)
+        if self._over is not None:
+            self.cut += lost
+            if not self._members:
+                self._over.callback(None)
+            return
+        delay = self._delay(number, self._reactor.seconds() - member.born)
+        self._log.emit(
+            LogLevel.error if how else LogLevel.info,
+            "worker {ended} has ended ({how}) in the middle of {answers} answers; another takes"
+            " its place in {seconds:g} s",
+            ended=number,
+            how=how or "by a signal of somebody's",
+            answers=lost,
+            seconds=delay,
+        )
+        self._replacing[number] = self._reactor.callLater(delay, self._start, number)
+
+    def _delay(self, number: int, age: float) -> float:
+        """How long to wait before a worker that has ended is replaced."""
+        if age > _YOUNG_SECONDS:
+            self._delays.pop(number, None)
+        delay = self._delays.get(number, _FIRST_DELAY)
+        self._delays[number] = min(2 * delay, _LONGEST_DELAY)
+        return delay
+
+    def _stop(self) -> None:
+        """Start no more of them, and have the kernel accept no more connections for them."""
+        if self._telling.running:
+            self._telling.stop()
+        for call in self._replacing.values():
+            call.cancel()
+        self._replacing.clear()
+        self._shared.close_sockets()
+
+    def _all_ended(self) -> Deferred[None]:
+        if self._over is None:
+            self._over = Deferred()
+            if not self._members:
+                self._over.callback(None)
+        ended: Deferred[None] = Deferred()
+        self._over.chainDeferred(ended)
+        return ended
