@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help venv run test lint unit clients boot bench bench-latency boot-test fuzz lock format container certificate fresh-debian clean
+.PHONY: help venv run test lint unit clients boot bench bench-growth bench-latency bench-release boot-test fuzz lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -18,7 +18,9 @@ help:
 	@echo 'make run          try the service: a sample image, or OS_IMAGES + ASSISTED_SERVICE_HOST'
 	@echo 'make test         everything: lint, types, layers, all tests, real clients, real boots'
 	@echo 'make unit         the tests that need nothing but Python'
+	@echo 'make bench-growth   how cost grows with streams, ranges, image size and images'
 	@echo 'make bench-latency  how long /live takes while the disk is slow and an image is hashed'
+	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
@@ -61,9 +63,17 @@ bench: $(VENV)/.test
 	requirements/packages.sh bench
 	$(VENV)/bin/python -m tests.bench $(BENCH_FLAGS)
 
+bench-growth: $(VENV)/.test
+	requirements/packages.sh bench
+	$(VENV)/bin/python -m tests.bench.growth
+
 bench-latency: $(VENV)/.test
 	requirements/packages.sh bench
 	$(VENV)/bin/python -m tests.bench.latency
+
+bench-release: $(VENV)/.test
+	requirements/packages.sh test
+	$(VENV)/bin/python -m tests.registries.measure
 
 boot-test: $(VENV)/.test
 	requirements/packages.sh test

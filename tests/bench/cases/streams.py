@@ -15,6 +15,9 @@ from tests.bench.servers import Server
 
 _LEVEL = (ratio_at_most(1.05),)
 
+_PACKET = 64 * 1024
+"""Bytes that pass from socket to socket at once on one machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Streams:
@@ -64,12 +67,15 @@ def take_streams(
     *,
     tls: bool,
     cpus: str = "",
+    wake_bytes: int = _PACKET,
 ) -> Taken:
     """
     Take streams of the image at once, as fast as they come.
 
     @param parts: for each, where it begins and how many bytes are taken of it.
     @param cpus: the CPUs of the client; empty: any.
+    @param wake_bytes: how many have to be there before the client is woken for them.  At more than
+        a packet nginx waits for its client, at less it wakes it all the time.
     """
     requests = [
         {
@@ -81,7 +87,7 @@ def take_streams(
     ]
     taken = run_client(
         "drain",
-        {"server": server.at(tls=tls), "requests": requests},
+        {"server": server.at(tls=tls), "requests": requests, "wake_bytes": wake_bytes},
         cpus,
     )
     return Taken(taken["bytes"], taken["seconds"])

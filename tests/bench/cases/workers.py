@@ -52,5 +52,5 @@ class Workers:
             if len(server.process.family()) != workers:
                 raise BenchError(f"WORKERS={workers} made {len(server.process.family())} processes")
             parts = [(0, ground.scale.stream_bytes)] * _STREAMS
-            taken = take_streams(server, parts, tls=True)
+            taken = take_streams(server, parts, tls=True, wake_bytes=MIB)
             return taken.bytes / MIB / taken.seconds
