@@ -11,10 +11,10 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
+from assisted_images.background import Background
 from assisted_images.listeners import Listener, listening_socket
 from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.settings import Settings
@@ -214,28 +214,15 @@ class Outbound(Service):
         return gatherResults([agent.close() for agent in agents])
 
 
-class Population(Service):
+class Population(Background):
     """Brings the images to where they can be served, from start to stop."""
 
+    failed = "OS images cannot be prepared"
     _log = Logger()
-    _running: Deferred[None] | None = None
 
     def __init__(self, store: ImageStore) -> None:
         self._store = store
 
-    def startService(self) -> None:
-        """Begin; nothing waits for it."""
-        Service.startService(self)
-        self._running = Deferred.fromCoroutine(self._store.populate())
-        self._running.addErrback(self._failed)
-
-    def stopService(self) -> Deferred[None] | None:
-        """Give up what is not done yet; fires when that is so."""
-        Service.stopService(self)
-        if self._running is not None:
-            self._running.cancel()
-        return self._running
-
-    def _failed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self._log.failure("OS images cannot be prepared", failure)
+    async def run(self) -> None:
+        """Bring them there."""
+        await self._store.populate()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
+from assisted_images.background import Background
 from assisted_images.streaming.threads import RunInThread
 from assisted_images.tls import ServerTls, TlsError
 
@@ -19,35 +17,23 @@ symbolic link's turn, and other tools keep a file's time.
 """
 
 
-class CertificateRenewal(Service):
+class CertificateRenewal(Background):
     """
     Looks at the files of a listener's certificate now and then, and takes what is new in them for
     new connections.  What cannot be used leaves the old certificate where it is, and is logged
     once for each change.
     """
 
+    failed = "certificates are not renewed any more"
     _log = Logger()
-    _looking: Deferred[None] | None = None
 
     def __init__(self, tls: ServerTls, clock: IReactorTime, run_in_thread: RunInThread) -> None:
         self._tls = tls
         self._clock = clock
         self._run_in_thread = run_in_thread
 
-    def startService(self) -> None:
-        """Begin to look."""
-        Service.startService(self)
-        self._looking = Deferred.fromCoroutine(self._look())
-        self._looking.addErrback(self._failed)
-
-    def stopService(self) -> Deferred[None] | None:
-        """Look no more."""
-        Service.stopService(self)
-        if self._looking is not None:
-            self._looking.cancel()
-        return self._looking
-
-    async def _look(self) -> None:
+    async def run(self) -> None:
+        """Look, until cancelled."""
         seen = self._tls.fingerprint
         while True:
             await deferLater(self._clock, LOOK_SECONDS)
@@ -66,7 +52,3 @@ class CertificateRenewal(Service):
             self._log.failure("keeping the old certificate: {file} cannot be used", file=file)
         else:
             self._log.info("new connections get the certificate now in {file}", file=file)
-
-    def _failed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self._log.failure("certificates are not renewed any more", failure)

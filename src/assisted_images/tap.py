@@ -1,6 +1,5 @@
 """
-The composition root: what makes a running service of the parts, and the one place that knows the
-reactor and the process.
+The composition root: makes a running service of the parts, and knows the reactor and the process.
 """
 
 from __future__ import annotations

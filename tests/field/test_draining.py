@@ -11,9 +11,9 @@ from twisted.internet.threads import deferToThread
 
 from demo.service import ServiceProcess
 from tests.field import clients
+from tests.field.client_case import ClientTestCase
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import SECONDS
-from tests.field.test_clients import ClientTestCase
 from tests.field.test_integrity import bytes_read
 
 _HUGE = 1 << 40
@@ -102,13 +102,6 @@ class DrainingTests(GoingDownTestCase):
         self.assertIsNone(service.exit_status)
         self.assertEqual(len(body), 100_000)
         self.assertEqual(await self.ended(service), 0)
-
-    def is_listening(self, service: ServiceProcess) -> bool:
-        try:
-            clients.connect(service, "http").close()
-        except ConnectionRefusedError:
-            return False
-        return True
 
     async def test_past_the_time(self) -> None:
         """What has not ended by then is cut, and log and exit status say so."""

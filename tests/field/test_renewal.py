@@ -11,8 +11,8 @@ from twisted.internet.threads import deferToThread
 from demo.service import ServiceProcess
 from tests.certificates import Identity, identity
 from tests.field import clients
+from tests.field.client_case import ClientTestCase
 from tests.field.service import SECONDS
-from tests.field.test_clients import ClientTestCase
 
 _AT_ONCE = 4
 

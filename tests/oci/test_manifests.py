@@ -1,74 +1,29 @@
-"""Manifests and indexes of both families, image-references, and what is wrong with others."""
+"""Manifests and indexes of both families, and what is wrong with others."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci import manifests
 from assisted_images.oci.compression import Compression
-from assisted_images.oci.errors import PayloadError
-from assisted_images.oci.image_references import (
-    ImageReferencesError,
-    iso_path,
-    machine_os_images,
-    release_version,
-)
 from assisted_images.oci.manifests import Index, Manifest, ManifestError, parse
 from assisted_images.values import Architecture
-from tests.oci.test_references import SHA256
+from tests.oci.documents import (
+    DOCKER,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    OCI,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    descriptor,
+    index,
+    manifest,
+)
 
-OCI = "application/vnd.oci.image."
-DOCKER = "application/vnd.docker."
-OCI_MANIFEST, OCI_INDEX = OCI + "manifest.v1+json", OCI + "index.v1+json"
-DOCKER_MANIFEST = DOCKER + "distribution.manifest.v2+json"
-DOCKER_LIST = DOCKER + "distribution.manifest.list.v2+json"
 X86, ARM = Architecture.X86_64, Architecture.ARM64
-
-
-def descriptor(media_type: str, number: int = 1, **more: Any) -> dict[str, Any]:
-    """A descriptor as manifests have it."""
-    return {"mediaType": media_type, "digest": f"sha256:{number:064x}", "size": number, **more}
-
-
-def manifest(media_type: str = OCI_MANIFEST, *layers: str) -> dict[str, Any]:
-    """A manifest whose layers have these media types."""
-    return {
-        "schemaVersion": 2,
-        "mediaType": media_type,
-        "config": descriptor("application/vnd.oci.image.config.v1+json", 99),
-        "layers": [descriptor(layer, number) for number, layer in enumerate(layers, 1)],
-    }
-
-
-def index(media_type: str = OCI_INDEX, *platforms: tuple[str, str]) -> dict[str, Any]:
-    """An index with manifests for these operating systems and architectures."""
-    items = [
-        descriptor(OCI_MANIFEST, number, platform={"os": os, "architecture": architecture})
-        for number, (os, architecture) in enumerate(platforms, 1)
-    ]
-    return {"schemaVersion": 2, "mediaType": media_type, "manifests": items}
-
-
-def image_stream(**changes: Any) -> dict[str, Any]:
-    """An image-references like those of releases, with C{changes}."""
-    name = f"quay.io/openshift-release-dev/ocp-v4.0-art-dev@{SHA256}"
-    tags = [
-        {"name": other, "from": {"kind": "DockerImage", "name": name}, "annotations": {"x": "y"}}
-        for other in ("cli", "machine-os-images", "installer")
-    ]
-    return {
-        "kind": "ImageStream",
-        "apiVersion": "image.openshift.io/v1",
-        "metadata": {"name": "4.14.0", "creationTimestamp": "2023-10-31T00:00:00Z"},
-        "spec": {"lookupPolicy": {"local": False}, "tags": tags},
-        "status": {"dockerImageRepository": ""},
-    } | changes
 
 
 def read(document: Any, media_type: str | None = None) -> Manifest | Index:
@@ -219,138 +174,3 @@ class KindTests(SynchronousTestCase):
             document = manifest(OCI_MANIFEST, "x")
             document["layers"][0].update(change)
             self.assertIn(expected, self.refusal(document))
-
-
-class ImageReferencesTests(SynchronousTestCase):
-    """What a release says of its payload."""
-
-    RAW = json.dumps(image_stream()).encode()
-
-    def refusal(self, raw: bytes, reader: Callable[[bytes], object] = machine_os_images) -> str:
-        with self.assertRaises(ImageReferencesError) as caught:
-            reader(raw)
-        return str(caught.exception)
-
-    def test_found(self) -> None:
-        self.assertEqual(
-            str(machine_os_images(self.RAW)),
-            f"quay.io/openshift-release-dev/ocp-v4.0-art-dev@{SHA256}",
-        )
-        self.assertEqual(release_version(self.RAW), "4.14.0")
-
-    def test_before_4_11(self) -> None:
-        specs: list[dict[str, Any]] = [
-            {"tags": [{"name": "cli"}]},
-            {"tags": []},
-            {"tags": None},
-            {},
-        ]
-        for spec in specs:
-            told = self.refusal(json.dumps(image_stream(spec=spec)).encode())
-            self.assertIn("has no image machine-os-images: it is a release before 4.11", told)
-
-    def test_wrong_pull_spec(self) -> None:
-        for name, expected in (
-            ("x", "the pull spec of machine-os-images in the release: 'x' does not begin"),
-            ("q.io/a:b", "the pull spec of machine-os-images in the release, q.io/a:b, has no dig"),
-            ("q.io/../a@" + SHA256, "is no repository"),
-            (None, "cannot be read"),
-        ):
-            tags = [{"name": "machine-os-images", "from": {"name": name}}]
-            told = self.refusal(json.dumps(image_stream(spec={"tags": tags})).encode())
-            self.assertIn(expected, told)
-
-    def test_another_document(self) -> None:
-        for reader in (machine_os_images, release_version):
-            for raw, expected in (
-                (b"", "cannot be read"),
-                (b"\xff", "cannot be read"),
-                (b"[" * 100_000, "cannot be read"),
-                (b'{"a":' * 100_000, "cannot be read"),
-                (b"{}", "is of the kind ''; expected an ImageStream"),
-                (json.dumps(image_stream(spec=5)).encode(), "cannot be read"),
-            ):
-                self.assertIn(expected, self.refusal(raw, reader))
-
-    def test_version(self) -> None:
-        for name in ("", "4.14\n", "4" * 129):
-            raw = json.dumps(image_stream(metadata={"name": name})).encode()
-            self.assertIn("expected the release's version", self.refusal(raw, release_version))
-
-    def test_where_the_iso_is(self) -> None:
-        self.assertEqual(
-            [iso_path(each) for each in Architecture],
-            [
-                "coreos/coreos-x86_64.iso",
-                "coreos/coreos-aarch64.iso",
-                "coreos/coreos-ppc64le.iso",
-                "coreos/coreos-s390x.iso",
-            ],
-        )
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
-    lambda below: st.lists(below) | st.dictionaries(st.text(max_size=5), below),
-    max_leaves=6,
-)
-DOCUMENTS = [
-    manifest(OCI_MANIFEST, OCI + "layer.v1.tar+gzip", "x"),
-    index(DOCKER_LIST, ("linux", "amd64"), ("unknown", "unknown")),
-    image_stream(),
-]
-
-
-def places_in(document: Any) -> list[tuple[Any, ...]]:
-    """The ways to each value in a document."""
-    items = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document)
-        if isinstance(document, list)
-        else ()
-    )
-    return [(), *((key, *below) for key, value in items for below in places_in(value))]
-
-
-def replaced(document: Any, place: tuple[Any, ...], value: Any) -> Any:
-    """The document with another value at one place."""
-    if not place:
-        return value
-    key, *rest = place
-    inner = replaced(document[key], tuple(rest), value)
-    if isinstance(document, dict):
-        return document | {key: inner}
-    return [*document[:key], inner, *document[key + 1 :]]
-
-
-class FuzzTests(SynchronousTestCase):
-    """Whatever a registry sends, only errors of this package come out, as one line of text."""
-
-    def assert_told(self, raw: bytes) -> None:
-        readers: list[Callable[[bytes], object]] = [
-            lambda raw: parse(raw, None),
-            lambda raw: parse(raw, OCI_INDEX),
-            manifests.config_architecture,
-            machine_os_images,
-            release_version,
-        ]
-        for reader in readers:
-            try:
-                reader(raw)
-            except PayloadError as error:
-                self.assertTrue(str(error).isprintable(), str(error))
-                self.assertLess(len(str(error)), 1000)
-
-    @given(st.data(), JSON)
-    def test_one_value_is_another(self, data: st.DataObject, value: Any) -> None:
-        document = data.draw(st.sampled_from(DOCUMENTS))
-        place = data.draw(st.sampled_from(places_in(document)))
-        self.assert_told(json.dumps(replaced(document, place, value)).encode())
-
-    @given(st.sampled_from(DOCUMENTS), st.integers(0, 2000), st.binary(max_size=4))
-    def test_some_bytes_are_others(self, document: Any, place: int, other: bytes) -> None:
-        raw = json.dumps(document).encode()
-        place %= len(raw)
-        self.assert_told(raw[:place] + other + raw[place + len(other) :])
-        self.assert_told(raw[:place])

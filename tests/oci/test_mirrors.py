@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.mirrors import Blocked, Mirrors
 from assisted_images.oci.references import PullSpec
-from tests.oci.test_references import SHA256
+from tests.oci.documents import SHA256
 
 RELEASES = """
 [[registry]]

@@ -8,9 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.digests import DigestMismatch, Hash, checked_digest
 from assisted_images.oci.references import PullSpec
-
-SHA256 = "sha256:" + "0123456789abcdef" * 4
-SHA512 = "sha512:" + "0123456789abcdef" * 8
+from tests.oci.documents import SHA256, SHA512
 
 PARTS = st.from_regex(r"[a-z0-9]{1,8}((\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}", fullmatch=True)
 REGISTRIES = st.sampled_from(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -123,5 +122,4 @@ class ValueTests(SynchronousTestCase):
         self.assert_reads("tls_min_version", "TLS_MIN_VERSION", {"VersionTLS13": TlsVersion.TLS13})
         self.assert_reads("http_serves", "HTTP_SERVES", {"all": HttpServes.ALL})
         self.assert_reads("assisted_service_scheme", "ASSISTED_SERVICE_SCHEME", {"https": "https"})
-        self.assert_reads("data_temp_dir", "DATA_TEMP_DIR", {"/data_temp": Path("/data_temp")})
         self.assert_reads("no_proxy", "NO_PROXY", {".svc,10.0.0.0/8": ".svc,10.0.0.0/8"})

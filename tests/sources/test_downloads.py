@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.task import Clock, deferLater
+from twisted.internet.task import deferLater
 
-from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.parts import DownloadError, NoSpace, Part
+from assisted_images.sources.parts import DownloadError, NoSpace
 from assisted_images.streaming.threads import run_at_once, threads_of
+from tests.sources.downloading import CONTENT, DownloadTestCase
 from tests.sources.origin import Origin
 from tests.sources.servers import (
     Answer,
     Received,
-    ServerTestCase,
     always,
     response,
     trial_reactor,
 )
-
-CONTENT = bytes(range(256)) * 4096
-"""One MiB."""
-
-
-class DownloadTestCase(ServerTestCase):
-    """One target, and as many attempts to download it as a test wants."""
-
-    def setUp(self) -> None:
-        self.target = Path(self.mktemp())
-        self.progress: list[tuple[int, int | None]] = []
-        self.clock = Clock()
-        self.agent_, self.responses = self.noticing(self.agent())
-
-    def downloader(self, run_in_thread: Any = run_at_once, **more: Any) -> Downloader:
-        return Downloader(self.agent_, self.clock, run_in_thread, stall_seconds=60, **more)
-
-    async def attempt(self, url: str, downloader: Downloader | None = None) -> bytes:
-        """Download as far as it goes; what is in the part afterwards."""
-        part = Part.open(self.target)
-        self.part_path = part.path
-        try:
-            await (downloader or self.downloader()).download(
-                url, part, lambda present, total: self.progress.append((present, total))
-            )
-        finally:
-            part.close()
-        return part.path.read_bytes()
-
-    async def refusal(self, url: str, kind: type[Exception] = DownloadError) -> str:
-        return await self.failure(self.attempt(url), kind)
 
 
 class WholeTests(DownloadTestCase):
@@ -247,118 +214,3 @@ class TroubleTests(DownloadTestCase):
         text = await self.failure(self.attempt(server.url, self.downloader(broken)), OSError)
         self.assertIn("No space left", text)
         await server.all_connections_lost()
-
-
-class ResumeTests(DownloadTestCase):
-    """What is on disk is not asked for again, and never glued to something else."""
-
-    async def broken_off(self, origin: Origin) -> str:
-        """Get the first 1000 bytes; the URL."""
-        url = self.serve(origin).url
-        origin.break_after = 1000
-        await self.refusal(url)
-        origin.break_after = None
-        origin.asked.clear()
-        self.progress.clear()
-        return url
-
-    async def test_goes_on(self) -> None:
-        origin = Origin(CONTENT)
-        url = await self.broken_off(origin)
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [1000])
-        self.assertEqual(self.progress[0], (1000, len(CONTENT)))
-
-    async def test_by_date(self) -> None:
-        """Without an entity tag a date will do, when it is a strong validator."""
-        origin = Origin(CONTENT, etag=None)
-        url = await self.broken_off(origin)
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [1000])
-
-    async def test_weak_validators(self) -> None:
-        """Nothing that could be equal for different bytes is gone on with."""
-        for origin in [
-            Origin(CONTENT, etag='W/"one"', last_modified=None),
-            Origin(CONTENT, etag=None, last_modified=None),
-            Origin(CONTENT, etag=None, date=None),
-            Origin(CONTENT, etag=None, date="Fri, 02 Jan 1970 00:00:00 GMT"),
-        ]:
-            self.setUp()
-            url = await self.broken_off(origin)
-            self.assertEqual(await self.attempt(url), CONTENT)
-            self.assertEqual(origin.asked, [0])
-
-    async def test_changed(self) -> None:
-        """The origin has another file now: from zero."""
-        origin = Origin(CONTENT)
-        url = await self.broken_off(origin)
-        origin.etag, origin.content = '"two"', CONTENT[::-1]
-        self.assertEqual(await self.attempt(url), CONTENT[::-1])
-
-    async def test_changed_and_if_range_ignored(self) -> None:
-        """The 206 is of another file: it is seen by its validators, or its size."""
-        for etag, content in [('"two"', CONTENT[::-1]), (None, CONTENT[::-1] + b"x")]:
-            self.setUp()
-            origin = Origin(CONTENT, if_range=False)
-            url = await self.broken_off(origin)
-            origin.etag, origin.content = etag, content
-            self.assertEqual(await self.attempt(url), content)
-            self.assertEqual(origin.asked, [1000, 0])
-
-    async def test_no_ranges(self) -> None:
-        origin = Origin(CONTENT, ranges=False)
-        url = await self.broken_off(origin)
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [0])
-
-    async def test_other_url(self) -> None:
-        origin = Origin(CONTENT)
-        url = await self.broken_off(origin)
-        self.assertEqual(await self.attempt(url + "/other"), CONTENT)
-        self.assertEqual(origin.asked, [0])
-
-    async def test_nothing_missing(self) -> None:
-        """Killed between the last byte and the rename: nobody is asked anything."""
-        origin = Origin(CONTENT)
-        url = self.serve(origin).url
-        await self.attempt(url)
-        origin.asked.clear()
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [])
-        self.assertEqual(self.progress[-1], (len(CONTENT), len(CONTENT)))
-
-    async def test_nothing_missing_of_an_unknown_length(self) -> None:
-        """The origin says so with a 416."""
-        origin = Origin(CONTENT, chunked=True)
-        url = self.serve(origin).url
-        await self.attempt(url)
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [0, len(CONTENT)])
-
-    async def test_shrunk(self) -> None:
-        """A 416 because the file has become shorter: from zero."""
-        origin = Origin(CONTENT, if_range=False)
-        url = await self.broken_off(origin)
-        origin.content = CONTENT[:500]
-        self.assertEqual(await self.attempt(url), CONTENT[:500])
-        self.assertEqual(origin.asked, [1000, 0])
-
-    async def test_trouble_at_the_origin(self) -> None:
-        """A passing 503 does not cost what is there."""
-        origin = Origin(CONTENT)
-        url = await self.broken_off(origin)
-        origin.busy = True
-        self.assertIn("503 Service Unavailable", await self.refusal(url))
-        origin.busy = False
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [1000, 1000])
-
-    async def test_many_breaks(self) -> None:
-        """Each attempt adds to the last; no byte is sent twice."""
-        origin = Origin(CONTENT, break_after=100_000)
-        url = self.serve(origin).url
-        for _ in range(10):
-            await self.refusal(url)
-        self.assertEqual(await self.attempt(url), CONTENT)
-        self.assertEqual(origin.asked, [100_000 * index for index in range(11)])

@@ -15,7 +15,7 @@ from assisted_images.sources.infra_envs import (
     CredentialKind,
     InfraEnvError,
 )
-from assisted_images.sources.sharing import FreshConfigurations, Lease, SharedConfigurations
+from assisted_images.sources.sharing import FreshConfigurations, Lease, Lender, SharedConfigurations
 from assisted_images.values import Configuration, ImageType
 
 
@@ -40,15 +40,22 @@ REQUEST = ConfigurationRequest(
 )
 
 
-class SharedConfigurationsTests(SynchronousTestCase):
-    """Section 5 of the contract: one configuration for a burst of ranges."""
+class SharingTestCase(SynchronousTestCase):
+    """One that shares what its source answers."""
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.source = Asked()
         self.observed: list[bool] = []
         fresh = FreshConfigurations(self.source, 60, self.clock, self.observed.append)
-        self.shared = SharedConfigurations(fresh, self.clock, self.observed.append)
+        self.shared = self.sharing(fresh)
+
+    def sharing(self, lender: Lender) -> SharedConfigurations:
+        return SharedConfigurations(lender, self.clock, self.observed.append)
+
+
+class SharedConfigurationsTests(SharingTestCase):
+    """Section 5 of the contract: one configuration for a burst of ranges."""
 
     def ask(self, request: ConfigurationRequest = REQUEST) -> Deferred[Configuration]:
         return Deferred.fromCoroutine(self.shared.configuration(request))
@@ -66,6 +73,21 @@ class SharedConfigurationsTests(SynchronousTestCase):
         self.assertNoResult(self.ask())
         self.assertEqual(len(self.source.answers), 2)
         self.assertEqual(self.observed, [False, True, False])
+
+    def test_clock_set_back(self) -> None:
+        """Nothing is kept for longer because of that."""
+        self.clock.advance(1000)
+        first = self.ask()
+        self.source.answers[0].callback(Configuration(b"one"))
+        self.successResultOf(first)
+        self.clock.rightNow -= 500
+        again = self.ask()
+        self.source.answers[1].callback(Configuration(b"two"))
+        self.assertEqual(self.successResultOf(again).ignition, b"two")
+        self.clock.advance(59.9)
+        self.assertEqual(self.successResultOf(self.ask()).ignition, b"two")
+        self.clock.advance(0.1)
+        self.assertNoResult(self.ask())
 
     def test_concurrent_requests_ask_once(self) -> None:
         waiting = [self.ask() for _ in range(100)]
@@ -173,18 +195,12 @@ class SharedConfigurationsTests(SynchronousTestCase):
         self.assertNotIn("swordfish", repr(vars(self.shared)))
 
 
-class ChainTests(SynchronousTestCase):
-    """One that borrows from another, as a process of the service does from the first."""
+class ChainTests(SharingTestCase):
+    """Some that borrow from one, as processes of the service do from the first."""
 
     def setUp(self) -> None:
-        self.clock = Clock()
-        self.source = Asked()
-        self.observed: list[bool] = []
-        fresh = FreshConfigurations(self.source, 60, self.clock, self.observed.append)
-        self.first = SharedConfigurations(fresh, self.clock, self.observed.append)
-        self.others = [
-            SharedConfigurations(self.first, self.clock, self.observed.append) for _ in range(2)
-        ]
+        super().setUp()
+        self.others = [self.sharing(self.shared) for _ in range(2)]
 
     def ask(self, shared: SharedConfigurations) -> Deferred[Configuration]:
         return Deferred.fromCoroutine(shared.configuration(REQUEST))
@@ -193,14 +209,14 @@ class ChainTests(SynchronousTestCase):
         """
         All have the same until the same moment, whenever they asked first; then all have the next.
         """
-        waiting = [self.ask(shared) for shared in (self.others[0], self.first) for _ in range(10)]
+        waiting = [self.ask(shared) for shared in (self.others[0], self.shared) for _ in range(10)]
         self.source.answers[0].callback(Configuration(b"one"))
         for each in waiting:
             self.assertEqual(self.successResultOf(each).ignition, b"one")
         self.clock.advance(59.9)
         self.assertEqual(self.successResultOf(self.ask(self.others[1])).ignition, b"one")
         self.clock.advance(0.1)
-        waiting = [self.ask(shared) for shared in (*self.others, self.first)]
+        waiting = [self.ask(shared) for shared in (*self.others, self.shared)]
         self.assertEqual(len(self.source.answers), 2)
         self.source.answers[1].callback(Configuration(b"two"))
         for each in waiting:
@@ -215,7 +231,7 @@ class ChainTests(SynchronousTestCase):
             until = 100.0
 
             async def lease(self, request: ConfigurationRequest) -> Lease:
-                return Lease(Configuration(b"%d" % self.until), self.until)
+                return Lease(Configuration(b"%d" % self.until), 0.0, self.until)
 
         lending = Lending()
         shared = SharedConfigurations(lending, self.clock)

@@ -10,7 +10,7 @@ from twisted.internet.threads import deferToThread
 
 from demo.service import ServiceProcess
 from tests.field import clients
-from tests.field.test_clients import ClientTestCase
+from tests.field.client_case import ClientTestCase
 
 WORKERS = 3
 

@@ -145,8 +145,8 @@ class ChannelTests(SynchronousTestCase):
     def test_answers_in_any_order(self) -> None:
         first, second = self.ask(), self.ask()
         leases = [
-            Lease(Configuration(b"\0one\xff", b"ramdisk", ("a", "b"), 1.5), 60.25),
-            Lease(Configuration(b"two"), 61.0),
+            Lease(Configuration(b"\0one\xff", b"ramdisk", ("a", "b"), 1.5), 0.25, 60.25),
+            Lease(Configuration(b"two"), 1.0, 61.0),
         ]
         self.asked[1].callback(leases[1])
         self.asked[0].callback(leases[0])
@@ -176,7 +176,7 @@ class ChannelTests(SynchronousTestCase):
         self.assertEqual(self.cancelled, 1)
         self.primary.tell(Answer(1))
         again = self.ask()
-        self.asked[1].callback(Lease(Configuration(b"two"), 1.0))
+        self.asked[1].callback(Lease(Configuration(b"two"), 0.0, 1.0))
         self.assertEqual(self.successResultOf(again).call, 2)
 
     def test_other_side_gone(self) -> None:

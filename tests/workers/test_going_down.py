@@ -163,13 +163,6 @@ class DrainingTests(WorkersTestCase):
             self.assertEqual(set(who_answered(service)), set(range(WORKERS)))
             self.assertEqual([e for e in service.events if e["level"] == "error"], [])
 
-    def is_listening(self, service: ServiceProcess) -> bool:
-        try:
-            clients.connect(service, "http").close()
-        except ConnectionError:
-            return False
-        return True
-
     async def test_past_the_time(self) -> None:
         """What has not ended by then is cut, in all workers; log and exit status say so."""
         service = await self.workers(DRAIN_SECONDS="1")

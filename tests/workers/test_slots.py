@@ -6,16 +6,18 @@ import os
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.workers.ledger import Fact, Ledger
 from assisted_images.workers.slots import SharedSlots, new_slots
 
 
-class Readers:
+class Readers(Clock):
     """What of a reactor is used: it tells readers when the test says so."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.readers: list[Any] = []
 
     def addReader(self, reader: Any) -> None:  # noqa: N802
@@ -117,6 +119,31 @@ class SharedSlotsTests(SynchronousTestCase):
     def test_worker_killed_in_the_middle(self) -> None:
         """Likewise where it had taken a slot, and not yet written so."""
         self.killed(in_the_middle=True)
+
+    def test_worker_stopped_in_the_middle(self) -> None:
+        """
+        One that hangs between taking a slot and writing so keeps nobody waiting; what another
+        leaves behind is counted once it has gone on, or has been killed.
+        """
+        hanging = Ledger(self.ledger.descriptor, 1, 2)
+        hanging.note(Fact.STEPS, 1)
+        os.eventfd_read(self.slots[1].descriptor)
+        self.download(0, "a")
+        self.assertEqual(self.begun, ["a"])
+        self.ends["a"].callback(None)
+        self.download(0, "b")
+        self.download(0, "c")
+        self.slots[0].settle(2)
+        self.assertEqual(self.begun, ["a", "b"])
+        for end in (lambda: hanging.note(Fact.HELD, 1), lambda: self.ledger.erase(1)):
+            self.reactors[0].turn()
+            self.assertEqual(self.begun, ["a", "b"])
+            end()
+            hanging.note(Fact.STEPS, 2)
+            self.reactors[0].advance(1)
+            self.slots[0].settle(2)
+        self.reactors[0].turn()
+        self.assertEqual((self.begun, self.counts()), (["a", "b", "c"], (2, 0)))
 
     def killed(self, *, in_the_middle: bool = False) -> None:
         self.download(0, "a")

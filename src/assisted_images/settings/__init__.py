@@ -37,12 +37,12 @@ class SettingsError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """
-    All settings, checked.  Each attribute is the row of L{SETTINGS} of the same name, which says
-    what it means; C{None} is a setting that is not set.  Times are in seconds, sizes in bytes.
+    All settings that are used, checked.  Each attribute is the row of L{SETTINGS} of the same name,
+    which says what it means; C{None} is a setting that is not set.  Times are in seconds, sizes in
+    bytes.
     """
 
     data_dir: Path
-    data_temp_dir: Path
     catalog: Catalog = field(repr=False)
     """The images of C{OS_IMAGES} and those of C{RELEASE_IMAGES}."""
 
@@ -99,8 +99,6 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
     problems += _contradictions(found, given)
     if problems:
         raise SettingsError(problems, found)
-    if found["data_temp_dir"] is None:
-        found["data_temp_dir"] = found["data_dir"] / ".scratch"
     return Settings(**found)
 
 
@@ -133,11 +131,14 @@ def _read(
             problems.append(f"{setting.name}: not set; expected a {setting.meaning}")
         source = text or setting.default
         try:
-            found[setting.key] = setting.read(source) if source else setting.absent
+            value = setting.read(source) if source else setting.absent
         except CatalogError as error:
             problems += [f"{name}: {problem}" for problem in error.problems]
         except ValueError as error:
             problems.append(f"{name}: {error}")
+        else:
+            if setting.used:
+                found[setting.key] = value
     return found, given, problems
 
 

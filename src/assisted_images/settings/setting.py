@@ -29,7 +29,13 @@ class Setting:
 
     required: bool = False
     attribute: str = ""
-    """Its attribute in L{Settings}, where that is not the first name."""
+    """Its attribute in L{Settings<assisted_images.settings.Settings>}, if not as the first name."""
+
+    used: bool = True
+    """
+    Whether anything depends on it.  One of which nothing does is there because deployments of the
+    Go service set it: its text is checked, and it has no attribute.
+    """
 
     @property
     def name(self) -> str:
@@ -38,7 +44,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """Its attribute in L{Settings}."""
+        """Its attribute in L{Settings<assisted_images.settings.Settings>}."""
         return self.attribute or self.name.lower()
 
     @property

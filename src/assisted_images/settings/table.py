@@ -22,9 +22,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("DATA_TEMP_DIR",),
-        "directory for scratch space",
+        "accepted, since the Go service has it, and not used: nothing here needs scratch space",
         values.path,
-        absent_text="DATA_DIR/.scratch",
+        used=False,
     ),
     Setting(
         ("OS_IMAGES", "RHCOS_VERSIONS"),
@@ -157,12 +157,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("HTTP_PROXY", "http_proxy"),
-        "proxy for http URLs of OS images and of assisted-service",
+        "proxy for http URLs of OS images, registries and assisted-service",
         values.proxy_url,
     ),
     Setting(
         ("HTTPS_PROXY", "https_proxy"),
-        "proxy for https URLs of OS images and of assisted-service",
+        "proxy for https URLs of OS images, registries and assisted-service",
         values.proxy_url,
     ),
     Setting(

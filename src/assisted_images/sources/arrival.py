@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from assisted_images.sources.bodies import abort, ended_well
 from assisted_images.sources.parts import DownloadError
-from assisted_images.streaming.stall import StallTimer
+from assisted_images.sources.stall import StallTimer
 from assisted_images.streaming.threads import RunInThread
 
 _MOST_PENDING = 1024 * 1024

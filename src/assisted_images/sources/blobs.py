@@ -12,8 +12,9 @@ from assisted_images.sources.parts import DownloadError
 
 class Blob(Protocol):
     """
-    What a registry's blob is read into, by L{ArrivingBody<assisted_images.sources.arrival>}.  All
-    methods may block, and are used in threads, by one at a time.
+    What a registry's blob is read into, by
+    L{ArrivingBody<assisted_images.sources.arrival.ArrivingBody>}.  All methods may block, and are
+    used in threads, by one at a time.
     """
 
     @property

@@ -1,5 +1,5 @@
 """
-Responses: dates in their headers; their bodies read whole up to a limit, or given up at once.
+Responses: fields of their headers; their bodies read whole up to a limit, or given up at once.
 
 Unlike C{treq.content}, reading is bounded, and cancelling it closes the connection.
 """
@@ -93,6 +93,11 @@ def read_body(response: IResponse, limit: int) -> Deferred[bytes]:
     else:
         response.deliverBody(collector)
     return collector.done
+
+
+def field_texts(headers: Headers, name: bytes) -> list[str]:
+    """The values of a field; what is no UTF-8 in them, which no sound value has, is replaced."""
+    return [value.decode("utf-8", "replace") for value in headers.getRawHeaders(name, [])]
 
 
 def http_date(headers: Headers, name: bytes) -> float | None:

@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
 from assisted_images.sources.arrival import ArrivingBody
-from assisted_images.sources.bodies import discard, http_date
+from assisted_images.sources.bodies import discard, field_texts, http_date
 from assisted_images.sources.following import get
 from assisted_images.sources.parts import DownloadError, Origin, Part
 from assisted_images.sources.proxies import basic_authorization
@@ -188,7 +188,7 @@ def _origin(url: str, response: IResponse, total: int | None) -> Origin:
 
 
 def _validators(response: IResponse) -> tuple[str | None, float | None]:
-    etags = response.headers.getRawHeaders("etag", [])
+    etags = field_texts(response.headers, b"etag")
     return (etags[0] if etags else None), http_date(response.headers, b"last-modified")
 
 
@@ -203,8 +203,7 @@ def _if_range(response: IResponse) -> str | None:
     date = http_date(response.headers, b"date")
     if last_modified is None or date is None or date - last_modified < 1:
         return None
-    text: str = response.headers.getRawHeaders("last-modified", [])[0]
-    return text
+    return field_texts(response.headers, b"last-modified")[0]
 
 
 def _digest(url: str) -> str:

@@ -12,10 +12,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from assisted_images.sources.bodies import BodyTooLarge, discard, read_body
+from assisted_images.sources.bodies import BodyTooLarge, discard, field_texts, read_body
 from assisted_images.sources.failures import reason_of, was_cancelled
 from assisted_images.sources.parts import DownloadError
-from assisted_images.sources.urls import redacted, without_userinfo
+from assisted_images.sources.urls import is_http_url, redacted, without_userinfo
 
 _MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -44,12 +44,22 @@ async def get(
     target = url
     for _ in range(_MOST_REDIRECTS):
         response = await _send(agent, clock, seconds, target, fields(target))
-        locations = response.headers.getRawHeaders("location", [])
+        locations = field_texts(response.headers, b"location")
         if response.code not in _REDIRECTS or not locations:
             return response
         discard(response)
-        target = urljoin(target, locations[0])
+        target = _redirected(target, locations[0])
     raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {redacted(url)}")
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        target = ""
+    if not is_http_url(target):
+        raise DownloadError(f"{redacted(url)} redirects to what is no http URL; expected one")
+    return target
 
 
 async def _send(

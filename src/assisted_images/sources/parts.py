@@ -38,7 +38,7 @@ class Origin(msgspec.Struct, frozen=True):
     """What is known of the representation whose first bytes a part holds."""
 
     url_digest: str
-    """Of the URL, which may hold secrets."""
+    """Of the URL, which may hold secrets; of what denotes it, where it has none."""
     validator: str | None = None
     """For C{If-Range} (RFC 9110, section 13.1.5); None: it cannot be resumed."""
     etag: str | None = None
@@ -142,7 +142,8 @@ class Part:
         sync_directory(self.target.parent)
 
     def discard(self) -> None:
-        """Remove what has arrived."""
+        """Remove what has arrived; what would be appended now, nobody would find."""
+        self.size, self.origin = 0, None
         self.path.unlink(missing_ok=True)
         self._origin_path.unlink(missing_ok=True)
 

@@ -32,7 +32,7 @@ from assisted_images.oci.mirrors import Blocked, Mirrors, Place
 from assisted_images.oci.references import PullSpec
 from assisted_images.sources.arrival import ArrivingBody
 from assisted_images.sources.blobs import Blob, BlobInMemory
-from assisted_images.sources.bodies import discard
+from assisted_images.sources.bodies import discard, field_texts
 from assisted_images.sources.following import read_small
 from assisted_images.sources.parts import DownloadError, NoSpace
 from assisted_images.sources.registry_requests import Missing, RegistryRequests
@@ -64,6 +64,8 @@ class Image:
 @dataclass(frozen=True, slots=True)
 class FetchedManifest:
     """
+    What a pull spec denotes, verified.
+
     @ivar digest: of the manifest's or index's bytes.
     @ivar place: where it was.
     """
@@ -122,7 +124,8 @@ class Registries:
     ) -> None:
         """
         Bring C{blob} to its end, from whatever it has of it already, and verify it.  What one
-        place has begun the next one goes on with: they are the same bytes, or they are wrong.
+        place has begun the next one goes on with; when the whole is wrong then, which of them sent
+        wrong bytes is not known, and the last one is asked for all.
 
         @param progressed: called each time that something has been appended.
         @raise DownloadError: no place has it whole; the text has each one's reason.  What has
@@ -136,9 +139,13 @@ class Registries:
         what = f"{descriptor.digest} of {image.spec.name}"
 
         async def from_place(place: Place) -> None:
-            if blob.size < descriptor.size:
-                await self._append(place, descriptor, blob, progressed)
-            await self._verify(blob)
+            begun = blob.size
+            try:
+                await self._complete(place, descriptor, blob, progressed)
+            except DigestMismatch:
+                if not begun:
+                    raise
+                await self._complete(place, descriptor, blob, progressed)
 
         await self._somewhere(what, places, from_place)
 
@@ -189,7 +196,7 @@ class Registries:
             {"accept": ", ".join(ACCEPTED)},
         )
         raw = await read_small(response, MOST_BYTES, self.clock, self.stall_seconds, "the manifest")
-        claimed = response.headers.getRawHeaders("docker-content-digest", [])
+        claimed = field_texts(response.headers, b"docker-content-digest")
         digest = spec.digest or (claimed[0] if claimed else None)
         if digest is None:
             digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
@@ -199,8 +206,20 @@ class Registries:
             raise DownloadError(f"Docker-Content-Digest is {error}") from None
         wanted.update(raw)
         wanted.check()
-        types = response.headers.getRawHeaders("content-type", [])
+        types = field_texts(response.headers, b"content-type")
         return FetchedManifest(digest, parse(raw, types[0] if types else None), place)
+
+    async def _complete(
+        self, place: Place, descriptor: Descriptor, blob: Blob, progressed: Callable[[], None]
+    ) -> None:
+        """Get what C{blob} lacks, and verify the whole; of a wrong one nothing is left."""
+        if blob.size < descriptor.size:
+            await self._append(place, descriptor, blob, progressed)
+        try:
+            await self.run_in_thread(blob.verify)
+        except DigestMismatch:
+            await self.run_in_thread(blob.restart)
+            raise
 
     async def _append(
         self, place: Place, descriptor: Descriptor, blob: Blob, progressed: Callable[[], None]
@@ -228,14 +247,6 @@ class Registries:
         if blob.size != descriptor.size:
             raise DownloadError(f"it sent {blob.size} bytes instead of {descriptor.size}")
 
-    async def _verify(self, blob: Blob) -> None:
-        try:
-            await self.run_in_thread(blob.verify)
-        except DigestMismatch:
-            # Nobody knows which of the bytes are wrong.
-            await self.run_in_thread(blob.restart)
-            raise
-
 
 class _Behind:
     """What a blob lacks, out of a response that begins with what it has."""
@@ -258,6 +269,6 @@ class _Behind:
 
 def _goes_on(response: IResponse, start: int, total: int) -> bool:
     """Whether a 206 begins at C{start} of what has C{total} bytes."""
-    values = response.headers.getRawHeaders("content-range", [])
+    values = field_texts(response.headers, b"content-range")
     match = _CONTENT_RANGE.fullmatch(values[0].strip()) if values else None
     return match is not None and int(match[1]) == start and match[2] in {str(total), "*"}

@@ -13,7 +13,7 @@ from twisted.web.iweb import IResponse
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.bodies import discard
+from assisted_images.sources.bodies import discard, field_texts
 from assisted_images.sources.challenges import parse_challenges
 from assisted_images.sources.following import Unreachable, get
 from assisted_images.sources.outbound import OutboundAgent
@@ -98,7 +98,7 @@ class RegistryRequests:
         if response.code != 401 or origin_of(answered_by) != origin_of(url):
             return response
         discard(response)
-        challenges = parse_challenges(response.headers.getRawHeaders("www-authenticate", []))
+        challenges = parse_challenges(field_texts(response.headers, b"www-authenticate"))
         authorization = await self._logins.authorization(side, spec, challenges)
         response, _ = await self._send(side, url, fields, authorization)
         return response
@@ -112,6 +112,9 @@ class RegistryRequests:
         def headers(target: str) -> Headers:
             nonlocal last
             last = target
+            if not (side.insecure or origin_of(target)[0] == "https"):
+                # A tag's manifest is as true as the connection that it comes over.
+                raise DownloadError(f"{side.base} redirects to plain http; expected https")
             made = Headers({"accept-encoding": ["identity"]})
             for name, value in fields.items():
                 made.setRawHeaders(name, [value])

@@ -98,8 +98,7 @@ async def architectures(registries: Registries, spec: PullSpec) -> tuple[Archite
         if isinstance(found.manifest, Index):
             return found.manifest.architectures
         image = await registries.image(spec, Architecture.X86_64)
-        raw = await registries.small_blob(image, image.manifest.config, MOST_CONFIG_BYTES)
-        return (config_architecture(raw),)
+        return (await _architecture_of(registries, image),)
     except PayloadError as error:
         raise DownloadError(f"{spec}: {error}") from None
 
@@ -116,13 +115,22 @@ async def _check_architecture(
     """A single manifest does not say whose it is, but its config does, if it says anything."""
     if image.chosen:
         return
-    raw = await registries.small_blob(image, image.manifest.config, MOST_CONFIG_BYTES)
     try:
-        found = config_architecture(raw)
+        found = await _architecture_of(registries, image)
     except ManifestError:
         return
     if found is not architecture:
         raise PayloadError(f"{image.spec} has no {architecture}; it has {found}")
+
+
+async def _architecture_of(registries: Registries, image: Image) -> Architecture:
+    """
+    The one that the image's config names.
+
+    @raise ManifestError: it names none that is known here.
+    """
+    raw = await registries.small_blob(image, image.manifest.config, MOST_CONFIG_BYTES)
+    return config_architecture(raw)
 
 
 async def iso_beginning(
@@ -254,7 +262,7 @@ class ReleaseDownloader:
         except PayloadError as error:
             await run_in_thread(part.discard)
             raise DownloadError(f"{spec}: {error}") from None
-        except DownloadError as error:
+        except (DownloadError, OSError) as error:
             # An image that is gone may be another by now where its tag is.
             if extraction.search.goes_on and not isinstance(error, Missing):
                 self._interrupted[part.target] = extraction

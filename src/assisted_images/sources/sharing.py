@@ -31,8 +31,13 @@ class Lease:
     """A configuration, and for how long it may be given to all who ask for the same."""
 
     configuration: Configuration
-    until: float
+    since: float
     """Seconds, by the clock of all processes of the service."""
+    until: float
+
+    def holds_at(self, now: float) -> bool:
+        """Whether it may be given away; not before C{since}: the clock has been set back then."""
+        return self.since <= now < self.until
 
 
 class Lender(Protocol):
@@ -73,7 +78,8 @@ class FreshConfigurations:
         """
         self._observe(False)
         configuration = await self._source.configuration(request)
-        return Lease(configuration, self._clock.seconds() + self._seconds)
+        now = self._clock.seconds()
+        return Lease(configuration, now, now + self._seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +194,7 @@ class SharedConfigurations:
         self._expire()
         key = _Key.of(request)
         kept = self._kept.get(key)
-        if kept is not None and kept.until > self._clock.seconds():
+        if kept is not None and kept.holds_at(self._clock.seconds()):
             self._observe(True)
             return kept
         fetch = self._fetches.get(key)
@@ -227,7 +233,7 @@ class SharedConfigurations:
 
     def _expire(self) -> None:
         now = self._clock.seconds()
-        while self._kept and next(iter(self._kept.values())).until <= now:
+        while self._kept and not next(iter(self._kept.values())).holds_at(now):
             self._drop(next(iter(self._kept)))
 
     def _drop(self, key: _Key) -> None:

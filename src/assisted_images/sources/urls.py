@@ -9,6 +9,16 @@ _SAFE = "!#$%&'()*+,/:;=?@[]~"
 """Characters that mean something in a URL, or are part of an escape already."""
 
 
+def is_http_url(text: str) -> bool:
+    """Whether the text is a URL with a host, of C{http} or C{https}."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises when it is no port
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
 def redacted(url: str) -> str:
     """The URL without userinfo, query and fragment, which may hold secrets: for logs and errors."""
     parts = urlsplit(url)

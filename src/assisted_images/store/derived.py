@@ -135,12 +135,12 @@ def content_again(
 
 
 def _nmstate_again(
-    iso: Path, layout: Layout, entry: Entry, run_in_thread: RunInThread, digest: str
+    iso: Path, layout: Layout, entry: Entry, run_in_thread: RunInThread, wanted: str
 ) -> Representation:
     """The archive's file, if that is what it was then; else it was not written, but kept."""
     with contextlib.suppress(FileNotFoundError):
         found = DiskFile(iso.with_name(entry.nmstate_file_name), run_in_thread).representation()
-        if found.digest == digest:
+        if found.digest == wanted:
             return found
     if layout.rootfs is None:
         raise IsoError("the image has no rootfs")

@@ -1,19 +1,31 @@
-"""Files that appear under their names all at once.  Blocking; used in threads only."""
+"""
+Small files that appear under their names all at once, and what they remember.  Blocking; used in
+threads only.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from assisted_images.sources.parts import sync_directory
+
+_S = TypeVar("_S", bound=msgspec.Struct)
 
 TEMPORARY = ".tmp"
 """Ends the name of a file that is being written."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name all at once, durably."""
+    """
+    Write a file that appears under its name all at once, durably.
+
+    @raise OSError: it cannot be written.
+    """
     descriptor, name = tempfile.mkstemp(TEMPORARY, f"{path.name}.", path.parent)
     temporary = Path(name)
     try:
@@ -27,3 +39,20 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def write_struct(path: Path, struct: msgspec.Struct) -> None:
+    """
+    L{write_whole} what C{struct} is in JSON.
+
+    @raise OSError: it cannot be written.
+    """
+    write_whole(path, msgspec.json.encode(struct))
+
+
+def read_struct(path: Path, kind: type[_S]) -> _S | None:
+    """What L{write_struct} has written; C{None} when there is nothing that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError):
+        return None

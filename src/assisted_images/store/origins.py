@@ -13,7 +13,7 @@ from assisted_images.oci.references import PullSpec
 from assisted_images.sources.downloads import Downloader, Progress
 from assisted_images.sources.parts import Part
 from assisted_images.sources.releases import ReleaseContent, ReleaseDownloader
-from assisted_images.store.durable import write_whole
+from assisted_images.store.durable import read_struct, write_struct
 from assisted_images.streaming.threads import RunInThread
 
 RELEASE = ".release.json"
@@ -42,10 +42,7 @@ def origin_path(path: Path) -> Path:
 
 def read_origin(path: Path) -> ReleaseOrigin | None:
     """The origin of the ISO C{path}; None when there is none that can be read."""
-    try:
-        return msgspec.json.decode(origin_path(path).read_bytes(), type=ReleaseOrigin)
-    except (OSError, msgspec.MsgspecError):
-        return None
+    return read_struct(origin_path(path), ReleaseOrigin)
 
 
 def write_origin(path: Path, origin: ReleaseOrigin) -> None:
@@ -54,7 +51,7 @@ def write_origin(path: Path, origin: ReleaseOrigin) -> None:
 
     @raise OSError: it cannot be written.
     """
-    write_whole(origin_path(path), msgspec.json.encode(origin))
+    write_struct(origin_path(path), origin)
 
 
 class ImageOrigin(Protocol):

@@ -167,7 +167,11 @@ class Preparation:
             )
 
     async def _downloaded(self) -> Checked | None:
-        """Download and check; None when another process was first, and its file is to be used."""
+        """
+        Download and check.
+
+        @return: None when the next attempt will have it, or has more room for it.
+        """
         workshop = self._workshop
         if self._image.state is not ImageState.WAITING:
             self._image.change(ImageState.WAITING)
@@ -176,14 +180,15 @@ class Preparation:
             self._progressed(part.size, part.origin.total if part.origin else None)
             try:
                 if await self._size(self._target) is not None:
+                    # Another process was first, and its file is to be used.
                     await workshop.run_in_thread(part.discard)
                     return None
-                await self._download(part)
-                return await self._publish(part)
+                return await self._publish(part) if await self._download(part) else None
             finally:
                 await workshop.run_in_thread(part.close)
 
-    async def _download(self, part: Part) -> None:
+    async def _download(self, part: Part) -> bool:
+        """Whether all is there; when not, room has been made for it."""
         self._image.change(ImageState.DOWNLOADING)
         workshop = self._workshop
         try:
@@ -193,7 +198,9 @@ class Preparation:
             no_room = isinstance(error, NoSpace) or error.errno in _NO_ROOM
             if not (no_room and await workshop.run_in_thread(remove_set_aside, self._target)):
                 raise
-            await self._origin.download(part, self._progressed)
+            return False
+        else:
+            return True
         finally:
             # A write that failed may have written some of it.
             self._image.bytes = part.size

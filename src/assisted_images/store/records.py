@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from assisted_images.store.durable import write_whole
+from assisted_images.store.durable import read_struct, write_struct
 
 CHECKED = ".checked.json"
 """Follows the name of a file that has passed, for its record."""
@@ -88,10 +88,7 @@ def record_path(path: Path) -> Path:
 
 def read_record(path: Path) -> Record | None:
     """The record of C{path}; None when there is none that can be read."""
-    try:
-        return msgspec.json.decode(record_path(path).read_bytes(), type=Record)
-    except (OSError, msgspec.MsgspecError):
-        return None
+    return read_struct(record_path(path), Record)
 
 
 def write_record(path: Path, sha256: str, stamp: Stamp) -> None:
@@ -103,8 +100,7 @@ def write_record(path: Path, sha256: str, stamp: Stamp) -> None:
     with contextlib.suppress(OSError):
         now = Stamp.of(path.stat())
         if now.is_renamed(stamp):
-            record = Record(sha256, now, time.time_ns())
-            write_whole(record_path(path), msgspec.json.encode(record))
+            write_struct(record_path(path), Record(sha256, now, time.time_ns()))
 
 
 def forget(path: Path) -> None:

@@ -24,6 +24,7 @@ def main() -> int:
     """
     from twisted.internet import reactor
 
+    inheritance.end_with_parent()
     try:
         welcome = read_message(partial(os.read, inheritance.FROM_PRIMARY), Welcome)
     except EOFError:

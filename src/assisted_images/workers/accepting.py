@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.internet.tcp import Port
+from twisted.python.failure import Failure
 
 from assisted_images.workers.ledger import Fact, Ledger
 
@@ -37,6 +38,7 @@ class FairSockets:
         )
         port.ledger = self._ledger
         port.startListening()
+        self._ledger.note(Fact.SERVING, 1)
         return port
 
 
@@ -62,6 +64,11 @@ class FairPort(Port):
     def _accept_one(self) -> None:
         self.numberAccepts = 1
         super().doRead()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The port is closed: nobody is to leave connections to this worker any more."""
+        self.ledger.note(Fact.SERVING, 0)
+        super().connectionLost(reason)
 
     def _has_more_than_another(self) -> bool:
         ledger = self.ledger

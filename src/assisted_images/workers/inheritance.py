@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from signal import SIGKILL
 
 from assisted_images.settings.table import SETTINGS
 
@@ -19,6 +21,8 @@ LEDGER = 6
 FIRST_LISTENER = 7
 """The listening sockets follow one another, in the order in which listeners are made."""
 
+_PR_SET_PDEATHSIG = 1
+
 COMMAND = (sys.executable, "-P", "-m", "assisted_images.workers")
 
 
@@ -31,6 +35,14 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     names = {name for setting in SETTINGS for name in setting.names}
     kept = {name: value for name, value in own.items() if name not in names}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def end_with_parent() -> None:
+    """
+    Have the kernel end this process when the one that started it is gone, even if this one hangs:
+    it would keep the ports from whoever comes next (C{PR_SET_PDEATHSIG}, prctl(2)).
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, SIGKILL.value)
 
 
 def inherited_sockets(count: int) -> Iterator[socket.socket]:

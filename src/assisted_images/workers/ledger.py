@@ -7,11 +7,8 @@ a worker that was killed has held.
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import IntEnum
 
 _NUMBER = 8
@@ -30,6 +27,8 @@ class Fact(IntEnum):
     """Connections on which an answer is under way."""
     SERVING = 4
     """1 while it accepts connections."""
+    STEPS = 5
+    """Steps of taking slots and giving them back: two for each, so odd in the middle of one."""
 
 
 class Ledger:
@@ -74,16 +73,3 @@ class Ledger:
         """Forget a worker that is gone."""
         for fact in Fact:
             self._numbers[worker * len(Fact) + fact] = 0
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """
-        Have no other worker in such a block at the same time.
-
-        For microseconds; the kernel ends it for a process that is killed (fcntl(2), record locks).
-        """
-        fcntl.lockf(self.descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self.descriptor, fcntl.LOCK_UN)

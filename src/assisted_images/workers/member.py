@@ -104,8 +104,8 @@ class Member(ProcessProtocol):
                 self._events.wrote((lines + end).decode("utf-8", "replace"))
 
     def childConnectionLost(self, childFD: int) -> None:  # noqa: N802
-        """Without this pipe it cannot go on."""
-        if childFD == TO_PRIMARY:
+        """Without either of these pipes it cannot go on."""
+        if childFD in {FROM_PRIMARY, TO_PRIMARY} and self.channel.transport is not None:
             self.channel.connectionLost()
 
     def processEnded(self, reason: Failure) -> None:

@@ -35,7 +35,7 @@ from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.channel import Channel
 from assisted_images.workers.connections import NotedConnections, share_of_connections
 from assisted_images.workers.images import ImageCopies
-from assisted_images.workers.ledger import Fact, Ledger
+from assisted_images.workers.ledger import Ledger
 from assisted_images.workers.messages import (
     Answer,
     AskConfiguration,
@@ -174,7 +174,6 @@ class Secondary:
             self._listening = True
             for listener in self._listeners:
                 listener.startService()
-            self._ledger.note(Fact.SERVING, 1)
         self._channel.tell(Loaded(self._copies.count))
 
     async def _exposition(self) -> bytes:

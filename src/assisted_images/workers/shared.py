@@ -35,7 +35,6 @@ class Shared:
     def create(cls, workers: int, limit: int, reactor: Any) -> Shared:
         """For the first of so many workers."""
         ledger = Ledger.create(workers)
-        ledger.note(Fact.SERVING, 1)
         slots = SharedSlots(new_slots(limit), ledger, reactor)
         return cls(workers, limit, ledger, slots, Path(os.devnull).open("rb"))
 
@@ -60,13 +59,17 @@ class Shared:
             **{number: one.fileno() for number, one in listening},
         }
 
+    def answers(self, worker: int) -> int:
+        """How many answers are under way in a worker, or were when it ended."""
+        return self.ledger.of(worker, Fact.ANSWERING)
+
     def release(self, worker: int) -> int:
         """
         Take back everything from a worker that is gone.
 
         @return: how many answers were under way in it.
         """
-        answers = self.ledger.of(worker, Fact.ANSWERING)
+        answers = self.answers(worker)
         self.ledger.erase(worker)
         self.slots.settle(self.limit)
         return answers

@@ -2,24 +2,34 @@
 The cap on concurrent downloads over all workers.
 
 As in make's job server the free slots are in the kernel: an eventfd from which who wants one takes
-one, and which is readable for as long as there is one.  The ledger says beside it who has how many,
-and both change together (L{Ledger.alone}): whatever is killed when, the sum of both is the limit,
-or the primary can see what is missing.
+one, and which is readable for as long as there is one.  The ledger says beside it who has how many.
+The two do not change at the same moment, so a worker says in the ledger, too, that it is between
+them: when one has been killed, wherever it was, the primary can see what is missing as soon as
+nobody is there.  No lock: a worker that hangs must not keep the others waiting.
 """
 
 from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from assisted_images.streaming.slots import Slots
 from assisted_images.workers.ledger import Fact, Ledger
+
+_AGAIN_SECONDS = 0.02
+"""Until what was in motion is looked at again."""
+
+
+class Reactor(IReactorFDSet, IReactorTime):
+    """What of a reactor is used here."""
 
 
 def new_slots(limit: int) -> int:
@@ -36,7 +46,7 @@ class SharedSlots(Slots):
     when a slot becomes free.
     """
 
-    def __init__(self, descriptor: int, ledger: Ledger, reactor: IReactorFDSet) -> None:
+    def __init__(self, descriptor: int, ledger: Ledger, reactor: Reactor) -> None:
         """
         @param descriptor: what L{new_slots} returned, here or in the primary.
         """
@@ -56,7 +66,7 @@ class SharedSlots(Slots):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._ledger.alone():
+        with self._in_motion():
             self._ledger.note(Fact.HELD, self._held - 1)
             os.eventfd_write(self.descriptor, 1)
 
@@ -71,16 +81,36 @@ class SharedSlots(Slots):
         return sum(self._ledger.all(Fact.WAITING))
 
     def settle(self, limit: int) -> None:
-        """Free what nobody has, after a worker's row was erased."""
-        with self._ledger.alone():
-            try:
-                while True:
-                    os.eventfd_read(self.descriptor)
-            except BlockingIOError:
-                pass
-            free = limit - self.in_use
-            if free > 0:
-                os.eventfd_write(self.descriptor, free)
+        """
+        Free what nobody has, after a worker's row was erased; if need be a little later, when no
+        worker is in the middle of taking a slot or giving one back.
+
+        @param limit: how many slots there are.
+        """
+        steps = self._ledger.all(Fact.STEPS)
+        # Who finds none in this moment waits for the next.
+        free = 0
+        while self._take_one():
+            free += 1
+        missing = limit - free - self.in_use
+        at_rest = not any(count % 2 for count in steps) and self._ledger.all(Fact.STEPS) == steps
+        if at_rest:
+            free += missing
+        else:
+            self._reactor.callLater(_AGAIN_SECONDS, self.settle, limit)
+        if free:
+            os.eventfd_write(self.descriptor, free)
+
+    @contextmanager
+    def _in_motion(self) -> Iterator[None]:
+        """Note for as long as eventfd and ledger may differ that they may."""
+        ledger = self._ledger
+        steps = ledger.of(ledger.number, Fact.STEPS)
+        ledger.note(Fact.STEPS, steps + 1)
+        try:
+            yield
+        finally:
+            ledger.note(Fact.STEPS, steps + 2)
 
     @property
     def _held(self) -> int:
@@ -88,13 +118,18 @@ class SharedSlots(Slots):
 
     def _take(self) -> bool:
         """Take a slot if there is one."""
-        with self._ledger.alone():
-            try:
-                os.eventfd_read(self.descriptor)
-            except BlockingIOError:
+        with self._in_motion():
+            if not self._take_one():
                 return False
             self._ledger.note(Fact.HELD, self._held + 1)
             return True
+
+    def _take_one(self) -> bool:
+        try:
+            os.eventfd_read(self.descriptor)
+        except BlockingIOError:
+            return False
+        return True
 
     def _in_turn(self) -> Deferred[None]:
         """Fires once a slot is taken."""

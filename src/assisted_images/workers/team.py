@@ -36,7 +36,7 @@ _TELL_SECONDS = 0.25
 """How often the others are told what has become of the images."""
 
 _COUNT_SECONDS = 2.0
-"""A worker that does not say in time what it has counted is taken to have what it had."""
+"""A worker that does not say in time what it has counted hangs, or is very busy."""
 
 _FIRST_DELAY = 0.1
 """Seconds until a worker that has ended is replaced; twice as many each time it ends young."""
@@ -97,8 +97,9 @@ class Team(Service):
     def drain(self) -> Deferred[None]:
         """Have each end when its answers have; fires when all have ended."""
         self._stop()
-        for member in self._members.values():
+        for member in [*self._members.values()]:
             member.channel.tell(Drain())
+            Deferred.fromCoroutine(self._end_hanging(member))
         return self._all_ended()
 
     def stopService(self) -> Deferred[None]:
@@ -165,13 +166,20 @@ class Team(Service):
                 return Answer(call, metrics=await self.exposition())
         raise TypeError(type(question))
 
-    async def _count(self, member: Member) -> None:
+    async def _end_hanging(self, member: Member) -> None:
+        """End a member that hangs; one with answers under way has its time to go on."""
+        if not await self._count(member) and not self._shared.answers(member.number):
+            member.kill()
+
+    async def _count(self, member: Member) -> bool:
+        """Note what a member has counted, if it says so; otherwise it has what it had."""
         answer = Deferred.fromCoroutine(member.channel.ask(AskCounts))
         try:
             counts = (await answer.addTimeout(_COUNT_SECONDS, self._reactor)).counts
         except (TimeoutError, ConnectionLost, NotAnswered):
-            return
+            return False
         self._totals.note(member.number, counts or ())
+        return True
 
     def _ended(self, member: Member, how: str) -> None:
         number = member.number

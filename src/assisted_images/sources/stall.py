@@ -1,4 +1,4 @@
-"""Noticing peers that have stopped reading."""
+"""Noticing origins that have stopped sending."""
 
 from __future__ import annotations
 
@@ -43,8 +43,7 @@ class StallTimer:
         if self._call is not None and self._call.active():
             self._call.cancel()
         self._call = None
-        # Whom it watches for refers to it: without this, what a dropped client has not taken
-        # would be in memory until a collection of cycles.
+        # Whom it watches for refers to it: no cycle is to keep what an abandoned download left.
         self._progress = self._stalled = _nothing
 
     def _look(self) -> None:

@@ -14,7 +14,9 @@ from assisted_images.catalog import Entry
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType
-from tests.test_catalog import SOUND, catalog
+from tests.catalog import lists
+from tests.catalog.lists import OS_IMAGE as SOUND
+from tests.catalog.lists import catalog
 
 FULL, DISCONNECTED = ImageType.FULL, ImageType.DISCONNECTED
 X86, ARM = Architecture.X86_64, Architecture.ARM64
@@ -22,20 +24,12 @@ X86, ARM = Architecture.X86_64, Architecture.ARM64
 
 def problems(text: str) -> tuple[str, ...]:
     """Everything that is said about a wrong list."""
-    try:
-        parse_os_images(text)
-    except CatalogError as error:
-        return error.problems
-    raise AssertionError("accepted")
+    return lists.problems(parse_os_images, text)
 
 
 def problem(change: dict[str, Any], without: str = "") -> str:
     """What is said, after the entry's name, about an entry with one thing wrong."""
-    item = {key: value for key, value in (SOUND | change).items() if key != without}
-    (text,) = problems(json.dumps([item]))
-    name, _, reason = text.partition("): ")
-    assert name.startswith("entry 0 ("), text
-    return reason
+    return lists.problem_of(parse_os_images, SOUND | change, without)
 
 
 class ReadingTests(SynchronousTestCase):

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import Catalog, UnknownImage, built_in_catalog
+from assisted_images.catalog import UnknownImage, built_in_catalog
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType, semantic_version
+from tests.catalog.lists import catalog
 
 FULL, MINIMAL, DISCONNECTED = ImageType.FULL, ImageType.MINIMAL, ImageType.DISCONNECTED
 X86, ARM = Architecture.X86_64, Architecture.ARM64
-
-SOUND: dict[str, Any] = {
-    "openshift_version": "4.18",
-    "cpu_architecture": "x86_64",
-    "url": "https://mirror.example.com/rhcos-live.iso",
-    "version": "418.94.1-0",
-}
-
-
-def catalog(*changes: dict[str, Any]) -> Catalog:
-    """The catalogue of entries that differ from the sound one as said."""
-    return parse_os_images(json.dumps([SOUND | change for change in changes]))
 
 
 def image_of(item: dict[str, str]) -> tuple[str, str, str]:

@@ -14,15 +14,10 @@ from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, ImageType
+from tests.catalog.lists import RELEASE_IMAGE as SOUND
+from tests.catalog.lists import problem_of
 
 X86, ARM = Architecture.X86_64, Architecture.ARM64
-
-SOUND: dict[str, Any] = {
-    "openshift_version": "4.14",
-    "cpu_architecture": "x86_64",
-    "url": "quay.io/openshift-release-dev/ocp-release:4.14.0-x86_64",
-    "version": "4.14.0",
-}
 
 
 def entries(*changes: dict[str, Any]) -> tuple[Entry, ...]:
@@ -32,15 +27,7 @@ def entries(*changes: dict[str, Any]) -> tuple[Entry, ...]:
 
 def problem(change: dict[str, Any], without: str = "") -> str:
     """What is said, after the entry's name, about an entry with one thing wrong."""
-    item = {key: value for key, value in (SOUND | change).items() if key != without}
-    try:
-        parse_release_images(json.dumps([item]))
-    except CatalogError as error:
-        (text,) = error.problems
-        name, _, reason = text.partition("): ")
-        assert name.startswith("entry 0 ("), text
-        return reason
-    raise AssertionError("accepted")
+    return problem_of(parse_release_images, SOUND | change, without)
 
 
 class ReadingTests(SynchronousTestCase):
