@@ -8,11 +8,13 @@ The layers, lowest first; imports go downward only (C{lint-imports} checks it):
 
   - L{assisted_images.values}, L{assisted_images.segments}, C{byteranges}, C{preconditions},
     C{cpio}, C{kargs}, C{catalog}, C{tokens}, C{settings}: pure values and arithmetic.
+  - L{assisted_images.oci}: what container images are made of.  Pure as well.
   - L{assisted_images.iso}: what is inside a CoreOS ISO, and what a customised one is made of.
     Blocking, called in threads.
   - L{assisted_images.streaming}: the producer, disk reads, download slots.  No HTTP.
-  - L{assisted_images.sources}: what comes from elsewhere: infra-envs, downloads.
+  - L{assisted_images.sources}: what comes from elsewhere: infra-envs, downloads, registries.
   - L{assisted_images.store}: the OS images: populating, state, look-up.
   - L{assisted_images.web}: HTTP.
-  - C{listeners}, C{tap}: the composition root.
+  - C{listeners}, C{tls}, C{shutdown} and the other services; C{assembly}, which makes the parts;
+    L{assisted_images.workers}, for several processes; C{options} and C{tap}, for C{twistd}.
 """

@@ -37,6 +37,9 @@ _CHATTER = ("Starting factory {factory!r}", "Stopping factory {factory!r}")
 
 _encode = msgspec.json.Encoder().encode
 
+_PLAIN = frozenset({str, int, bool})
+"""Types whose values JSON has as they are; most facts are of these."""
+
 _LEGACY = frozenset({"message", "format", "system", "time", "isError", "failure", "why", "printed"})
 """Keys of events of C{twisted.python.log}, which are no facts of the event."""
 
@@ -80,14 +83,14 @@ def as_json(event: LogEvent) -> str:
     """The event as one line of JSON."""
     time = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
     line: dict[str, Any] = {
-        "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z",
         "level": _level(event),
         "namespace": str(event.get("log_namespace") or "-"),
         "message": _message(event),
     }
     for key, value in event.items():
         if not key.startswith("log_") and key not in _LEGACY and key not in line:
-            simple = _simple(value)
+            simple = value if type(value) in _PLAIN else _simple(value)
             if simple is not None:
                 line[key] = simple
     failure = event.get("log_failure")

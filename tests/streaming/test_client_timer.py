@@ -17,14 +17,17 @@ STALL_SECONDS = 90
 class ClientTimerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.unsent = 0
+        self.unsent_bytes = self.acknowledged_bytes = 0
         self.looks = 0
         self.happened: list[str] = []
-        self.timer = ClientTimer(self.clock, self.look, STALL_SECONDS, self.noting("stalled"))
+        self.timer = ClientTimer(self.clock, self, STALL_SECONDS, self.noting("stalled"))
 
-    def look(self) -> int:
+    def unsent(self) -> int:
         self.looks += 1
-        return self.unsent
+        return self.unsent_bytes
+
+    def acknowledged(self) -> int:
+        return self.acknowledged_bytes
 
     def noting(self, event: str) -> Callable[[], None]:
         return lambda: self.happened.append(event)
@@ -62,10 +65,10 @@ class ClientTimerTests(SynchronousTestCase):
 
     def test_delivered(self) -> None:
         """It has to have had everything for the time given, not to have it then."""
-        self.unsent = 1000
+        self.unsent_bytes = 1000
         self.timer.expect_delivery(60, self.noting("delivered"))
         self.pass_by(70)
-        self.unsent = 0
+        self.unsent_bytes = 0
         self.pass_by(59)
         self.assertEqual(self.happened, [])
         self.pass_by(20)
@@ -77,15 +80,24 @@ class ClientTimerTests(SynchronousTestCase):
         self.assertEqual(self.happened, ["delivered"])
 
     def test_slow_client(self) -> None:
-        self.unsent = 1000
+        self.unsent_bytes = 1000
         self.timer.expect_reading()
         for _ in range(50):
             self.pass_by(STALL_SECONDS - 20)
-            self.unsent -= 1
+            self.unsent_bytes -= 1
+        self.assertEqual(self.happened, [])
+
+    def test_slow_client_of_a_fast_service(self) -> None:
+        """What is unsent is always as much: whatever the client takes is made up for at once."""
+        self.unsent_bytes = 1000
+        self.timer.expect_reading()
+        for _ in range(50):
+            self.pass_by(STALL_SECONDS - 20)
+            self.acknowledged_bytes += 1
         self.assertEqual(self.happened, [])
 
     def test_stalled_client(self) -> None:
-        self.unsent = 1000
+        self.unsent_bytes = 1000
         for expect in (
             self.timer.expect_reading,
             lambda: self.timer.expect_delivery(60, self.noting("delivered")),
@@ -104,7 +116,7 @@ class ClientTimerTests(SynchronousTestCase):
         self.assertEqual(self.happened, [])
 
     def test_reading_again_begins_anew(self) -> None:
-        self.unsent = 1000
+        self.unsent_bytes = 1000
         for _ in range(20):
             self.timer.expect_reading()
             self.pass_by(STALL_SECONDS - 20)
@@ -125,7 +137,7 @@ class ClientTimerTests(SynchronousTestCase):
 
     @given(st.lists(st.integers(0, 3)))
     def test_stopped(self, before: list[int]) -> None:
-        timer = ClientTimer(self.clock, self.look, STALL_SECONDS, self.noting("stalled"))
+        timer = ClientTimer(self.clock, self, STALL_SECONDS, self.noting("stalled"))
         expectations = (
             lambda: timer.expect_request(30, self.noting("late")),
             timer.expect_reading,

@@ -97,6 +97,27 @@ class ExchangeTests(ServedTestCase):
             await deferToThread(talk, version)
             await self.ended()
 
+    async def test_echo_to_who_reads_later(self) -> None:
+        """OpenSSL is given more and more behind what it has begun with, and each byte goes once."""
+
+        def talk(version: ssl.TLSVersion) -> None:
+            chance = random.Random(version)
+            with self.client(version, buffer=4096) as client:
+                sent = bytearray()
+                while len(sent) < 6_000_000:
+                    part = chance.randbytes(chance.choice([1, 100, 16_384, 40_000]))
+                    client.sendall(part)
+                    sent += part
+                received = bytearray()
+                while len(received) < len(sent):
+                    received += client.recv(chance.choice([1000, 100_000]))
+                self.assertTrue(received == sent)
+
+        for version in _VERSIONS.values():
+            self.serve(echo=True)
+            await deferToThread(talk, version)
+            await self.ended()
+
     async def test_handshake_by_single_bytes(self) -> None:
         self.serve(echo=True)
 

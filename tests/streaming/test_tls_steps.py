@@ -73,12 +73,11 @@ class StepTests(SynchronousTestCase):
     def test_same_bytes_again(self) -> None:
         """OpenSSL, once it has begun, gets the same; though another one used the buffer."""
         one, tls, _ = self.transport(SSL.WantWriteError(), SSL.WantWriteError(), 0)
-        other, _, _ = self.transport(0)
+        other, _, _ = self.transport(0, 0)
         one.write(self.file.region(0, 1 << 20))
         other.write(self.file.region(1_000_000, 1 << 20))
         one.doWrite()
         other.doWrite()
-        one.doWrite()
         one.doWrite()
         one.doWrite()
         turn = one.turn
@@ -89,7 +88,6 @@ class StepTests(SynchronousTestCase):
         """A client that takes everything at once does not keep the others waiting."""
         transport, tls, _ = self.transport(0, 0)
         transport.write(self.file.region(0, 1 << 20))
-        transport.doWrite()
         self.assertEqual(len(b"".join(tls.given)), transport.turn)
         self.assertIn(transport, self.reactor.getWriters())
 
@@ -97,19 +95,20 @@ class StepTests(SynchronousTestCase):
         """What is added meanwhile comes behind what OpenSSL has begun with."""
         transport, tls, _ = self.transport(SSL.WantWriteError(), 0)
         transport.write(b"first")
-        transport.doWrite()
         transport.write(b", second")
         transport.doWrite()
         self.assertEqual(tls.given, [b"first", b"first, second"])
         self.assertNotIn(transport, self.reactor.getWriters())
 
     def test_reading_that_must_write(self) -> None:
-        """As after a KeyUpdate: it goes on when the socket takes more."""
+        """As after a KeyUpdate: it goes on when the socket takes more, and not before."""
         transport, _, protocol = self.transport(SSL.WantWriteError(), b"data")
         transport.doRead()
         self.assertIn(transport, self.reactor.getWriters())
+        self.assertNotIn(transport, self.reactor.getReaders())
         transport.doWrite()
         self.assertEqual(protocol.received, b"data")
+        self.assertIn(transport, self.reactor.getReaders())
 
     def test_lost_while_bytes_are_brought(self) -> None:
         """Nothing is sent when they are there at last."""

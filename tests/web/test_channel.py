@@ -94,6 +94,25 @@ class DeliveryTests(SynchronousTestCase):
         self.pass_by(3)
         self.assertTrue(self.transport.aborted)
 
+    def test_client_that_goes_on(self) -> None:
+        """What follows a refusal is thrown away, and is not to be much."""
+        self.channel.dataReceived(b"hello\r\n")
+        answer = self.transport.value()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "))
+        for _ in range(16):
+            self.channel.dataReceived(GET.ljust(65536))
+        self.assertEqual(self.transport.value(), answer)
+        self.assertFalse(self.transport.aborted)
+        self.channel.dataReceived(GET)
+        self.assertTrue(self.transport.aborted)
+
+    def test_refusals_do_not_add_up(self) -> None:
+        """Another fault does not give a client more time to close."""
+        for _ in range(3):
+            self.channel.dataReceived(b"hello\r\n")
+            self.pass_by(2)
+        self.assertTrue(self.transport.aborted)
+
     def test_slow_client_that_is_to_close(self) -> None:
         self.transport.fill()
         self.channel.dataReceived(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))

@@ -153,6 +153,23 @@ class SiteTests(TestCase):
         get = await ask(self.port, "*")
         self.assertEqual((get.status, get.header("allow")), (405, "OPTIONS"))
 
+    async def test_whole_uri(self) -> None:
+        """As a proxy is asked: a server takes it, too (RFC 9112, section 3.2.2)."""
+        for uri, status in {
+            "http://127.0.0.1/text": 200,
+            "HTTPS://a:1/text?x=http://b/c": 200,
+            "http://a": 404,
+            "a": 404,
+        }.items():
+            self.assertEqual((await ask(self.port, uri)).status, status, uri)
+
+    async def test_connection_options(self) -> None:
+        """Who says among others that it closes is not kept waiting for the end."""
+        for options in ("close", "TE, Close", "close,x"):
+            sent = f"GET /text HTTP/1.1\r\nHost: a\r\nConnection: {options}\r\n\r\n"
+            received = await exchange(self.port, sent.encode())
+            self.assertIn(b"\r\nconnection: close\r\n", received.lower())
+
     async def test_every_answer_is_dated(self) -> None:
         for path in ("/text", "/other"):
             answer = await ask(self.port, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -12,6 +13,16 @@ _LOOKS = 6
 
 _SHORTEST = 0.25
 """Seconds between two looks."""
+
+
+class Progress(Protocol):
+    """Tells what a client takes; L{assisted_images.streaming.unsent.SendQueue} is one."""
+
+    def unsent(self) -> int:
+        """Bytes that it has not acknowledged."""
+
+    def acknowledged(self) -> int:
+        """Bytes that it has, since the beginning."""
 
 
 class ClientTimer:
@@ -26,17 +37,17 @@ class ClientTimer:
     def __init__(
         self,
         clock: IReactorTime,
-        unsent: Callable[[], int],
+        progress: Progress,
         stall_seconds: float,
         stalled: Callable[[], None],
     ) -> None:
         """
-        @param unsent: bytes that the client has not acknowledged.
-        @param stall_seconds: how long that number may stay the same, when it is not 0.
+        @param progress: what is looked at, now and then.
+        @param stall_seconds: how long a client may acknowledge nothing, when something is unsent.
         @param stalled: what to do then.
         """
         self._clock = clock
-        self._unsent = unsent
+        self._progress = progress
         self._stall_seconds = stall_seconds
         self._stalled = stalled
         self._call: IDelayedCall | None = None
@@ -58,7 +69,7 @@ class ClientTimer:
         @param seconds: for how long it has to have had it before C{delivered} is done.
         """
         self._delivered = seconds, delivered
-        self._seen = -1
+        self._seen = -1, -1
         self._interval = max(_SHORTEST, min(seconds, self._stall_seconds) / _LOOKS)
         self._after(self._interval, self._look)
 
@@ -95,9 +106,10 @@ class ClientTimer:
         then()
 
     def _look(self) -> None:
-        unsent, now = self._unsent(), self._clock.seconds()
-        if unsent != self._seen:
-            self._seen, self._changed_at = unsent, now
+        unsent, now = self._progress.unsent(), self._clock.seconds()
+        seen = unsent, self._progress.acknowledged()
+        if seen != self._seen:
+            self._seen, self._changed_at = seen, now
         seconds, then = (self._stall_seconds, self._stalled) if unsent else self._delivered
         if now - self._changed_at >= seconds:
             then()

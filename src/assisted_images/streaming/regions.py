@@ -32,7 +32,10 @@ class RegionServer(Server):
     """
     The server's side of a connection, to be made a listening port's C{transport}.
 
-    What is written, bytes and regions, goes out in its order.  The producer is paused as long as
+    What is written, bytes and regions, goes out in its order: at once as far as the socket takes it
+    and it is this connection's turn, the rest when the reactor tells.  Nothing else happens within
+    a write: producers are resumed and connections are closed in turns of the reactor, as with every
+    other transport of Twisted's.  The producer is paused as long as
     C{bufferSize} bytes wait; a region counts with its length, and takes no memory however long its
     client takes for it.  Neither do long runs of bytes: they are sent from where they are, while
     Twisted's buffer would copy them for each client.
@@ -46,6 +49,7 @@ class RegionServer(Server):
 
     _log = Logger()
     _sent = 0
+    _turn_left = 0
     _brought_until = 0
     _bringing = False
 
@@ -91,40 +95,33 @@ class RegionServer(Server):
 
     def write(self, data: Piece) -> None:
         """Send bytes or a region, after all that was written before."""
-        if not self.connected or not len(data):
-            return
-        last = self._pieces[-1] if self._pieces else None
-        self._waiting += len(data)
-        if isinstance(data, bytes) and isinstance(last, bytes) and not self._isSendBufferFull():
-            self._pieces[-1] = last + data
-        else:
-            self._pieces.append(data)
-        self._maybePauseProducer()
-        self.startWriting()
+        self.writeSequence((data,))
 
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """Send several runs of bytes."""
-        self.write(b"".join(iovec))
+    def writeSequence(self, iovec: Iterable[Piece]) -> None:
+        """Send several pieces, in as few packets as they fit into."""
+        if not self.connected:
+            return
+        at_once = not self._pieces and self._may_send()
+        for piece in iovec:
+            self._append(piece)
+        if at_once and self._send_turn() is not None:
+            self.abortConnection()
+        elif self._pieces or (self.producer is not None and not self.streamingProducer):
+            self._maybePauseProducer()
+            if not self._bringing:
+                self.startWriting()
+
+    def doRead(self) -> Any:  # noqa: N802
+        """The client has sent something; its answer may go out at once."""
+        self._turn_left = self.turn
+        return super().doRead()
 
     def doWrite(self) -> Any:
         """The socket takes more."""
-        rest = self.turn
-        while self._pieces:
-            piece = self._pieces[0]
-            sent = self._send(piece, rest)
-            if not isinstance(sent, int):
-                return sent
-            self._sent += sent
-            self._waiting -= sent
-            rest -= sent
-            if self._sent < len(piece):
-                return None
-            self._pieces.popleft()
-            self._sent = 0
-            if rest <= 0:
-                break
+        self._turn_left = self.turn
+        lost = self._send_turn()
         # With nothing to send, it is for Twisted to resume the producer, or to close.
-        return None if self._pieces else super().doWrite()
+        return lost if self._pieces else super().doWrite()
 
     def writeSomeData(self, _data: bytes) -> int:  # noqa: N802
         """Twisted's own buffer is always empty."""
@@ -137,6 +134,40 @@ class RegionServer(Server):
 
     def _isSendBufferFull(self) -> bool:  # noqa: N802
         return self._waiting > self.bufferSize
+
+    def _may_send(self) -> bool:
+        """Whether the connection is in a state to send."""
+        return not self._aborting
+
+    def _append(self, piece: Piece) -> None:
+        if not len(piece):
+            return
+        last = self._pieces[-1] if self._pieces else None
+        self._waiting += len(piece)
+        if isinstance(piece, bytes) and isinstance(last, bytes) and not self._isSendBufferFull():
+            self._pieces[-1] = last + piece
+        else:
+            self._pieces.append(piece)
+
+    def _send_turn(self) -> ConnectionLost | None:
+        """
+        Send what the socket takes, and no more than is left of this turn.
+
+        @return: why the connection is lost, if it is.
+        """
+        while self._pieces and self._turn_left > 0:
+            piece = self._pieces[0]
+            sent = self._send(piece, self._turn_left)
+            if not isinstance(sent, int):
+                return sent
+            self._sent += sent
+            self._waiting -= sent
+            self._turn_left -= sent
+            if self._sent < len(piece):
+                break
+            self._pieces.popleft()
+            self._sent = 0
+        return None
 
     def _send(self, piece: Piece, most: int) -> int | ConnectionLost | None:
         """Send some of the first piece; L{None} while it is being brought."""

@@ -84,12 +84,14 @@ class TlsServer(RegionServer):
         """The peer has sent something, or left."""
         if not self._secured:
             return self._shake_hands()
+        self._turn_left = self.turn
         try:
             data = self._tls.recv(_RECORD)
         except SSL.WantReadError:
             return None
         except SSL.WantWriteError:  # the answer to a KeyUpdate
             self._reading_writes = True
+            self.stopReading()  # or the reactor tells of what is there, again and again
             self.startWriting()
             return None
         except SSL.ZeroReturnError:
@@ -110,6 +112,7 @@ class TlsServer(RegionServer):
             return None
         if self._reading_writes:
             self._reading_writes = False
+            self.startReading()
             return self.doRead()
         return super().doWrite()
 
@@ -140,6 +143,9 @@ class TlsServer(RegionServer):
         """Let go of OpenSSL's part: its descriptor may be another connection's soon."""
         self.__dict__.pop("_tls", None)
         super().connectionLost(reason)
+
+    def _may_send(self) -> bool:
+        return self._secured and not (self._closed or self._reading_writes) and super()._may_send()
 
     def _shake_hands(self) -> Any:
         try:
@@ -174,6 +180,7 @@ class TlsServer(RegionServer):
             self._begun = len(data)
             return 0
         except SSL.Error:
+            # WantReadError, too: it takes half a handshake message, which nobody sends.
             return CONNECTION_LOST
         self._begun = 0
         return len(data)

@@ -7,6 +7,7 @@ see what the kernel still has to send to a slow client (twisted#12498).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,8 +18,14 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 
 from assisted_images.streaming.client_timer import ClientTimer
-from assisted_images.streaming.unsent import unsent_bytes
+from assisted_images.streaming.unsent import SendQueue
 from assisted_images.web.connections import Connections
+
+_MOST_BYTES_IN_ADVANCE = 16 * 1024
+"""Bytes of further requests that are read while one is being answered."""
+
+_MOST_BYTES_AFTER_THE_END = 1024 * 1024
+"""Bytes that a client may send after all, when it has been told that the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +86,22 @@ class DeadlineChannel(HTTPChannel):
     site: ChannelSite
     transport: ITCPTransport
     requests: list[Any]
+    _head = b""
     _receiving = False
     _answering = False
+    _postponed = False
     _closing = False
     _lost = False
+    _after_the_end = 0
 
     def connectionMade(self) -> None:
         """Give the first request its time."""
         super().connectionMade()
         # Each request asks for both.
         self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
-        self._unsent = unsent_bytes(self.transport)
+        self._send_queue = SendQueue(self.transport)
         self._timer = ClientTimer(
-            self.site.clock, self._unsent, self.site.times.stall_seconds, self._stalled
+            self.site.clock, self._send_queue, self.site.times.stall_seconds, self._stalled
         )
         self._expect_request()
         self.site.connections.opened(self)
@@ -105,39 +115,73 @@ class DeadlineChannel(HTTPChannel):
         return self._host
 
     def dataReceived(self, data: bytes) -> None:
-        """Give a request its time from its first byte on."""
-        if self._closing and not self.requests:
+        """
+        Give a request its time from its first byte on.
+
+        Nothing is a request any more once the connection is being closed.  TLS reads on then, until
+        the client closes, too; and a request that has been refused may go on.
+        """
+        if self._closing:
+            self._after_the_end += len(data)
+            if self._after_the_end > _MOST_BYTES_AFTER_THE_END:
+                self.abort()
             return
-        if not (self._receiving or self._answering or self._closing):
+        if not (self._receiving or self._answering):
             self._expect_request()
         super().dataReceived(data)
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:  # noqa: N802
-        """Let no request follow this one when the service is going down."""
-        if self.site.connections.draining:
+        """
+        Let no request follow this one when the service is going down, or if the client says so,
+        among other options perhaps (RFC 9110, section 7.6.1).
+        """
+        fields: Sequence[bytes] = request.requestHeaders.getRawHeaders(b"connection", ())
+        options = [option.strip().lower() for option in b",".join(fields).split(b",")]
+        if self.site.connections.draining or b"close" in options:
             request.setHeader("connection", "close")
             return False
-        return bool(super().checkPersistence(request, version))
+        return version == b"HTTP/1.1"
 
     def allContentReceived(self) -> None:  # noqa: N802
         """Note that the request has arrived in time."""
+        if self._closing:  # it has been refused, and its body has come nevertheless
+            return
         self._receiving, self._answering = False, True
-        if self._waitingForTransport:
-            self._timer.expect_reading()  # of the end of the last answer
+        self.site.connections.answers(self)
+        if self._waitingForTransport:  # with the end of the last answer
+            self._timer.expect_reading()
+            self._postponed = self._handlingRequest = True
+            self.setRawMode()
         else:
             self._timer.rest()
-        self.site.connections.answers(self)
-        super().allContentReceived()
+            super().allContentReceived()
+
+    def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Read little in advance; Twisted sees to that only while the transport is not full."""
+        super().rawDataReceived(data)
+        if self._handlingRequest and sum(map(len, self._dataBuffer)) > _MOST_BYTES_IN_ADVANCE:
+            self._networkProducer.pauseProducing()
 
     def writeHeaders(  # noqa: N802
         self, version: bytes, code: bytes, reason: bytes, headers: ResponseHeaders
     ) -> None:
-        """Send the status line and all fields, in one piece."""
+        """Have the status line and all fields sent, in one piece with the beginning of the body."""
         lines = [b"%b %b %b\r\n" % (version, code, reason), headers.prepared]
         for name, values in headers.getAllRawHeaders():
             lines += [b"%b: %b\r\n" % (name, value) for value in values]
         lines.append(b"\r\n")
-        self.transport.write(b"".join(lines))
+        self._head = b"".join(lines)
+
+    def write(self, data: bytes) -> None:
+        """Send some of a body, or what a transport takes in its place."""
+        self.writeSequence((data,))
+
+    def writeSequence(self, iovec: Iterable[bytes]) -> None:
+        """Send several pieces of a body, after the head."""
+        if self._head:
+            iovec = (self._head, *iovec)
+            self._head = b""
+        self.transport.writeSequence(iovec)
 
     def pauseProducing(self) -> None:
         """The client has to take something before more is sent."""
@@ -146,13 +190,18 @@ class DeadlineChannel(HTTPChannel):
         super().pauseProducing()
 
     def resumeProducing(self) -> None:
-        """The client has taken something."""
+        """The client has taken something: there is room for the next answer."""
         if self._answering:
             self._timer.rest()
         super().resumeProducing()
+        if self._postponed:
+            self._postponed = False
+            super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, which may have arrived already."""
+        if self._head:
+            self.write(b"")  # it has no body
         self._answering = False
         if self.site.connections.draining and not self.persistent:
             self.requests.remove(request)
@@ -196,7 +245,7 @@ class DeadlineChannel(HTTPChannel):
     @property
     def delivered(self) -> bool:
         """Whether the client has everything that it was sent."""
-        return not (self._waitingForTransport or self._unsent())
+        return not (self._waitingForTransport or self._send_queue.unsent())
 
     def refuse(self, status: bytes, detail: bytes) -> None:
         """
@@ -210,6 +259,13 @@ class DeadlineChannel(HTTPChannel):
             b"Content-Length: %d\r\n\r\n%b\n" % (status, len(detail) + 1, detail)
         )
         self.loseConnection()
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        """Refuse a request with a line longer than C{MAX_LENGTH}."""
+        if self._receivedHeaderSize:
+            self.refuse(b"431 Request Header Fields Too Large", b"a header field is too long")
+        else:
+            self.refuse(b"414 URI Too Long", b"the request line is too long")
 
     def abort(self) -> None:
         """Cut the connection: what is not sent yet is lost."""

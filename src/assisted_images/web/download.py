@@ -57,8 +57,7 @@ class Download(LeafResource):
             detail = "answers are under way on as many connections as there may be"
             write_problem(request, Problem(503, detail, {"Retry-After": "10"}))
             return
-        answer = Deferred.fromCoroutine(self._answer(request))
-        request.notifyFinish().addErrback(lambda _: answer.cancel())
+        request.answer = Deferred.fromCoroutine(self._answer(request))
 
     async def _answer(self, request: ServiceRequest) -> None:
         try:

@@ -7,6 +7,7 @@ The counterpart of Go's C{http.ServeContent}; it knows HTTP, never images, infra
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,7 +48,12 @@ class Content:
         }
         if self.last_modified is not None:
             fields["Last-Modified"] = format_http_date(self.last_modified)
-        return "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
+        return _fields(fields)
+
+
+def _fields(fields: Mapping[str, str]) -> bytes:
+    """Header fields as they are sent."""
+    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode()
 
 
 async def respond(request: ServiceRequest, content: Content) -> None:
@@ -83,15 +89,18 @@ def _select(request: ServiceRequest, content: Content) -> Representation:
     """Set the status, and give the bytes that the body will have."""
     whole = content.representation
     ranges = _requested_ranges(request, content)
-    request.setHeader("content-type", content.content_type)
     if ranges is None:
+        request.describe(_fields({"Content-Type": content.content_type}))
         return whole
     request.setResponseCode(206)
     if len(ranges) == 1:
-        request.setHeader("content-range", ranges[0].content_range(whole.length))
+        content_range = ranges[0].content_range(whole.length)
+        request.describe(
+            _fields({"Content-Type": content.content_type, "Content-Range": content_range})
+        )
         return whole.slice(ranges[0].start, ranges[0].stop)
     boundary = secrets.token_hex(16)
-    request.setHeader("content-type", f"multipart/byteranges; boundary={boundary}")
+    request.describe(_fields({"Content-Type": f"multipart/byteranges; boundary={boundary}"}))
     return _multipart(whole, ranges, boundary, content.content_type)
 
 

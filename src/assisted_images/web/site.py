@@ -6,10 +6,12 @@ Knows nothing of images: what a request is about arrives as its C{route} and C{f
 
 from __future__ import annotations
 
-import secrets
+import random
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,8 +27,16 @@ MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away; nothing here takes a body."""
 
 
-_MAX_REFUSED_BODY = 1024 * 1024
-"""Bytes that a client may send after all before it is cut; TLS reads on until the client closes."""
+_identifiers = random.Random()  # noqa: S311  they are no secrets
+_log = Logger()
+
+
+@lru_cache(maxsize=64)
+def _parts(path: bytes) -> tuple[bytes, ...]:
+    """The parts of a path, decoded.  A BMC reads one image by thousands of requests."""
+    if not path.startswith(b"/"):  # it is a whole URI (RFC 9112, section 3.2.2)
+        path = b"/" + b"".join(path.split(b"/", 3)[3:])
+    return tuple(unquote_to_bytes(part) for part in path[1:].split(b"/"))
 
 
 class RequestObserver(ClientObserver, Protocol):
@@ -52,21 +62,22 @@ class ServiceRequest(Request):
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches the log or a metric.  Empty until L{observe_as}.
     @ivar facts: further fields of the log line.
+    @ivar answer: what is under way to answer it; ends when the client leaves.
     @ivar refused: whether it was cut short for its body.
     """
 
-    log = Logger()
     channel: DeadlineChannel
     site: ServiceSite
     responseHeaders: ResponseHeaders  # noqa: N815
     prepath: list[bytes]
     postpath: list[bytes]
+    answer: Deferred[None] | None = None
     _started: float | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.responseHeaders = ResponseHeaders()
-        self.identifier = secrets.token_hex(16)
+        self.identifier = f"{_identifiers.getrandbits(128):032x}"
         self.route = ""
         self.facts: dict[str, str] = {}
         self.refused = False
@@ -86,8 +97,6 @@ class ServiceRequest(Request):
         self._body_size += len(data)
         if self._body_size > MAX_REQUEST_BODY:
             self._refuse_body()
-        if self._body_size > _MAX_REFUSED_BODY:
-            self.abort()
 
     def process(self) -> None:
         """Answer the request."""
@@ -96,10 +105,7 @@ class ServiceRequest(Request):
         self.site = site
         self._started = self.site.clock.seconds()
         self.describe(self.site.greeting())
-        self.prepath, self.postpath = (
-            [],
-            [unquote_to_bytes(part) for part in self.path[1:].split(b"/")],
-        )
+        self.prepath, self.postpath = [], [*_parts(self.path)]
         try:
             if self.path == b"*":
                 self._answer_for_all()
@@ -124,11 +130,13 @@ class ServiceRequest(Request):
     def connectionLost(self, reason: Failure) -> None:
         """Take note that the client has left, or was cut off."""
         super().connectionLost(reason)
+        if self.answer is not None:
+            self.answer.cancel()
         self._over(aborted=True)
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer 500 for a fault in our own code, in the words of every other problem."""
-        self.log.failure("request {request_id} failed", reason, request_id=self.identifier)
+        _log.failure("request {request_id} failed", reason, request_id=self.identifier)
         write_problem(self, Problem(500, "the service failed to answer; its log says why"))
         return reason
 
@@ -163,7 +171,7 @@ class ServiceRequest(Request):
             self.site.observer.request_ended(
                 self.route, method, self.code, self.sentLength, seconds
             )
-        self.log.info(
+        _log.info(
             "{method} {route} {status} {bytes} bytes in {seconds:.3f} s",
             request_id=self.identifier,
             method=method,

@@ -1,0 +1,36 @@
+"""A resource that answers every request with one representation."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+
+from assisted_images.web.problems import Problem, write_problem
+from assisted_images.web.resource import LeafResource
+from assisted_images.web.respond import Content, respond
+from assisted_images.web.site import ServiceRequest
+
+
+class Responding(LeafResource):
+    """Answers every request with one content, and remembers how each ended."""
+
+    def __init__(self, content: Content) -> None:
+        super().__init__()
+        self.content = content
+        self.outcomes: list[Exception | None] = []
+        self.ended: Deferred[None] = Deferred()
+
+    def answer(self, request: ServiceRequest) -> None:
+        answer = Deferred.fromCoroutine(self.respond(request))
+        request.notifyFinish().addErrback(lambda _: answer.cancel())
+
+    async def respond(self, request: ServiceRequest) -> None:
+        outcome: Exception | None = None
+        try:
+            await respond(request, self.content)
+        except Problem as problem:
+            write_problem(request, problem)
+        except Exception as error:
+            outcome = error
+        self.outcomes.append(outcome)
+        if not self.ended.called:
+            self.ended.callback(None)
