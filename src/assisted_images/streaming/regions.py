@@ -104,9 +104,9 @@ class RegionServer(Server):
         at_once = not self._pieces and self._may_send()
         for piece in iovec:
             self._append(piece)
-        if at_once and self._send_turn() is not None:
-            self.abortConnection()
-        elif self._pieces or (self.producer is not None and not self.streamingProducer):
+        if at_once:
+            self._send_turn()  # what fails will do so again when the reactor can be told of it
+        if self._pieces or (self.producer is not None and not self.streamingProducer):
             self._maybePauseProducer()
             if not self._bringing:
                 self.startWriting()
