@@ -30,7 +30,7 @@ _STREAM_BYTES = 4 * GIB
 _RANGES = (4096, 64 * 1024, MIB)
 _REQUESTS = 2000
 _WINDOW = 256 * MIB
-_IMAGE_GIB = (1, 4, 16, 64)
+_IMAGE_GIB = (1, 4, 16)
 _IMAGES = (1, 10, 40, 99)
 
 
@@ -76,6 +76,7 @@ def _sizes(ground: Ground) -> None:
         settings = {**ground.settings, "DATA_DIR": str(data)}
         with ground.starting_service(settings) as server:
             wait_until_healthy(server)
+            server.process.wait_until(partial(_remembered, data, 1), "records", 120)
         started = time.perf_counter()
         with ground.starting_service(settings) as server:
             wait_until_healthy(server)

@@ -42,7 +42,8 @@ class RegionServer(Server):
 
     A subclass says how bytes and files are sent: L{send_bytes}, L{send_file}.
 
-    @cvar turn: bytes sent before it is the next connection's turn: the reactor waits meanwhile.
+    @cvar turn: bytes sent before it is the next connection's turn, and brought into the page cache
+        at a time.  The reactor waits meanwhile, C{/live} and all other connections with it.
     """
 
     turn: ClassVar[int]
@@ -166,7 +167,7 @@ class RegionServer(Server):
             if self._sent < len(piece):
                 break
             self._pieces.popleft()
-            self._sent = 0
+            self._sent = self._brought_until = 0
         return None
 
     def _send(self, piece: Piece, most: int) -> int | ConnectionLost | None:
@@ -179,13 +180,13 @@ class RegionServer(Server):
             self.stopWriting()
             return None
         offset = piece.offset + self._sent
+        is_brought = offset < self._brought_until
+        if is_brought:
+            length = min(length, self._brought_until - offset)
         try:
-            sent = self.send_file(piece.file, offset, length, brought=offset < self._brought_until)
+            sent = self.send_file(piece.file, offset, length, brought=is_brought)
         except NotAtHand:
-            self._bringing = True
-            self.stopWriting()
-            brought: Deferred[None] = piece.file.bring(offset, length)
-            brought.addCallbacks(self._brought, self._not_brought, callbackArgs=(offset + length,))
+            self._bring(piece.file, offset, length)
             return None
         except EOFError:
             self._log.error("{name} was truncated while it was sent", name=piece.file.path.name)
@@ -194,6 +195,12 @@ class RegionServer(Server):
             # Until the client has taken this, the page cache may lose what it had.
             self._brought_until = 0
         return sent
+
+    def _bring(self, file: DiskFile, offset: int, length: int) -> None:
+        self._bringing = True
+        self.stopWriting()
+        brought: Deferred[None] = file.bring(offset, length)
+        brought.addCallbacks(self._brought, self._not_brought, callbackArgs=(offset + length,))
 
     def _brought(self, _: None, until: int) -> None:
         """The next bytes are in the page cache: to be sent before anything can change that."""
