@@ -89,9 +89,15 @@ class Ground:
             yield server
 
     @contextmanager
-    def client(self, module: str, task: Mapping[str, object]) -> Iterator[BackgroundClient]:
-        """A client program at work, until the block ends or it is told to finish."""
-        client = BackgroundClient(module, task, self.new_path(module))
+    def client(
+        self, module: str, task: Mapping[str, object], cpus: str = ""
+    ) -> Iterator[BackgroundClient]:
+        """
+        A client program at work, until the block ends or it is told to finish.
+
+        @param cpus: the CPUs that it may use; empty: any.
+        """
+        client = BackgroundClient(module, task, self.new_path(module), cpus)
         with running(client):
             client.wait_until_ready()
             yield client

@@ -127,8 +127,8 @@ class Process:
 class BackgroundClient(Process):
     """A program of C{tests.bench.clients} that works until its input ends."""
 
-    def __init__(self, module: str, task: Mapping[str, Any], log: Path) -> None:
-        super().__init__(client_command(module, task), log, stdin=subprocess.PIPE)
+    def __init__(self, module: str, task: Mapping[str, Any], log: Path, cpus: str = "") -> None:
+        super().__init__(client_command(module, task), log, cpus=cpus, stdin=subprocess.PIPE)
 
     def wait_until_ready(self, seconds: float = 60) -> None:
         """

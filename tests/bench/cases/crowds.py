@@ -66,16 +66,16 @@ class Beside:
         return f"a fast client beside slow ones, {listener(tls=self.tls)}"
 
     def run(self, ground: Ground) -> Sequence[Row]:
-        """Alone and beside them, in turn."""
+        """Alone and beside them, in turn, on the CPUs of clients all of them."""
         scale = ground.scale
         settings = {"MAX_CONCURRENT_REQUESTS": str(2 * scale.slow)}
         alone, beside = [], []
-        with ground.service(settings) as server:
+        with ground.service(settings, cpus=ground.placement.servers) as server:
             self._throughput(server, ground)
             for _ in range(scale.repetitions):
                 alone.append(self._throughput(server, ground))
                 task = _crowd(server, scale.slow, _SLOW_RATE, tls=self.tls)
-                with ground.client("crowd", task) as crowd:
+                with ground.client("crowd", task, cpus=ground.placement.clients) as crowd:
                     beside.append(self._throughput(server, ground))
                     _check(crowd.finish())
         throughput, undisturbed = Series.of(beside), Series.of(alone)
@@ -91,7 +91,9 @@ class Beside:
 
     def _throughput(self, server: Server, ground: Ground) -> float:
         """Bytes per second of one download, in MiB."""
-        taken = take_streams(server, [(0, ground.scale.image_bytes)], tls=self.tls)
+        taken = take_streams(
+            server, [(0, ground.scale.image_bytes)], tls=self.tls, cpus=ground.placement.clients
+        )
         return taken.bytes / MIB / taken.seconds
 
 

@@ -73,9 +73,8 @@ def take_streams(
     Take streams of the image at once, as fast as they come.
 
     @param parts: for each, where it begins and how many bytes are taken of it.
-    @param cpus: the CPUs of the client; empty: any.
-    @param wake_bytes: how many have to be there before the client is woken for them.  At more than
-        a packet nginx waits for its client, at less it wakes it all the time.
+    @param cpus: CPUs that are the client's alone: it does not sleep then; empty: any.
+    @param wake_bytes: how many have to be there before a client that sleeps is woken for them.
     """
     requests = [
         {
@@ -87,7 +86,11 @@ def take_streams(
     ]
     taken = run_client(
         "drain",
-        {"server": server.at(tls=tls), "requests": requests, "wake_bytes": wake_bytes},
+        {
+            "server": server.at(tls=tls),
+            "requests": requests,
+            "wake_bytes": 0 if cpus else wake_bytes,
+        },
         cpus,
     )
     return Taken(taken["bytes"], taken["seconds"])

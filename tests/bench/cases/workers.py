@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.bench.cases.streams import take_streams
@@ -11,7 +12,8 @@ from tests.bench.figures import Series, shown
 from tests.bench.ground import Ground
 from tests.bench.processes import BenchError
 from tests.bench.rows import Row, at_least
-from tests.bench.scale import MIB
+from tests.bench.scale import GIB, MIB
+from tests.bench.servers import Server
 
 _STREAMS = 16
 
@@ -24,16 +26,26 @@ class Workers:
 
     def run(self, ground: Ground) -> Sequence[Row]:
         """
-        In turn, like all that is compared.
+        Both run all the time, and are asked in turn, like all that is compared; the first turn does
+        not count.
 
         @raise BenchError: C{WORKERS=2} makes no second process.
         """
-        one, two = [], []
-        for _ in range(ground.scale.repetitions):
-            one.append(self._throughput(ground, 1))
-            two.append(self._throughput(ground, 2))
-        single, double = Series.of(one), Series.of(two)
+        taken: dict[int, list[_Turn]] = {1: [], 2: []}
+        with ExitStack() as stack:
+            services = {
+                workers: stack.enter_context(ground.service({"WORKERS": str(workers)}))
+                for workers in taken
+            }
+            if len(services[2].process.family()) != 2:
+                raise BenchError(f"WORKERS=2 made {len(services[2].process.family())} processes")
+            for _ in range(1 + ground.scale.pairs):
+                for workers, server in services.items():
+                    taken[workers].append(_turn(server, ground))
+        single, double = (_throughput(turns[1:]) for turns in taken.values())
+        costs = [Series.of([turn.cpu for turn in turns[1:]]).median for turns in taken.values()]
         note = f"{shown(single.median)} and {shown(double.median)} MiB/s"
+        note += f"; {shown(costs[0])} and {shown(costs[1])} CPU s/GiB"
         if len(os.sched_getaffinity(0)) < 2:
             note += "; there is one CPU only"
         return (
@@ -46,11 +58,23 @@ class Workers:
             ),
         )
 
-    def _throughput(self, ground: Ground, workers: int) -> float:
-        """MiB per second."""
-        with ground.service({"WORKERS": str(workers)}) as server:
-            if len(server.process.family()) != workers:
-                raise BenchError(f"WORKERS={workers} made {len(server.process.family())} processes")
-            parts = [(0, ground.scale.stream_bytes)] * _STREAMS
-            taken = take_streams(server, parts, tls=True, wake_bytes=MIB)
-            return taken.bytes / MIB / taken.seconds
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    throughput: float
+    """MiB per second."""
+    cpu: float
+    """The service's, in seconds per GiB."""
+
+
+def _turn(server: Server, ground: Ground) -> _Turn:
+    """One series of streams; a client that sleeps has next to no part in the CPUs."""
+    before = server.process.cpu_seconds()
+    parts = [(0, ground.scale.stream_bytes)] * _STREAMS
+    taken = take_streams(server, parts, tls=True, wake_bytes=MIB)
+    cpu = server.process.cpu_seconds() - before
+    return _Turn(taken.bytes / MIB / taken.seconds, cpu / (taken.bytes / GIB))
+
+
+def _throughput(turns: Sequence[_Turn]) -> Series:
+    return Series.of([turn.throughput for turn in turns])
