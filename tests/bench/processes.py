@@ -19,6 +19,8 @@ from tests.running import base_environment, found_program
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_SECONDS = 20.0
+_PAUSE_SECONDS = 0.02
+"""Between two questions: each of them costs the one who is asked a ms, of its first seconds too."""
 _SHOWN_CHARACTERS = 3000
 
 
@@ -94,7 +96,7 @@ class Process:
 
     def wait_until(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
         """
-        Ask every few milliseconds whether something holds.
+        Ask now and then whether something holds.
 
         @raise BenchError: it did not in time, or the process ended; with its last words.
         """
@@ -104,7 +106,7 @@ class Process:
                 raise BenchError(f"{what}: ended with status {self._popen.poll()}{self.last_words}")
             if time.monotonic() > end:
                 raise BenchError(f"{what}: not within {seconds:g} s{self.last_words}")
-            time.sleep(0.005)
+            time.sleep(_PAUSE_SECONDS)
 
     @property
     def last_words(self) -> str:
