@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help venv run test lint unit clients boot bench bench-growth bench-latency bench-release boot-test fuzz lock format container certificate fresh-debian clean
+.PHONY: help venv run test lint unit clients boot bench bench-growth bench-latency bench-release bench-request boot-test fuzz lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench-growth   how cost grows with streams, ranges, image size and images'
 	@echo 'make bench-latency  how long /live takes while the disk is slow and an image is hashed'
 	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
+	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
@@ -70,6 +71,10 @@ bench-growth: $(VENV)/.test
 bench-latency: $(VENV)/.test
 	requirements/packages.sh bench
 	$(VENV)/bin/python -m tests.bench.latency
+
+bench-request: $(VENV)/.test
+	requirements/packages.sh bench
+	$(VENV)/bin/python -m tests.bench.request
 
 bench-release: $(VENV)/.test
 	requirements/packages.sh test

@@ -10,7 +10,10 @@ from assisted_images.workers.team import Team
 
 
 class AllConnections:
-    """The primary's and those of its team, as L{Shutdown} wants them."""
+    """
+    The primary's and those of its team, as L{Shutdown<assisted_images.shutdown.Shutdown>} wants
+    them.
+    """
 
     def __init__(self, own: Connections, team: Team, ledger: Ledger) -> None:
         self._own = own

@@ -117,7 +117,8 @@ class Family(Value, frozen=True):
 
 class Refusal(Value, frozen=True):
     """
-    Why there is no configuration: an L{InfraEnvError}.
+    Why there is no configuration: an
+    L{InfraEnvError<assisted_images.sources.infra_envs.InfraEnvError>}.
 
     @ivar status: 0: the answering side failed; its log says why.
     """
