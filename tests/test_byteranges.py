@@ -17,7 +17,7 @@ def bytes_selected(spec: tuple[int | None, int | None], length: int) -> list[int
     return [n for n in range(length) if n >= first and (last is None or n <= last)]
 
 
-positions = st.one_of(st.integers(0, 30), st.integers(0, 10**25))
+positions = st.one_of(st.integers(0, 30), st.integers(0, 10**25), st.integers(10**99, 10**101))
 specs = st.one_of(
     st.tuples(positions, st.none()),
     st.tuples(st.none(), positions),
@@ -72,6 +72,7 @@ class ParseRangeTests(SynchronousTestCase):
             "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=a-b", "bytes=1", "bytes=5-2",
             "bytes=0-1,x", "bytes=--1", "bytes=+1-2", "lines=0-1", "bytes=1-2-3", "bytes=\u0661-2",
             "bytes=99999999999999999999-5", "bytes=0-5,3-8", "bytes=-5,0-",
+            f"bytes={'9' * 101}-{'9' * 100}",
         ):  # fmt: skip
             self.assertIsNone(parse_range(header, 10), header)
 
@@ -80,9 +81,11 @@ class ParseRangeTests(SynchronousTestCase):
             self.assertRaises(RangeNotSatisfiable, parse_range, header, 10)
 
     def test_forgiving(self) -> None:
-        self.assertEqual(parse_range("Bytes = 0-1 ,, 4-", 6), (ByteRange(0, 2), ByteRange(4, 6)))
-        self.assertEqual(parse_range("bytes=0-1,50-60", 6), (ByteRange(0, 2),))
-        self.assertEqual(parse_range("bytes=-" + "9" * 6000, 6), (ByteRange(0, 6),))
+        self.assertEqual(parse_range("Bytes = 0-1 ,, 4-", 6), [ByteRange(0, 2), ByteRange(4, 6)])
+        self.assertEqual(parse_range("bytes=0-1,50-60", 6), [ByteRange(0, 2)])
+        self.assertEqual(parse_range("bytes=-" + "9" * 6000, 6), [ByteRange(0, 6)])
+        self.assertEqual(parse_range("bytes=\t0-1 , \t,4-5 ,", 6), parse_range("bytes=0-1,4-5", 6))
+        self.assertEqual(parse_range(f"bytes={'0' * 6000}1-{'0' * 200}2", 6), [ByteRange(1, 3)])
 
     def test_number_of_ranges(self) -> None:
         sixteen = ",".join(f"{n * 2}-{n * 2}" for n in range(16))
@@ -91,4 +94,5 @@ class ParseRangeTests(SynchronousTestCase):
         self.assertIsNone(parse_range("bytes=" + ",".join(["0-0"] * 3000), 100))
 
     def test_content_range(self) -> None:
-        self.assertEqual(ByteRange(0, 500).content_range(1234), "bytes 0-499/1234")
+        field = ByteRange(0, 500).content_range(1234)
+        self.assertEqual(field, b"Content-Range: bytes 0-499/1234\r\n")

@@ -24,7 +24,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent
 
 from assisted_images.listeners import Listener
-from assisted_images.logs import JsonLogObserver
+from assisted_images.logs.events import JsonLogObserver
 from assisted_images.options import Options
 from assisted_images.sources.trust import tls_policy
 from assisted_images.tap import makeService
@@ -260,6 +260,7 @@ class TwistdTests(ServiceTestCase):
         self.assertEqual(run.errors, b"")
         messages = [json.loads(line)["message"] for line in run.output.splitlines()]
         self.assertTrue(messages[0].startswith("twistd "), messages[0])
+        self.assertTrue(any(text.startswith("GET - 200 ") for text in messages), messages)
         self.assertIn("Server Shut Down.", messages)
 
     async def test_log_file(self) -> None:

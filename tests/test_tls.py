@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.settings import cipher_suites
+from assisted_images.settings import cipher_suites, parse_settings
 from assisted_images.tls import ServerTls, TlsError, TlsFiles
 from tests.certificates import Identity, identity
+from tests.settings.test_settings import SOUND, TLS
 
 
 def handshake(server: ServerTls, client: SSL.Connection) -> SSL.Connection:
@@ -67,6 +69,24 @@ class TlsTests(SynchronousTestCase):
         handshake(self.server(), peer)
         sent = [link.to_cryptography() for link in peer.get_peer_cert_chain() or ()]
         self.assertEqual(sent, [self.leaf.certificate, self.middle.certificate])
+
+    def test_what_the_settings_say(self) -> None:
+        """They are asked by the names of their attributes, or of what is known of them."""
+        suites = "TLS_AES_128_GCM_SHA256"
+        texts = {
+            **SOUND,
+            **TLS,
+            "TLS_MIN_VERSION": "VersionTLS13",
+            "TLS_CIPHER_SUITES": suites,
+        }
+        files = TlsFiles.of(partial(getattr, parse_settings(texts)))
+        key_file, certificate_file = Path(TLS["HTTPS_KEY_FILE"]), Path(TLS["HTTPS_CERT_FILE"])
+        expected = TlsFiles(key_file, certificate_file, only_tls13=True, suites=(suites,))
+        self.assertEqual(files, expected)
+        known = {"https_key_file": key_file, "https_cert_file": certificate_file}
+        self.assertEqual(TlsFiles.of(known.get), TlsFiles(key_file, certificate_file))
+        self.assertIsNone(TlsFiles.of({"https_key_file": key_file}.get))
+        self.assertIsNone(TlsFiles.of(partial(getattr, parse_settings(SOUND))))
 
     def test_newest_version_is_taken(self) -> None:
         self.assertEqual(self.negotiated(self.server(), client())[0], "TLSv1.3")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -18,7 +19,7 @@ from assisted_images.background import Background
 from assisted_images.listeners import Listener, listening_socket
 from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.settings import Settings
-from assisted_images.settings.values import HttpServes, TlsVersion
+from assisted_images.settings.values import HttpServes
 from assisted_images.sources.assisted_service import AssistedService
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.infra_envs import InfraEnvSource
@@ -33,13 +34,14 @@ from assisted_images.sources.trust import tls_policy
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
 from assisted_images.store.populate import Workshop
-from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.slots import OwnSlots, Slots
 from assisted_images.streaming.threads import threads_of
 from assisted_images.tls import ServerTls, TlsFiles
 from assisted_images.web.application import Application
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
+from assisted_images.web.request_log import RequestLog
 from assisted_images.web.tree import make_site
 
 
@@ -54,12 +56,16 @@ class Membership:
 
 
 def make_application(
-    settings: Settings, reactor: Any, outbound: Outbound, membership: Membership | None = None
+    settings: Settings,
+    reactor: Any,
+    outbound: Outbound,
+    request_log: RequestLog,
+    membership: Membership | None = None,
 ) -> Application:
     """What requests are answered with."""
     if membership is None:
         membership = Membership(
-            Slots(settings.max_concurrent_requests), Connections(settings.max_connections)
+            OwnSlots(settings.max_concurrent_requests), Connections(settings.max_connections)
         )
     slots, connections, lender = membership.slots, membership.connections, membership.lender
     store = _store(settings, reactor, outbound) if lender is None else ImageStore(settings.catalog)
@@ -70,6 +76,7 @@ def make_application(
         slots=slots,
         connections=connections,
         metrics=metrics,
+        request_log=request_log,
         clock=reactor,
         run_in_thread=threads_of(reactor),
         allowed_domains=settings.allowed_domains,
@@ -132,16 +139,8 @@ def _infra_envs(
 
 def make_tls(settings: Settings) -> ServerTls | None:
     """The TLS of the one listener that has it; C{None} where there is no certificate."""
-    if settings.https_key_file is None or settings.https_cert_file is None:
-        return None
-    return ServerTls(
-        TlsFiles(
-            settings.https_key_file,
-            settings.https_cert_file,
-            only_tls13=settings.tls_min_version is TlsVersion.TLS13,
-            suites=settings.tls_cipher_suites,
-        )
-    )
+    files = TlsFiles.of(partial(getattr, settings))
+    return None if files is None else ServerTls(files)
 
 
 def make_listeners(

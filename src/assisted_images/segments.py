@@ -11,8 +11,11 @@ All values are immutable: one representation may be played to any number of clie
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate, compress
 from typing import Protocol
 
 
@@ -79,7 +82,7 @@ class ZeroSegment:
 Segment = FileSegment | BytesSegment | ZeroSegment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Representation:
     """An immutable sequence of bytes, made of segments; empty ones are left out."""
 
@@ -88,9 +91,15 @@ class Representation:
     """Total number of bytes."""
 
     def __post_init__(self) -> None:
-        kept = tuple(segment for segment in self.segments if segment.length)
-        object.__setattr__(self, "segments", kept)
-        object.__setattr__(self, "length", sum(segment.length for segment in kept))
+        lengths = [segment.length for segment in self.segments]
+        if not all(lengths):
+            object.__setattr__(self, "segments", tuple(compress(self.segments, lengths)))
+        object.__setattr__(self, "length", sum(lengths))
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        """Where each segment ends: to find one of many without a walk."""
+        return tuple(accumulate([segment.length for segment in self.segments]))
 
     @classmethod
     def of(cls, *segments: Segment) -> Representation:
@@ -121,14 +130,13 @@ class Representation:
         if not 0 <= start <= stop <= self.length:
             raise ValueError(f"no slice [{start}, {stop}) in {self.length} bytes")
         parts: list[Segment] = []
-        position = 0
-        for segment in self.segments:
-            end = position + segment.length
-            if end > start and position < stop:
-                first, last = max(start - position, 0), min(stop - position, segment.length)
-                whole = first == 0 and last == segment.length
-                parts.append(segment if whole else segment.slice(first, last))
-            position = end
+        index = bisect_right(self._ends, start)
+        while start < stop:
+            segment, end = self.segments[index], self._ends[index]
+            begin = end - segment.length
+            parts.append(segment.slice(start - begin, min(end, stop) - begin))
+            start = end
+            index += 1
         return Representation(tuple(parts))
 
     def overlay(self, offset: int, other: Representation) -> Representation:

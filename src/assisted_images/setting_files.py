@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assisted_images.settings.values import TlsVersion
 from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
 from assisted_images.sources.trust import tls_policy
 from assisted_images.tls import TlsError, TlsFiles
@@ -31,25 +30,12 @@ def file_problems(values: Mapping[str, Any]) -> Iterator[str]:
         yield from _readable(key.upper(), values.get(key), tls_policy)
     yield from _readable("PULL_SECRET_FILE", values.get("pull_secret_file"), read_pull_secret)
     yield from _readable("REGISTRIES_CONF", values.get("registries_conf"), read_mirrors)
-    files = tls_files(values)
+    files = TlsFiles.of(values.get)
     if files is not None:
         try:
             files.context()
         except TlsError as error:
             yield f"HTTPS_KEY_FILE, HTTPS_CERT_FILE: {error}"
-
-
-def tls_files(values: Mapping[str, Any]) -> TlsFiles | None:
-    """The files and choices of the TLS listener; C{None} where there is to be none."""
-    key_file, certificate_file = values.get("https_key_file"), values.get("https_cert_file")
-    if key_file is None or certificate_file is None:
-        return None
-    return TlsFiles(
-        key_file,
-        certificate_file,
-        only_tls13=values.get("tls_min_version") is TlsVersion.TLS13,
-        suites=values.get("tls_cipher_suites", ()),
-    )
 
 
 def _data_dir(directory: Path | None) -> Iterator[str]:

@@ -4,14 +4,11 @@ The composition root: makes a running service of the parts, and knows the reacto
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
 from typing import Any
 
 from twisted.application.service import IService, MultiService, Service
-from twisted.logger import ILogObserver, Logger
+from twisted.logger import Logger
 from twisted.python.components import Componentized
-from twisted.python.logfile import LogFile
 
 from assisted_images import shutdown
 from assisted_images.assembly import (
@@ -23,14 +20,13 @@ from assisted_images.assembly import (
     make_tls,
 )
 from assisted_images.listeners import CannotListen
-from assisted_images.logs import JsonLogObserver, LineStream
+from assisted_images.logs.service import ServiceLog
 from assisted_images.memory import MemoryReturn
 from assisted_images.options import Options
 from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings import Settings
 from assisted_images.shutdown import Shutdown
 from assisted_images.web.connections import Connections
-from assisted_images.workers.logs import NumberingObserver
 from assisted_images.workers.primary import make_primary
 
 __all__ = ["Options", "makeService"]
@@ -51,11 +47,11 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     log = ServiceLog(settings, options.parent or {})
     others: list[Service] = []
     if settings.workers == 1:
-        application = make_application(settings, reactor, outbound)
+        application = make_application(settings, reactor, outbound, log)
         listeners = make_listeners(settings, application, reactor, tls)
         connections: shutdown.Connections = application.connections
     else:
-        primary = make_primary(settings, options.texts, outbound, reactor, tls, log.write)
+        primary = make_primary(settings, options.texts, outbound, reactor, tls, log)
         application, listeners = primary.application, primary.listeners
         connections = primary.connections
         others.append(primary.team)
@@ -68,46 +64,6 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     for part in (outbound, *first, *others, draining):
         part.setServiceParent(service)
     return service
-
-
-class ServiceLog:
-    """
-    The service's log: lines of JSON, unless twistd has been told to write it in a way of its own.
-    """
-
-    _log = Logger()
-
-    def __init__(self, settings: Settings, twistd: Mapping[str, Any]) -> None:
-        """
-        @param twistd: twistd's own options.
-        """
-        self._settings = settings
-        self._twistd = twistd
-        self._stream: LineStream | None = None
-
-    @property
-    def in_foreground(self) -> bool:
-        """Whether somebody watches."""
-        return bool(self._twistd.get("nodaemon"))
-
-    def begin(self, application: Componentized) -> None:
-        """Have an application's log written."""
-        self._stream = _log_stream(self._twistd)
-        if self._stream is not None:
-            # twistd looks for this after it has made the service and before it logs anything.
-            observer: ILogObserver = JsonLogObserver(self._stream, self._settings.log_level)
-            if self._settings.workers > 1:
-                observer = NumberingObserver(observer, 0)
-            application.setComponent(ILogObserver, observer)
-
-    def write(self, lines: str) -> None:
-        """Write lines that another process of the service has made."""
-        if self._stream is None:
-            for line in lines.splitlines():
-                self._log.info("{line}", line=line)
-        else:
-            self._stream.write(lines)
-            self._stream.flush()
 
 
 class ImageService(MultiService):
@@ -154,14 +110,3 @@ class ImageService(MultiService):
             )
         if self._settings.insecure_skip_verify:
             self._log.warn("certificates are not verified when OS images are downloaded")
-
-
-def _log_stream(twistd: Mapping[str, Any]) -> LineStream | None:
-    """Where the log goes; C{None}: twistd has been told to write it in a way of its own."""
-    file, foreground = twistd.get("logfile"), twistd.get("nodaemon")
-    if twistd.get("logger") or twistd.get("syslog") or (file == "-" and not foreground):
-        return None
-    if file == "-" or (foreground and not file):
-        return sys.stdout
-    log_file: LineStream = LogFile.fromFullPath(file or "twistd.log")
-    return log_file

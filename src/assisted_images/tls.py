@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
 from assisted_images.settings import cipher_suites
+from assisted_images.settings.values import TlsVersion
 
 _ALPN = b"http/1.1"
 """HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""
@@ -57,6 +58,25 @@ class TlsFiles:
     IANA names of cipher suites; empty: Twisted's choice.  With none of TLS 1.3 among them its
     usual ones stay (Go knows no choice there), with none of TLS 1.2 that version is refused.
     """
+
+    @classmethod
+    def of(cls, setting: Callable[[str], Any]) -> TlsFiles | None:
+        """
+        What the settings say; L{None} where there is to be no TLS.
+
+        @param setting: gives a setting by the name of
+            L{Settings<assisted_images.settings.Settings>}' attribute; L{None} for one that could
+            not be read.
+        """
+        key_file, certificate_file = setting("https_key_file"), setting("https_cert_file")
+        if key_file is None or certificate_file is None:
+            return None
+        return cls(
+            key_file,
+            certificate_file,
+            only_tls13=setting("tls_min_version") is TlsVersion.TLS13,
+            suites=setting("tls_cipher_suites") or (),
+        )
 
     def fingerprint(self) -> str:
         """Names what is in the files now; blocking, like L{context}."""

@@ -17,6 +17,20 @@ FULL, MINIMAL, DISCONNECTED = ImageType.FULL, ImageType.MINIMAL, ImageType.DISCO
 X86, ARM = Architecture.X86_64, Architecture.ARM64
 
 
+several = st.lists(
+    st.fixed_dictionaries(
+        {
+            "openshift_version": st.sampled_from(["4.9", "4.17", "4.18.0-ec.0", "4.18"]),
+            "version": st.sampled_from(["1", "2", "4.17"]),
+            "cpu_architecture": st.sampled_from(["x86_64", "arm64"]),
+            "type": st.sampled_from(["full-iso", "disconnected-iso"]),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
 def image_of(item: dict[str, str]) -> tuple[str, str, str]:
     """What makes two entries one download."""
     return item["version"], item["cpu_architecture"], item["type"]
@@ -57,6 +71,35 @@ class FindTests(SynchronousTestCase):
     def test_first_of_equals(self) -> None:
         images = catalog({"version": "2"}, {"version": "1"})
         self.assertEqual(images.find("4.18", X86, FULL).version, "2")
+
+    @given(
+        several,
+        st.sampled_from(["1", "4.9", "4.17", "4.18"]),
+        st.sampled_from([X86, ARM]),
+        st.sampled_from(ImageType),
+    )
+    def test_found_as_by_looking_through_the_list(
+        self,
+        items: list[dict[str, str]],
+        key: str,
+        architecture: Architecture,
+        image_type: ImageType,
+    ) -> None:
+        """First by every entry's version, then by every entry's OpenShift version, in order."""
+        source = FULL if image_type is MINIMAL else image_type
+        expected = [
+            image_of(item)
+            for attribute in ("version", "openshift_version")
+            for item in items
+            if item[attribute] == key
+            and (item["cpu_architecture"], item["type"]) == (architecture, source)
+        ]
+        try:
+            found = catalog(*items).find(key, architecture, image_type)
+        except UnknownImage:
+            self.assertEqual(expected, [])
+        else:
+            self.assertEqual(found.key, expected[0])
 
     def test_unknown_says_what_there_is(self) -> None:
         """The beginning is the Go service's text, which somebody's test may look for."""
@@ -104,20 +147,7 @@ class DeduplicationTests(SynchronousTestCase):
         images = catalog({}, {"cpu_architecture": "arm64"}, {"type": "disconnected-iso"}, {})
         self.assertEqual(len(images.images), 3)
 
-    @given(
-        st.lists(
-            st.fixed_dictionaries(
-                {
-                    "openshift_version": st.sampled_from(["4.9", "4.17", "4.18.0-ec.0", "4.18"]),
-                    "version": st.sampled_from(["1", "2"]),
-                    "cpu_architecture": st.sampled_from(["x86_64", "arm64"]),
-                    "type": st.sampled_from(["full-iso", "disconnected-iso"]),
-                }
-            ),
-            min_size=1,
-            max_size=8,
-        )
-    )
+    @given(several)
     def test_against_a_plain_model(self, items: list[dict[str, str]]) -> None:
         """Every configured key is found, as an image that is downloaded once."""
         images = catalog(*items)

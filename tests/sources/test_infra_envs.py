@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +42,32 @@ class ConfigurationRequestTests(SynchronousTestCase):
     def test_secrets_stay_out_of_the_repr(self) -> None:
         credential = Credential(CredentialKind.API_KEY, "swordfish")
         self.assertNotIn("swordfish", repr(ConfigurationRequest("id", None, credential)))
+
+
+texts = st.text(st.characters(), max_size=3)  # and with lone surrogates
+requests = st.builds(
+    ConfigurationRequest,
+    texts,
+    st.sampled_from([None, *ImageType]),
+    st.builds(Credential, st.sampled_from(CredentialKind), texts),
+)
+
+
+class DigestTests(SynchronousTestCase):
+    """What names a question to those who keep its answer."""
+
+    @given(requests, requests)
+    def test_tells_questions_apart(
+        self, one: ConfigurationRequest, other: ConfigurationRequest
+    ) -> None:
+        self.assertEqual(one.digest == other.digest, one == other)
+        self.assertEqual(one.digest, replace(one).digest)
+
+    def test_parts_do_not_run_into_each_other(self) -> None:
+        credentials = [Credential(CredentialKind.API_KEY, secret) for secret in ("bc", "c")]
+        one = ConfigurationRequest("a", None, credentials[0])
+        other = ConfigurationRequest("ab", None, credentials[1])
+        self.assertNotEqual(one.digest, other.digest)
 
 
 class KernelArgumentsTests(SynchronousTestCase):

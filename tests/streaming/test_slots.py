@@ -5,12 +5,12 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.slots import OwnSlots
 
 
 class SlotsTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.slots = Slots(2)
+        self.slots = OwnSlots(2)
         self.begun: list[int] = []
         self.ends: dict[int, Deferred[None]] = {}
 

@@ -14,12 +14,13 @@ from assisted_images.kargs import KernelArgumentArea
 from assisted_images.segments import Representation
 from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.store.states import ImageContent, ImageState, OsImage
-from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.slots import OwnSlots, Slots
 from assisted_images.streaming.threads import threads_of
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
 from assisted_images.web.application import Application
 from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
+from assisted_images.web.request_log import RequestEvents
 from tests.web.serving import reactor
 
 ID = "8d6f5bb6-9e3c-4a6e-8f0b-1c2d3e4f5a6b"
@@ -114,13 +115,14 @@ class InfraEnvs:
 def application(
     images: Images, infra_envs: InfraEnvs, *, slots: Slots | None = None, **settings: object
 ) -> Application:
-    slots, connections = slots or Slots(10), Connections(1000)
+    slots, connections = slots or OwnSlots(10), Connections(1000)
     return Application(
         store=images,  # type: ignore[arg-type]
         infra_envs=infra_envs,
         slots=slots,
         connections=connections,
         metrics=Metrics(CollectorRegistry(), slots, images, connections),  # type: ignore[arg-type]
+        request_log=RequestEvents(),
         clock=reactor,
         run_in_thread=threads_of(reactor),
         **settings,  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from twisted.web.resource import IResource
 
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
+from assisted_images.web.request_log import RequestEvents
 from assisted_images.web.site import ServiceSite
 from tests.transports import Wire
 
@@ -119,6 +120,7 @@ def site_of(
         observer or Observations(),
         Connections(1000) if connections is None else connections,
         times or Times(),
+        RequestEvents(),
     )
 
 

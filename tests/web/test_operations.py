@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from assisted_images.sources.infra_envs import ConfigurationRequest
 from assisted_images.store.states import ImageState
-from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.slots import OwnSlots
 from assisted_images.values import Configuration
 from assisted_images.web.tree import make_site
 from tests.web.application import (
@@ -183,7 +183,7 @@ class SlotTests(TestCase):
     """A download has a slot from before its configuration is fetched until its end."""
 
     async def test_one_slot(self) -> None:
-        infra_envs, slots = SlowInfraEnvs(), Slots(1)
+        infra_envs, slots = SlowInfraEnvs(), OwnSlots(1)
         app = application(Images({entry(): content()}), infra_envs, slots=slots)
         port = listen(self, make_site(app))
         first = Deferred.fromCoroutine(ask(port, FULL))

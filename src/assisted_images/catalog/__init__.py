@@ -7,16 +7,15 @@ directory gets through the readers of the lists that it is made from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assisted_images.catalog.lists import printable, public_url
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, ImageType, semantic_version
 
-
-class UnknownImage(LookupError):
-    """No configured OS image fits; the text lists those that are configured."""
+_Key = tuple[str, Architecture, ImageType]
+"""A version, of which architecture and type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +64,33 @@ class Entry:
         """Where it comes from, as it may be logged: a pull spec, or a URL without its secrets."""
         return str(self.release) if self.release else public_url(self.url)
 
+    @property
+    def key(self) -> _Key:
+        """What makes two entries one download."""
+        return self.version, self.architecture, self.image_type
+
     def __str__(self) -> str:
         return f"{self.openshift_version} ({self.version}) {self.architecture} {self.image_type}"
+
+
+class UnknownImage(LookupError):
+    """No configured OS image fits; the text lists those that are configured."""
+
+    def __init__(
+        self,
+        version_key: str,
+        architecture: Architecture,
+        image_type: ImageType,
+        configured: Sequence[Entry],
+    ) -> None:
+        super().__init__(version_key, architecture, image_type, configured)
+
+    def __str__(self) -> str:
+        version_key, architecture, image_type, configured = self.args
+        return (
+            f"version for {printable(version_key)} {architecture}, not found as {image_type};"
+            f" configured are: {'; '.join(map(str, configured))}"
+        )
 
 
 class Catalog:
@@ -74,13 +98,18 @@ class Catalog:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
-        kept: dict[tuple[str, Architecture, ImageType], Entry] = {}
+        by_version: dict[_Key, Entry] = {}
         for entry in self._entries:
-            key = _key(entry)
-            if key not in kept or _better(entry, kept[key]):
-                kept[key] = entry
-        self._kept: Mapping[tuple[str, Architecture, ImageType], Entry] = kept
-        self.images: tuple[Entry, ...] = tuple(kept.values())
+            kept = by_version.get(entry.key)
+            if kept is None or _better(entry, kept):
+                by_version[entry.key] = entry
+        by_openshift_version: dict[_Key, Entry] = {}
+        for entry in self._entries:
+            key = entry.openshift_version, entry.architecture, entry.image_type
+            by_openshift_version.setdefault(key, by_version[entry.key])
+        # A version counts before the OpenShift version that is spelled alike.
+        self._by_key: Mapping[_Key, Entry] = by_openshift_version | by_version
+        self.images: tuple[Entry, ...] = tuple(by_version.values())
         """
         One entry per version, architecture and type.  One with a URL comes before one of a release
         image: it names the very file, and may have its SHA-256.  Then the highest OpenShift version
@@ -99,19 +128,10 @@ class Catalog:
         @raise UnknownImage: there is none.
         """
         source = ImageType.FULL if image_type is ImageType.MINIMAL else image_type
-        candidates = [
-            entry
-            for entry in self._entries
-            if entry.architecture is architecture and entry.image_type is source
-        ]
-        for attribute in ("version", "openshift_version"):
-            for entry in candidates:
-                if getattr(entry, attribute) == version_key:
-                    return self._kept[_key(entry)]
-        raise UnknownImage(
-            f"version for {printable(version_key)} {architecture}, not found as {image_type};"
-            f" configured are: {'; '.join(map(str, self._entries))}"
-        )
+        entry = self._by_key.get((version_key, architecture, source))
+        if entry is None:
+            raise UnknownImage(version_key, architecture, image_type, self._entries)
+        return entry
 
 
 def built_in_catalog() -> Catalog:
@@ -142,10 +162,6 @@ _BUILT_IN = (
     ("4.18.30", Architecture.X86_64, "418.94.202511191518-0"),
     ("4.18.30", Architecture.ARM64, "418.94.202511191518-0"),
 )
-
-
-def _key(entry: Entry) -> tuple[str, Architecture, ImageType]:
-    return entry.version, entry.architecture, entry.image_type
 
 
 def _better(one: Entry, other: Entry) -> bool:

@@ -5,8 +5,10 @@ answers it, and the error.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 import msgspec
@@ -32,7 +34,7 @@ class Credential:
     """The token, the API key, or the whole value of the C{Authorization} header."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConfigurationRequest:
     """One infra-env's configuration, for one kind of image, asked for by one client."""
 
@@ -40,6 +42,19 @@ class ConfigurationRequest:
     image_type: ImageType | None
     """None on the initrd routes, which serve no ISO."""
     credential: Credential = field(default_factory=Credential)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """
+        SHA-256 of all of it: names the question to those who keep answers for longer than a
+        request, and shows nothing of the secret.
+        """
+        total = hashlib.sha256()
+        credential = self.credential
+        for part in (self.infra_env_id, self.image_type or "", credential.kind, credential.secret):
+            encoded = part.encode("utf-8", "surrogatepass")
+            total.update(len(encoded).to_bytes(8, "big") + encoded)
+        return total.digest()
 
     @property
     def wants_ramdisk(self) -> bool:

@@ -5,7 +5,6 @@ and an Ignition config with a freshly signed token in it differs on every call.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,8 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from assisted_images.sources.infra_envs import (
-    ConfigurationRequest,
-    CredentialKind,
-    InfraEnvSource,
-)
-from assisted_images.values import Configuration, ImageType
+from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvSource
+from assisted_images.values import Configuration
 
 LARGEST_TOTAL = 256 * 1024 * 1024
 """Bytes of configurations that are kept at most; the oldest give way."""
@@ -80,22 +75,6 @@ class FreshConfigurations:
         configuration = await self._source.configuration(request)
         now = self._clock.seconds()
         return Lease(configuration, now, now + self._seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """Who asks for what; never holds a secret, only its digest."""
-
-    infra_env_id: str
-    image_type: ImageType | None
-    kind: CredentialKind
-    secret_digest: bytes
-
-    @classmethod
-    def of(cls, request: ConfigurationRequest) -> _Key:
-        credential = request.credential
-        digest = hashlib.sha256(credential.secret.encode("utf-8", "surrogatepass")).digest()
-        return cls(request.infra_env_id, request.image_type, credential.kind, digest)
 
 
 def _size(configuration: Configuration) -> int:
@@ -173,9 +152,10 @@ class SharedConfigurations:
         self._observe = observe
         self._largest_total = largest_total
         self._total = 0
-        # In order of arrival: of one lender's leases that is the order of expiry, or nearly so.
-        self._kept: OrderedDict[_Key, Lease] = OrderedDict()
-        self._fetches: dict[_Key, _Fetch] = {}
+        # By the questions' digests, which outlast them: no secret is kept.  In order of arrival: of
+        # one lender's leases that is the order of expiry, or nearly so.
+        self._kept: OrderedDict[bytes, Lease] = OrderedDict()
+        self._fetches: dict[bytes, _Fetch] = {}
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """
@@ -191,10 +171,11 @@ class SharedConfigurations:
 
         @raise InfraEnvError: as the lender raised it.
         """
-        self._expire()
-        key = _Key.of(request)
+        now = self._clock.seconds()
+        self._expire(now)
+        key = request.digest
         kept = self._kept.get(key)
-        if kept is not None and kept.holds_at(self._clock.seconds()):
+        if kept is not None and kept.holds_at(now):
             self._observe(True)
             return kept
         fetch = self._fetches.get(key)
@@ -204,7 +185,7 @@ class SharedConfigurations:
             self._observe(True)
         return await fetch.join()
 
-    def _fetch(self, key: _Key, request: ConfigurationRequest) -> _Fetch:
+    def _fetch(self, key: bytes, request: ConfigurationRequest) -> _Fetch:
         def abandoned() -> None:
             if self._fetches.get(key) is fetch:
                 del self._fetches[key]
@@ -223,7 +204,7 @@ class SharedConfigurations:
         fetch.start(answer.addBoth(over))
         return fetch
 
-    def _keep(self, key: _Key, lease: Lease) -> None:
+    def _keep(self, key: bytes, lease: Lease) -> None:
         if key in self._kept:
             self._drop(key)
         self._kept[key] = lease
@@ -231,10 +212,12 @@ class SharedConfigurations:
         while self._total > self._largest_total:
             self._drop(next(iter(self._kept)))
 
-    def _expire(self) -> None:
-        now = self._clock.seconds()
-        while self._kept and not next(iter(self._kept.values())).holds_at(now):
-            self._drop(next(iter(self._kept)))
+    def _expire(self, now: float) -> None:
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if self._kept[oldest].holds_at(now):
+                break
+            self._drop(oldest)
 
-    def _drop(self, key: _Key) -> None:
+    def _drop(self, key: bytes) -> None:
         self._total -= _size(self._kept.pop(key).configuration)

@@ -30,7 +30,7 @@ class ImageStore:
         self._catalog = catalog
         self._workshop = workshop
         self.images: tuple[OsImage, ...] = tuple(map(OsImage, catalog.images))
-        self._by_entry = {image.entry: image for image in self.images}
+        self._by_key = {image.entry.key: image for image in self.images}
 
     def find(self, version_key: str, architecture: Architecture, image_type: ImageType) -> OsImage:
         """
@@ -41,7 +41,7 @@ class ImageStore:
         @raise UnknownImage: none such is configured.
         """
         try:
-            return self._by_entry[self._catalog.find(version_key, architecture, image_type)]
+            return self._by_key[self._catalog.find(version_key, architecture, image_type).key]
         except UnknownImage:
             for image in self.images:
                 if image.rhcos_version == version_key and image.has(architecture, image_type):

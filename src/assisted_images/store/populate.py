@@ -24,7 +24,7 @@ from assisted_images.store.files import file_size, inode, remove_part, remove_se
 from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
 from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
-from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.slots import OwnSlots, Slots
 from assisted_images.streaming.threads import RunInThread
 
 LONGEST_DELAY = 300.0
@@ -48,11 +48,11 @@ class Workshop:
     """This service as hosts see it, which goes into minimal ISOs."""
     first_delay: float = 5.0
     """Seconds until a failed image is tried again; twice as many with each failure in a row."""
-    downloads: Slots = field(default_factory=lambda: Slots(4))
+    downloads: Slots = field(default_factory=lambda: OwnSlots(4))
     """Bounds downloads side by side."""
-    checks: Slots = field(default_factory=lambda: Slots(2))
+    checks: Slots = field(default_factory=lambda: OwnSlots(2))
     """Bounds threads that read whole images side by side."""
-    afterthoughts: Slots = field(default_factory=lambda: Slots(1))
+    afterthoughts: Slots = field(default_factory=lambda: OwnSlots(1))
     """Bounds threads that hash images that are served already."""
     stop: Event = field(default_factory=Event)
     """Set when the process goes down: work in threads ends soon."""

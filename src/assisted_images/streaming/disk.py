@@ -20,6 +20,9 @@ _MOST_REGION = 1024 * 1024
 _PROBE_STEP = 64 * 1024
 """The page cache fills and empties by runs of pages; a look at each of so many bytes will do."""
 
+_PROBE = [bytearray(1)]
+"""Takes a byte that nobody looks at."""
+
 _UNSEEN = bytearray(_PROBE_STEP)
 """Takes what is read for the page cache's sake; any number of threads may write into it."""
 
@@ -91,16 +94,15 @@ class DiskFile:
 
     def is_at_hand(self, offset: int, length: int) -> bool:
         """Whether all these bytes are there, and in the page cache."""
-        probe = [bytearray(1)]
         last = offset + length - 1
         try:
-            return all(
-                os.preadv(self.descriptor, probe, place, os.RWF_NOWAIT)
-                for place in (*range(offset, last, _PROBE_STEP), last)
-            )
+            for place in (*range(offset, last, _PROBE_STEP), last):
+                if not os.preadv(self.descriptor, _PROBE, place, os.RWF_NOWAIT):
+                    return False  # the file ends before
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
             return False
+        return True
 
     def read_into(self, buffer: memoryview, offset: int, *, wait: bool) -> int:
         """

@@ -51,20 +51,33 @@ class RepresentationProducer:
         self._paused = False
         self._busy = False
         self._consumer: IConsumer | None = None
+        self._over = False
+        self._trouble: Failure | None = None
         self._done: Deferred[None] | None = None
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """
-        Begin.
+        L{play}, as the interface wants it.
 
         @return: fires when everything was taken; fails with the error of a source.  Cancelling it
             stops the producer.
         """
+        return Deferred.fromCoroutine(self.play(consumer))
+
+    async def play(self, consumer: IConsumer) -> None:
+        """
+        Begin; returns when everything was taken, which may be at once.
+
+        @raise OSError: of a source, as is C{EOFError}.
+        @raise CancelledError: it was cancelled, which stops the producer.
+        """
         self._consumer = consumer
-        done: Deferred[None] = Deferred(lambda _: self.stopProducing())
-        self._done = done
         self._produce()
-        return done
+        if not self._over:
+            self._done = Deferred(lambda _: self.stopProducing())
+            await self._done
+        elif self._trouble is not None:
+            self._trouble.raiseException()
 
     def pauseProducing(self) -> None:
         """The consumer has enough for now; may be called from within its C{write}."""
@@ -82,26 +95,27 @@ class RepresentationProducer:
 
     def _produce(self) -> None:
         # A consumer may resume from within write, and bytes may be under way from a thread.
-        while not (self._busy or self._paused or self._done is None):
+        while not (self._busy or self._paused or self._consumer is None):
+            if self._segment is None:
+                self._end(None)
+                return
             self._busy = True
             try:
-                piece = self._next_piece()
+                piece = self._next_piece(self._segment)
                 if isinstance(piece, Deferred):
                     piece.addCallbacks(self._arrived, self._failed)
                     return
-                self._play(piece)
+                self._play(piece, self._segment, self._consumer)
             except (OSError, EOFError):
                 self._end(Failure())
                 return
             self._busy = False
 
-    def _next_piece(self) -> Answer:
-        """The next bytes, or a promise of them; empty when everything was played."""
-        if self._segment is None:
-            return b""
+    def _next_piece(self, segment: Segment) -> Answer:
+        """The next bytes, or a promise of them."""
         start = self._position
-        rest = self._segment.length - start
-        match self._segment:
+        rest = segment.length - start
+        match segment:
             case FileSegment(source=source, offset=offset):
                 readable: ReadableSource = source  # type: ignore[assignment]
                 return self._read_piece(readable, offset + start, rest)
@@ -110,34 +124,31 @@ class RepresentationProducer:
             case ZeroSegment():
                 return _zeros(min(rest, PIECE))
 
-    def _play(self, piece: Piece) -> None:
-        if self._segment is None:
-            self._end(None)
-            return
-        self._position += len(piece)
-        if self._position == self._segment.length:
+    def _play(self, piece: Piece, segment: Segment, consumer: IConsumer) -> None:
+        length = len(piece)
+        self._position += length
+        if self._position == segment.length:
             self._segment = next(self._segments, None)
             self._position = 0
-        self.written += len(piece)
-        if self._consumer is not None:
-            self._consumer.write(piece)  # type: ignore[arg-type]
+        self.written += length
+        consumer.write(piece)  # type: ignore[arg-type]
 
     def _arrived(self, piece: Piece) -> None:
         self._busy = False
-        if self._done is not None:
-            self._play(piece)
+        if self._segment is not None and self._consumer is not None:
+            self._play(piece, self._segment, self._consumer)
             self._produce()
 
     def _failed(self, reason: Failure) -> None:
         self._busy = False
-        if self._done is not None:
+        if self._consumer is not None:
             self._end(reason)
 
-    def _end(self, result: Failure | None) -> None:
-        done, self._done = self._done, None
+    def _end(self, trouble: Failure | None) -> None:
+        self._over, self._trouble = True, trouble
         self._release()
-        if done is not None:
-            done.callback(result)  # a Failure makes it an errback
+        if self._done is not None:
+            self._done.callback(trouble)  # a Failure makes it an errback
 
     def _release(self) -> None:
         """

@@ -14,6 +14,7 @@ from assisted_images.streaming.threads import RunInThread
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
+from assisted_images.web.request_log import RequestLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Application:
     slots: Slots
     connections: Connections
     metrics: Metrics
+    request_log: RequestLog
     clock: IReactorTime
     run_in_thread: RunInThread
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from assisted_images.iso.compose import boot_artifact
-from assisted_images.store.images import ImageContent
+from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.values import Architecture, ImageType
 from assisted_images.web.customised import OCTETS
-from assisted_images.web.download import Download, Preparation
+from assisted_images.web.download import Download
 from assisted_images.web.images import VERSION_REQUIRED
-from assisted_images.web.parameters import query_parameter, required_version, shown
+from assisted_images.web.parameters import Parameters, shown
 from assisted_images.web.problems import Problem
+from assisted_images.web.questions import About
 from assisted_images.web.respond import Content
-from assisted_images.web.selection import select_image
+from assisted_images.web.selection import WantedImage, require_nothing, require_s390x
 from assisted_images.web.site import ServiceRequest
 
 PUBLIC = "public, max-age=86400"
@@ -20,45 +23,49 @@ PUBLIC = "public, max-age=86400"
 ARTIFACTS = ("kernel", "rootfs", "ins-file")
 
 
-class BootArtifacts(Download):
+@dataclass(frozen=True, slots=True)
+class BootArtifact:
+    """One of L{ARTIFACTS}, of an image."""
+
+    image: WantedImage
+    artifact: str
+
+
+class BootArtifacts(Download[BootArtifact]):
     """C{/boot-artifacts/{kernel,rootfs,ins-file}}."""
 
-    def select(self, request: ServiceRequest) -> Preparation:
+    def read(self, parameters: Parameters, about: About) -> BootArtifact:
         """Read which file of which image."""
-        request.observe_as("/boot-artifacts/:artifact")
-        match request.path_below:
+        about.route = "/boot-artifacts/:artifact"
+        match parameters.path:
             case [artifact] if artifact in ARTIFACTS:
-                request.facts["artifact"] = artifact
+                about.facts["artifact"] = artifact
             case parts:
                 raise Problem(
                     404,
                     f"unknown boot artifact {shown('/'.join(parts))};"
                     f" expected one of {', '.join(ARTIFACTS)}",
                 )
-        version = required_version(request, VERSION_REQUIRED)
-        image, content = select_image(
-            self.application.store,
-            version,
-            query_parameter(request, "arch") or Architecture.X86_64,
+        image = WantedImage.read(
+            parameters.version(VERSION_REQUIRED),
+            parameters.parameter("arch") or Architecture.X86_64,
             ImageType.FULL,
             unknown_status=400,
-            now=self.application.clock.seconds(),
+            require=require_s390x if artifact == "ins-file" else require_nothing,
         )
-        if artifact == "ins-file" and image.entry.architecture is not Architecture.S390X:
-            raise Problem(404, "the ins-file is for s390x only")
+        return BootArtifact(image, artifact)
 
-        async def prepare() -> Content:
-            return _artifact(content, artifact)
-
-        return prepare
-
-
-def _artifact(image: ImageContent, artifact: str) -> Content:
-    extents, name = {
-        "kernel": (image.layout.kernel, image.layout.kernel_name),
-        "rootfs": (image.layout.rootfs, "rootfs.img"),
-        "ins-file": (image.layout.ins_file, "generic.ins"),
-    }[artifact]
-    if extents is None:
-        raise Problem(404, f"this OS image has no {artifact}")
-    return Content(boot_artifact(image.image, extents), OCTETS, name, PUBLIC, image.last_modified)
+    async def fetch(
+        self, wanted: BootArtifact, image: OsImage, content: ImageContent, request: ServiceRequest
+    ) -> Content:
+        """Take the file out of the image."""
+        artifact, layout = wanted.artifact, content.layout
+        extents, name = {
+            "kernel": (layout.kernel, layout.kernel_name),
+            "rootfs": (layout.rootfs, "rootfs.img"),
+            "ins-file": (layout.ins_file, "generic.ins"),
+        }[artifact]
+        if extents is None:
+            raise Problem(404, f"this OS image has no {artifact}")
+        representation = boot_artifact(content.image, extents)
+        return Content(representation, OCTETS, name, PUBLIC, content.last_modified)

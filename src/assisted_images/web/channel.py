@@ -7,19 +7,18 @@ see what the kernel still has to send to a slow client (twisted#12498).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
-from twisted.web.http_headers import Headers
+from twisted.web.http import Request
 
 from assisted_images.streaming.client_timer import ClientTimer
 from assisted_images.streaming.unsent import SendQueue
-from assisted_images.web.connections import Connections
+from assisted_images.web.head_channel import HeadChannel, HeadSite
 
 _MOST_BYTES_IN_ADVANCE = 16 * 1024
 """Bytes of further requests that are read while one is being answered."""
@@ -52,41 +51,21 @@ class ClientObserver(Protocol):
         """Note that one is cut off because it took nothing of what it was sent."""
 
 
-class ChannelSite(Protocol):
+class ChannelSite(HeadSite, Protocol):
     """What a connection needs of its factory."""
 
     clock: IReactorTime
     times: Times
-    connections: Connections
 
     @property
     def observer(self) -> ClientObserver:
         """Is told of stalled clients."""
 
 
-class ResponseHeaders(Headers):
-    """
-    The header fields of a response.
-
-    @ivar prepared: some of them as they are sent, each with its line's end: made once for many
-        responses.
-    """
-
-    __slots__ = ("prepared",)
-    prepared: bytes
-
-    def __init__(self, prepared: bytes = b"") -> None:
-        super().__init__()
-        self.prepared = prepared
-
-
-class DeadlineChannel(HTTPChannel):
+class DeadlineChannel(HeadChannel):
     """An HTTP/1 connection that its client cannot hold for longer than L{Times} allows."""
 
     site: ChannelSite
-    transport: ITCPTransport
-    requests: list[Any]
-    _head = b""
     _receiving = False
     _answering = False
     _postponed = False
@@ -116,19 +95,23 @@ class DeadlineChannel(HTTPChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Give a request its time from its first byte on.
+        Read no request any more once the connection is being closed.
 
-        Nothing is a request any more once the connection is being closed.  TLS reads on then, until
-        the client closes, too; and a request that has been refused may go on.
+        TLS reads on then, until the client closes, too; and a request that has been refused may go
+        on.
         """
         if self._closing:
             self._after_the_end += len(data)
             if self._after_the_end > _MOST_BYTES_AFTER_THE_END:
                 self.abort()
             return
+        super().dataReceived(data)
+
+    def parse(self, data: bytes) -> None:
+        """Give a request that is not there at once its time, from its first byte on."""
         if not (self._receiving or self._answering):
             self._expect_request()
-        super().dataReceived(data)
+        super().parse(data)
 
     def checkPersistence(self, request: Request, version: bytes) -> bool:  # noqa: N802
         """
@@ -162,27 +145,6 @@ class DeadlineChannel(HTTPChannel):
         if self._handlingRequest and sum(map(len, self._dataBuffer)) > _MOST_BYTES_IN_ADVANCE:
             self._networkProducer.pauseProducing()
 
-    def writeHeaders(  # noqa: N802
-        self, version: bytes, code: bytes, reason: bytes, headers: ResponseHeaders
-    ) -> None:
-        """Have the status line and all fields sent, in one piece with the beginning of the body."""
-        lines = [b"%b %b %b\r\n" % (version, code, reason), headers.prepared]
-        for name, values in headers.getAllRawHeaders():
-            lines += [b"%b: %b\r\n" % (name, value) for value in values]
-        lines.append(b"\r\n")
-        self._head = b"".join(lines)
-
-    def write(self, data: bytes) -> None:
-        """Send some of a body, or what a transport takes in its place."""
-        self.writeSequence((data,))
-
-    def writeSequence(self, iovec: Iterable[bytes]) -> None:
-        """Send several pieces of a body, after the head."""
-        if self._head:
-            iovec = (self._head, *iovec)
-            self._head = b""
-        self.transport.writeSequence(iovec)
-
     def pauseProducing(self) -> None:
         """The client has to take something before more is sent."""
         if self._answering:
@@ -200,8 +162,7 @@ class DeadlineChannel(HTTPChannel):
 
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, which may have arrived already."""
-        if self._head:
-            self.write(b"")  # it has no body
+        self.finish_head()
         self._answering = False
         if self.site.connections.draining and not self.persistent:
             self.requests.remove(request)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from assisted_images.iso.compose import discovery_iso, initrd_addrsize, pxe_initrd
 from assisted_images.segments import Representation
@@ -27,6 +28,34 @@ PRIVATE = "private, no-cache"
 _KEPT = 64
 
 
+class Product(NamedTuple):
+    """Something that is made of an OS image and a configuration."""
+
+    compose: Callable[[ImageContent, Configuration], Representation]
+    content_type: str
+    filename: str
+
+    @classmethod
+    def discovery_iso(
+        cls, image_type: ImageType, architecture: Architecture, infra_env_id: str
+    ) -> Product:
+        """The ISO of a type."""
+        if image_type is ImageType.DISCONNECTED:
+            return cls(_iso, ISO, f"agent-ove.{architecture}.iso")
+        compose = _minimal_iso if image_type is ImageType.MINIMAL else _iso
+        return cls(compose, ISO, f"{infra_env_id}-discovery.iso")
+
+    @classmethod
+    def pxe_initrd(cls, infra_env_id: str) -> Product:
+        """The initial ramdisk with the configuration appended."""
+        return cls(_initrd, OCTETS, f"{infra_env_id}-initrd.img")
+
+    @classmethod
+    def initrd_addrsize(cls, infra_env_id: str) -> Product:
+        """The address and size of that ramdisk, 16 bytes, for an s390x LPAR."""
+        return cls(_addrsize, OCTETS, f"{infra_env_id}-initrd.addrsize")
+
+
 class Customisations:
     """The contents composed last, each of at most a few hundred KiB besides what is on disk."""
 
@@ -34,65 +63,25 @@ class Customisations:
         self._run_in_thread = run_in_thread
         self._kept: OrderedDict[tuple[object, ...], tuple[ImageContent, Content]] = OrderedDict()
 
-    async def discovery_iso(
-        self,
-        image: ImageContent,
-        image_type: ImageType,
-        architecture: Architecture,
-        infra_env_id: str,
-        configuration: Configuration,
+    async def content(
+        self, product: Product, image: ImageContent, configuration: Configuration
     ) -> Content:
-        """The ISO of C{image_type} that carries C{configuration}."""
-        disconnected = image_type is ImageType.DISCONNECTED
-        name = f"agent-ove.{architecture}.iso" if disconnected else f"{infra_env_id}-discovery.iso"
-        return await self._content(
-            (image_type, ISO, name),
-            image,
-            configuration,
-            lambda: _iso(image, image_type, configuration),
-        )
-
-    async def pxe_initrd(
-        self, image: ImageContent, infra_env_id: str, configuration: Configuration
-    ) -> Content:
-        """The initial ramdisk with C{configuration} appended."""
-        return await self._content(
-            ("initrd", OCTETS, f"{infra_env_id}-initrd.img"),
-            image,
-            configuration,
-            lambda: pxe_initrd(image.image, image.layout, configuration, image.nmstate),
-        )
-
-    async def initrd_addrsize(
-        self, image: ImageContent, infra_env_id: str, configuration: Configuration
-    ) -> Content:
-        """The address and size of that ramdisk, 16 bytes, for an s390x LPAR."""
-        initrd = await self.pxe_initrd(image, infra_env_id, configuration)
-        return await self._content(
-            ("addrsize", OCTETS, f"{infra_env_id}-initrd.addrsize"),
-            image,
-            configuration,
-            lambda: initrd_addrsize(image.layout, initrd.representation.length),
-        )
-
-    async def _content(
-        self,
-        product: tuple[str, str, str],
-        image: ImageContent,
-        configuration: Configuration,
-        compose: Callable[[], Representation],
-    ) -> Content:
-        """Compose a product (its name, media type and file name), or take it from those kept."""
-        # The image is part of the key by identity, so it is kept with the value to stay unique.
+        """Compose a product, or take it from those kept."""
+        # The image is part of the key by identity, so it is kept with the value to stay unique.  A
+        # configuration that is not shared is another object each time.
         key = (product, id(image), configuration)
-        if key in self._kept:
+        kept = self._kept.get(key)
+        if kept is not None:
             self._kept.move_to_end(key)
-            return self._kept[key][1]
+            return kept[1]
 
         def composed() -> Content:
-            _, content_type, filename = product
             content = Content(
-                compose(), content_type, filename, PRIVATE, configuration.last_modified
+                product.compose(image, configuration),
+                product.content_type,
+                product.filename,
+                PRIVATE,
+                configuration.last_modified,
             )
             content.validators  # noqa: B018  hashes the new bytes here, off the reactor
             return content
@@ -104,10 +93,18 @@ class Customisations:
         return content
 
 
-def _iso(
-    image: ImageContent, image_type: ImageType, configuration: Configuration
-) -> Representation:
-    if image_type is not ImageType.MINIMAL:
-        return discovery_iso(image.image, image.layout, configuration)
+def _iso(image: ImageContent, configuration: Configuration) -> Representation:
+    return discovery_iso(image.image, image.layout, configuration)
+
+
+def _minimal_iso(image: ImageContent, configuration: Configuration) -> Representation:
     assert image.minimal is not None, "looked at when the image was selected"
     return discovery_iso(image.minimal.image, image.minimal.layout, configuration)
+
+
+def _initrd(image: ImageContent, configuration: Configuration) -> Representation:
+    return pxe_initrd(image.image, image.layout, configuration, image.nmstate)
+
+
+def _addrsize(image: ImageContent, configuration: Configuration) -> Representation:
+    return initrd_addrsize(image.layout, _initrd(image, configuration).length)

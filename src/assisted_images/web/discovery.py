@@ -1,33 +1,78 @@
 """
-The routes C{/byid}, C{/byapikey} and C{/bytoken}: discovery images by path (contract, section 4).
+Images that carry an infra-env's configuration, and the routes C{/byid}, C{/byapikey} and
+C{/bytoken}: discovery images by path (contract, section 4).
 """
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
-from assisted_images.sources.infra_envs import ConfigurationRequest, CredentialKind
-from assisted_images.store.images import ImageContent
+from assisted_images.sources.infra_envs import ConfigurationRequest, Credential, CredentialKind
+from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.tokens import TokenError, infra_env_id
-from assisted_images.values import Architecture, ImageType
+from assisted_images.values import ImageType
 from assisted_images.web.application import Application
-from assisted_images.web.customised import Customisations
-from assisted_images.web.download import Download, Preparation
+from assisted_images.web.customised import Customisations, Product
+from assisted_images.web.download import Download
 from assisted_images.web.parameters import (
+    Parameters,
     checked_infra_env_id,
-    credential_of,
     is_infra_env_id,
     shown,
 )
 from assisted_images.web.problems import Problem
+from assisted_images.web.questions import About
 from assisted_images.web.respond import Content
-from assisted_images.web.selection import require_minimal, select_image
+from assisted_images.web.selection import WantedImage, require_minimal, require_nothing
 from assisted_images.web.site import ServiceRequest
 
 _TYPES = {kind.file_name: kind for kind in ImageType}
 
 
-class ImagesByPath(Download):
+@dataclass(frozen=True, slots=True)
+class CustomisedImage:
+    """An OS image, what configuration goes into it, and what that makes of it."""
+
+    image: WantedImage
+    configuration: ConfigurationRequest
+    product: Product
+
+    @classmethod
+    def discovery(
+        cls,
+        version: str,
+        architecture: str,
+        image_type: ImageType,
+        infra_env_id: str,
+        credential: Credential,
+    ) -> CustomisedImage:
+        """
+        A discovery image, by whatever route it is asked for.
+
+        @raise Problem: there is no such architecture.
+        """
+        image = WantedImage.read(
+            version,
+            architecture,
+            image_type,
+            unknown_status=404,
+            require=require_minimal if image_type is ImageType.MINIMAL else require_nothing,
+        )
+        return cls(
+            image,
+            ConfigurationRequest(infra_env_id, image_type, credential),
+            Product.discovery_iso(image_type, image.architecture, infra_env_id),
+        )
+
+    async def fetch(
+        self, application: Application, customisations: Customisations, image: ImageContent
+    ) -> Content:
+        """Get the configuration, and put it into the image."""
+        configuration = await application.infra_envs.configuration(self.configuration)
+        return await customisations.content(self.product, image, configuration)
+
+
+class ImagesByPath(Download[CustomisedImage]):
     """
     C{/by…/{id or token}/{version}/{arch}/{file}}.
 
@@ -46,12 +91,12 @@ class ImagesByPath(Download):
         self._route = route
         self.kind = kind
 
-    def select(self, request: ServiceRequest) -> Preparation:
+    def read(self, parameters: Parameters, about: About) -> CustomisedImage:
         """Read the path: whose image, of which version and architecture, as which file."""
-        request.observe_as(self._route)
-        match request.path_below:
+        about.route = self._route
+        match parameters.path:
             case [key, version, architecture, file_name]:
-                request.facts.update(version=version, arch=architecture, file=file_name)
+                about.facts.update(version=version, arch=architecture, file=file_name)
             case _:
                 raise Problem(404, "expected a path of id, version, architecture and file name")
         if file_name not in _TYPES:
@@ -60,16 +105,24 @@ class ImagesByPath(Download):
                 f"unrecognized file name {shown(file_name)}; expected one of {', '.join(_TYPES)}",
             )
         identifier = self._infra_env_id(key)
-        request.facts["image_id"] = identifier
-        return discovery_image(
-            self.application,
-            self._customisations,
+        about.facts["image_id"] = identifier
+        return CustomisedImage.discovery(
             version,
             architecture,
-            ConfigurationRequest(
-                identifier, _TYPES[file_name], credential_of(request, self.kind, key)
-            ),
+            _TYPES[file_name],
+            identifier,
+            parameters.credential(self.kind, key),
         )
+
+    async def fetch(
+        self,
+        wanted: CustomisedImage,
+        image: OsImage,
+        content: ImageContent,
+        request: ServiceRequest,
+    ) -> Content:
+        """Get the configuration, and put it into the image."""
+        return await wanted.fetch(self.application, self._customisations, content)
 
     def _infra_env_id(self, key: str) -> str:
         if self.kind is CredentialKind.NONE:
@@ -81,46 +134,3 @@ class ImagesByPath(Download):
         if not is_infra_env_id(identifier):
             raise Problem(404, "the token's infra-env id is wrong; expected a lower-case UUID")
         return identifier
-
-
-def discovery_image(
-    application: Application,
-    customisations: Customisations,
-    version: str,
-    architecture: str,
-    wanted: ConfigurationRequest,
-) -> Preparation:
-    """
-    Find the OS image for a discovery image, by whatever route it is asked for.
-
-    @return: what fetches the configuration and splices it in.
-    @raise Problem: there is no such image, or not yet.
-    """
-    assert wanted.image_type is not None, "None is for initrd routes"
-    image, content = select_image(
-        application.store,
-        version,
-        architecture,
-        wanted.image_type,
-        unknown_status=404,
-        now=application.clock.seconds(),
-    )
-    if wanted.image_type is ImageType.MINIMAL:
-        require_minimal(image, content)
-    return partial(
-        _customise, application, customisations, content, image.entry.architecture, wanted
-    )
-
-
-async def _customise(
-    application: Application,
-    customisations: Customisations,
-    image: ImageContent,
-    architecture: Architecture,
-    wanted: ConfigurationRequest,
-) -> Content:
-    assert wanted.image_type is not None
-    configuration = await application.infra_envs.configuration(wanted)
-    return await customisations.discovery_iso(
-        image, wanted.image_type, architecture, wanted.infra_env_id, configuration
-    )

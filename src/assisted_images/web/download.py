@@ -1,30 +1,43 @@
-"""What all downloads have in common: a slot, a coroutine, an end."""
+"""What all downloads have in common: a question, a slot, a coroutine, an end."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
+from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.web.application import Application
 from assisted_images.web.cors import allow_origin, answer_preflight, is_preflight
 from assisted_images.web.errors import problem_of
+from assisted_images.web.parameters import Parameters
 from assisted_images.web.problems import Problem, write_problem
+from assisted_images.web.questions import About, kept_questions
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.respond import Content, respond
+from assisted_images.web.selection import WantedImage, select_image
 from assisted_images.web.site import ServiceRequest
 
-Preparation = Callable[[], Awaitable[Content]]
-"""Fetches and composes what a request asks for; called once the request has a slot."""
+
+class Wanted(Protocol):
+    """What a request asks for."""
+
+    @property
+    def image(self) -> WantedImage:
+        """The OS image that it is made of."""
 
 
-class Download(LeafResource):
+W = TypeVar("W", bound=Wanted)
+
+
+class Download(LeafResource, Generic[W]):
     """
     A resource whose answers are downloads.
 
-    A subclass says what is asked for (L{select}); the way of every request is L{_answer}.
+    A subclass says what is asked for (L{read}), and makes it of the OS image (L{fetch}); the way of
+    every request is L{_answer}.
     """
 
     log = Logger()
@@ -32,14 +45,23 @@ class Download(LeafResource):
     def __init__(self, application: Application) -> None:
         super().__init__()
         self.application = application
+        self._question = kept_questions(self.read)
 
-    def select(self, request: ServiceRequest) -> Preparation:
+    def read(self, parameters: Parameters, about: About) -> W:
         """
-        Read the path, the query and the credential, and find the image.
+        Read what is asked for, and tell what the request is about.
 
-        Also sets the request's C{route}, and what its log line tells of it.
+        @raise Problem: it makes no sense.
+        """
+        raise NotImplementedError
 
-        @raise Problem: nothing can be served for this.
+    async def fetch(
+        self, wanted: W, image: OsImage, content: ImageContent, request: ServiceRequest
+    ) -> Content:
+        """
+        Make it of an image that is ready; called once the request has a slot.
+
+        @raise Problem: that cannot be done.
         """
         raise NotImplementedError
 
@@ -61,10 +83,16 @@ class Download(LeafResource):
 
     async def _answer(self, request: ServiceRequest) -> None:
         try:
-            prepare = self.select(request)
+            question = self._question(Parameters.of(request))
+            if question.about.route:
+                request.observe_as(question.about.route)
+            request.facts.update(question.about.facts)
+            wanted = question.wanted
+            image, content = select_image(
+                self.application.store, wanted.image, self.application.clock
+            )
             async with self.application.slots:
-                content = await prepare()
-                await respond(request, content)
+                await respond(request, await self.fetch(wanted, image, content, request))
         except CancelledError:
             pass  # the client has left, or was cut off
         except Exception as error:

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
 from assisted_images.sources.infra_envs import ConfigurationRequest
 from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.values import Architecture, ImageType
 from assisted_images.web.application import Application
-from assisted_images.web.customised import Customisations
-from assisted_images.web.discovery import discovery_image
-from assisted_images.web.download import Download, Preparation
+from assisted_images.web.customised import Customisations, Product
+from assisted_images.web.discovery import CustomisedImage
+from assisted_images.web.download import Download
 from assisted_images.web.ipxe import ipxe_script
-from assisted_images.web.parameters import (
-    checked_infra_env_id,
-    credential_of,
-    query_parameter,
-    required_version,
-    shown,
-)
+from assisted_images.web.parameters import Parameters, checked_infra_env_id, shown
 from assisted_images.web.problems import Problem
+from assisted_images.web.questions import About
 from assisted_images.web.respond import Content
-from assisted_images.web.selection import require_nmstate, select_image
+from assisted_images.web.selection import WantedImage, require_nmstate
 from assisted_images.web.site import ServiceRequest
 
 VERSION_REQUIRED = "'version' parameter required"
 
 
-class Images(Download):
+@dataclass(frozen=True, slots=True)
+class IpxeScript:
+    """What boots an infra-env from an image's kernel, initrd and root file system."""
+
+    image: WantedImage
+    infra_env_id: str
+
+
+class Images(Download[CustomisedImage | IpxeScript]):
     """C{/images/{id}}, and the initrd routes and the iPXE script below it."""
 
     def __init__(
@@ -40,84 +43,96 @@ class Images(Download):
         self._customisations = customisations
         self._boot_only = boot_only
 
-    def select(self, request: ServiceRequest) -> Preparation:
+    def read(self, parameters: Parameters, about: About) -> CustomisedImage | IpxeScript:
         """Read the path: an infra-env id, and perhaps what of it."""
-        match request.path_below:
+        match parameters.path:
             case [_] if not self._boot_only:
-                request.observe_as("/images/:imageID")
-                return self._image(request)
+                about.route = "/images/:imageID"
+                return _image(parameters, about)
             case [_, "pxe-initrd"]:
-                request.observe_as("/images/:imageID/pxe-initrd")
-                return self._initrd(request)
+                about.route = "/images/:imageID/pxe-initrd"
+                return _initrd(parameters, about)
             case [_, "s390x-initrd-addrsize"] if not self._boot_only:
-                request.observe_as("/images/:imageID/s390x-initrd-addrsize")
-                return self._addrsize(request)
+                about.route = "/images/:imageID/s390x-initrd-addrsize"
+                return _addrsize(parameters, about)
             case [_, "ipxe-script"] if self.application.local_infra_envs:
-                request.observe_as("/images/:imageID/ipxe-script")
-                return self._ipxe_script(request)
+                about.route = "/images/:imageID/ipxe-script"
+                return _ipxe_script(parameters, about)
         raise Problem(404, "there is nothing at this path of this listener")
 
-    def _image(self, request: ServiceRequest) -> Preparation:
-        infra_env_id = _infra_env_id(request)
-        version = required_version(request, VERSION_REQUIRED)
-        kind = query_parameter(request, "type")
-        if kind is None:
-            raise Problem(400, "'type' parameter required")
-        if kind not in ImageType.__members__.values():
-            raise Problem(
-                400,
-                f"invalid value {shown(kind)} for parameter 'type';"
-                f" expected one of {', '.join(ImageType)}",
-            )
-        return discovery_image(
-            self.application,
-            self._customisations,
-            version,
-            query_parameter(request, "arch") or Architecture.X86_64,
-            ConfigurationRequest(infra_env_id, ImageType(kind), credential_of(request)),
+    async def fetch(
+        self,
+        wanted: CustomisedImage | IpxeScript,
+        image: OsImage,
+        content: ImageContent,
+        request: ServiceRequest,
+    ) -> Content:
+        """Get the configuration, and put it into the image or the script."""
+        match wanted:
+            case CustomisedImage():
+                return await wanted.fetch(self.application, self._customisations, content)
+            case IpxeScript():
+                return await ipxe_script(
+                    self.application, request, wanted.infra_env_id, image.entry
+                )
+
+
+def _image(parameters: Parameters, about: About) -> CustomisedImage:
+    infra_env_id = _infra_env_id(parameters, about)
+    version = parameters.version(VERSION_REQUIRED)
+    kind = parameters.parameter("type")
+    if kind is None:
+        raise Problem(400, "'type' parameter required")
+    if kind not in ImageType.__members__.values():
+        raise Problem(
+            400,
+            f"invalid value {shown(kind)} for parameter 'type';"
+            f" expected one of {', '.join(ImageType)}",
         )
-
-    def _initrd(self, request: ServiceRequest) -> Preparation:
-        wanted = ConfigurationRequest(_infra_env_id(request), None, credential_of(request))
-        _, content = self._booted_image(request, query_parameter(request, "arch"))
-        return partial(self._fetch_initrd, content, wanted)
-
-    def _addrsize(self, request: ServiceRequest) -> Preparation:
-        wanted = ConfigurationRequest(_infra_env_id(request), None, credential_of(request))
-        _, content = self._booted_image(request, Architecture.S390X)
-        return partial(self._fetch_addrsize, content, wanted)
-
-    def _ipxe_script(self, request: ServiceRequest) -> Preparation:
-        infra_env_id = _infra_env_id(request)
-        image, _ = self._booted_image(request, query_parameter(request, "arch"))
-        return partial(ipxe_script, self.application, request, infra_env_id, image.entry)
-
-    def _booted_image(
-        self, request: ServiceRequest, architecture: str | None
-    ) -> tuple[OsImage, ImageContent]:
-        """The full image whose kernel and initrd a host boots."""
-        version = required_version(request, f"{VERSION_REQUIRED} for initrd download")
-        image, content = select_image(
-            self.application.store,
-            version,
-            architecture or Architecture.X86_64,
-            ImageType.FULL,
-            unknown_status=400,
-            now=self.application.clock.seconds(),
-        )
-        require_nmstate(content)
-        return image, content
-
-    async def _fetch_initrd(self, image: ImageContent, wanted: ConfigurationRequest) -> Content:
-        configuration = await self.application.infra_envs.configuration(wanted)
-        return await self._customisations.pxe_initrd(image, wanted.infra_env_id, configuration)
-
-    async def _fetch_addrsize(self, image: ImageContent, wanted: ConfigurationRequest) -> Content:
-        configuration = await self.application.infra_envs.configuration(wanted)
-        return await self._customisations.initrd_addrsize(image, wanted.infra_env_id, configuration)
+    return CustomisedImage.discovery(
+        version, _architecture(parameters), ImageType(kind), infra_env_id, parameters.credential()
+    )
 
 
-def _infra_env_id(request: ServiceRequest) -> str:
-    identifier = checked_infra_env_id(request.path_below[0])
-    request.facts["image_id"] = identifier
+def _initrd(parameters: Parameters, about: About) -> CustomisedImage:
+    infra_env_id = _infra_env_id(parameters, about)
+    return CustomisedImage(
+        _booted_image(parameters, _architecture(parameters)),
+        ConfigurationRequest(infra_env_id, None, parameters.credential()),
+        Product.pxe_initrd(infra_env_id),
+    )
+
+
+def _addrsize(parameters: Parameters, about: About) -> CustomisedImage:
+    infra_env_id = _infra_env_id(parameters, about)
+    return CustomisedImage(
+        _booted_image(parameters, Architecture.S390X),
+        ConfigurationRequest(infra_env_id, None, parameters.credential()),
+        Product.initrd_addrsize(infra_env_id),
+    )
+
+
+def _ipxe_script(parameters: Parameters, about: About) -> IpxeScript:
+    infra_env_id = _infra_env_id(parameters, about)
+    return IpxeScript(_booted_image(parameters, _architecture(parameters)), infra_env_id)
+
+
+def _infra_env_id(parameters: Parameters, about: About) -> str:
+    identifier = checked_infra_env_id(parameters.path[0])
+    about.facts["image_id"] = identifier
     return identifier
+
+
+def _architecture(parameters: Parameters) -> str:
+    return parameters.parameter("arch") or Architecture.X86_64
+
+
+def _booted_image(parameters: Parameters, architecture: str) -> WantedImage:
+    """The full image whose kernel and initrd a host boots."""
+    return WantedImage.read(
+        parameters.version(f"{VERSION_REQUIRED} for initrd download"),
+        architecture,
+        ImageType.FULL,
+        unknown_status=400,
+        require=require_nmstate,
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache, partial
+from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -16,11 +16,11 @@ from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.streaming.slots import Slots
 from assisted_images.web.connections import Connections
 from assisted_images.web.problems import Problem, finish_with, write_problem
+from assisted_images.web.request_counts import RequestCounts
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.site import ServiceRequest
 
 _PREFIX = "assisted_image_service_"
-_LABELS = ("service", "handler", "method", "code")
 
 
 class Metrics(Collector):
@@ -41,29 +41,8 @@ class Metrics(Collector):
         self.counts: Collector = registry
         self.state: Collector = _StateCollector(slots, store)
         registry.register(_ConnectionCollector(connections))
-        self._durations = Histogram(
-            _PREFIX + "http_request_duration_seconds",
-            "The latency of the HTTP requests.",
-            _LABELS,
-            buckets=(0.1, 1, 10, 50, 100, 300, 600),
-            registry=registry,
-        )
-        self._sizes = Histogram(
-            _PREFIX + "http_response_size_bytes",
-            "The size of the HTTP responses.",
-            _LABELS,
-            buckets=(100, 1e6, 5e8, 1e9, 1e10),
-            registry=registry,
-        )
-        self._in_flight = Gauge(
-            _PREFIX + "http_requests_inflight",
-            "The number of inflight requests being handled at the same time.",
-            _LABELS[:2],
-            registry=registry,
-        )
-        self.sent_bytes = Counter(
-            _PREFIX + "sent_bytes", "Body bytes sent to clients.", registry=registry
-        )
+        self._requests = RequestCounts(_PREFIX)
+        registry.register(self._requests)
         self.stalled_clients = Counter(
             _PREFIX + "stalled_clients",
             "Clients dropped because they read nothing for too long.",
@@ -82,8 +61,6 @@ class Metrics(Collector):
             registry=registry,
         )
         # To look a metric up by its labels costs more than to count.
-        self._in_flight_of = cache(partial(self._in_flight.labels, ""))
-        self._ended_of = cache(self._labelled)
         self._shared_of = cache(self._shared.labels)
 
     def collect(self) -> Iterable[Metric]:
@@ -97,21 +74,13 @@ class Metrics(Collector):
 
     def request_started(self, route: str) -> None:
         """Count a request to C{route} as in flight."""
-        self._in_flight_of(route).inc()
+        self._requests.started(route)
 
     def request_ended(
         self, route: str, method: str, status: int, size: int, seconds: float
     ) -> None:
         """Count a request as over; C{size} is bytes of body sent."""
-        self._in_flight_of(route).dec()
-        durations, sizes = self._ended_of(route, method, status)
-        durations.observe(seconds)
-        sizes.observe(size)
-        self.sent_bytes.inc(size)
-
-    def _labelled(self, route: str, method: str, status: int) -> tuple[Histogram, Histogram]:
-        labels = "", route, method, str(status)
-        return self._durations.labels(*labels), self._sizes.labels(*labels)
+        self._requests.ended(route, method, status, size, seconds)
 
     def client_stalled(self) -> None:
         """Count a client that is cut off because it took nothing for too long."""

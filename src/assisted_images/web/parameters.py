@@ -3,31 +3,79 @@
 from __future__ import annotations
 
 import re
-
-from twisted.web.http import Request
+from typing import NamedTuple
 
 from assisted_images.sources.infra_envs import Credential, CredentialKind
 from assisted_images.web.problems import Problem
+from assisted_images.web.site import ServiceRequest
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
-def query_parameter(request: Request, name: str) -> str | None:
-    """The first value of a query parameter; L{None} where it is absent or empty."""
-    values = (request.args or {}).get(name.encode(), [b""])
-    return values[0].decode("utf-8", "replace") or None
-
-
-def required_version(request: Request, missing: str) -> str:
+class Parameters(NamedTuple):
     """
-    The C{version} query parameter.
+    All that decides what a request asks.  Equal ones ask the same.
 
-    @raise Problem: it is absent; the text is C{missing}.
+    Some of it is secret, so the repr shows nothing.
     """
-    version = query_parameter(request, "version")
-    if version is None:
-        raise Problem(400, missing)
-    return version
+
+    path: tuple[str, ...]
+    """The parts of the path below the resource, decoded."""
+
+    query: tuple[tuple[bytes, bytes], ...] = ()
+    """The first value of each query parameter."""
+
+    authorization: str | None = None
+    """The C{Authorization} header."""
+
+    @classmethod
+    def of(cls, request: ServiceRequest) -> Parameters:
+        """Those of a request."""
+        arguments = request.args or {}
+        return cls(
+            tuple(request.path_below),
+            tuple([(name, values[0]) for name, values in arguments.items()]),
+            request.getHeader("authorization"),
+        )
+
+    def __repr__(self) -> str:
+        return "<Parameters>"
+
+    def parameter(self, name: str) -> str | None:
+        """A query parameter; L{None} where it is absent or empty."""
+        return dict(self.query).get(name.encode(), b"").decode("utf-8", "replace") or None
+
+    def version(self, missing: str) -> str:
+        """
+        The C{version} query parameter.
+
+        @raise Problem: it is absent; the text is C{missing}.
+        """
+        version = self.parameter("version")
+        if version is None:
+            raise Problem(400, missing)
+        return version
+
+    def credential(
+        self, path_kind: CredentialKind = CredentialKind.NONE, path_token: str = ""
+    ) -> Credential:
+        """
+        What the client proves itself with towards assisted-service: the first of the places that
+        section 5 of the contract lists.
+
+        @param path_kind: what the path's token is, where it has one.
+        """
+        path = {path_kind: path_token}
+        for kind, secret in (
+            (CredentialKind.API_KEY, path.get(CredentialKind.API_KEY)),
+            (CredentialKind.API_KEY, self.parameter("api_key")),
+            (CredentialKind.IMAGE_TOKEN, path.get(CredentialKind.IMAGE_TOKEN)),
+            (CredentialKind.IMAGE_TOKEN, self.parameter("image_token")),
+            (CredentialKind.AUTHORIZATION, self.authorization),
+        ):
+            if secret:
+                return Credential(kind, secret)
+        return Credential()
 
 
 def checked_infra_env_id(text: str) -> str:
@@ -50,25 +98,3 @@ def is_infra_env_id(text: str) -> bool:
 def shown(text: str) -> str:
     """Text of a client as it may stand in an answer: short, and without control characters."""
     return repr(text if len(text) <= 80 else text[:80] + "…")
-
-
-def credential_of(
-    request: Request, path_kind: CredentialKind = CredentialKind.NONE, path_token: str = ""
-) -> Credential:
-    """
-    What the client proves itself with towards assisted-service: the first of the places that
-    section 5 of the contract lists.
-
-    @param path_kind: what the path's token is, where it has one.
-    """
-    path = {path_kind: path_token}
-    for kind, secret in (
-        (CredentialKind.API_KEY, path.get(CredentialKind.API_KEY)),
-        (CredentialKind.API_KEY, query_parameter(request, "api_key")),
-        (CredentialKind.IMAGE_TOKEN, path.get(CredentialKind.IMAGE_TOKEN)),
-        (CredentialKind.IMAGE_TOKEN, query_parameter(request, "image_token")),
-        (CredentialKind.AUTHORIZATION, request.getHeader("authorization")),
-    ):
-        if secret:
-            return Credential(kind, secret)
-    return Credential()

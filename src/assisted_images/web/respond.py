@@ -7,13 +7,13 @@ The counterpart of Go's C{http.ServeContent}; it knows HTTP, never images, infra
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
 from assisted_images.preconditions import Outcome, Validators, format_http_date
-from assisted_images.segments import BytesSegment, Representation
+from assisted_images.segments import Representation
 from assisted_images.streaming.pieces import read_bytes
 from assisted_images.streaming.producer import RepresentationProducer
 from assisted_images.web.problems import Problem
@@ -48,12 +48,12 @@ class Content:
         }
         if self.last_modified is not None:
             fields["Last-Modified"] = format_http_date(self.last_modified)
-        return _fields(fields)
+        return "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode()
 
-
-def _fields(fields: Mapping[str, str]) -> bytes:
-    """Header fields as they are sent."""
-    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode()
+    @cached_property
+    def type_field(self) -> bytes:
+        """The header field of its type, of a body that is all or one part of it."""
+        return f"Content-Type: {self.content_type}\r\n".encode()
 
 
 async def respond(request: ServiceRequest, content: Content) -> None:
@@ -90,21 +90,19 @@ def _select(request: ServiceRequest, content: Content) -> Representation:
     whole = content.representation
     ranges = _requested_ranges(request, content)
     if ranges is None:
-        request.describe(_fields({"Content-Type": content.content_type}))
+        request.describe(content.type_field)
         return whole
     request.setResponseCode(206)
     if len(ranges) == 1:
-        content_range = ranges[0].content_range(whole.length)
-        request.describe(
-            _fields({"Content-Type": content.content_type, "Content-Range": content_range})
-        )
-        return whole.slice(ranges[0].start, ranges[0].stop)
-    boundary = secrets.token_hex(16)
-    request.describe(_fields({"Content-Type": f"multipart/byteranges; boundary={boundary}"}))
-    return _multipart(whole, ranges, boundary, content.content_type)
+        [part] = ranges
+        request.describe(content.type_field + part.content_range(whole.length))
+        return whole.slice(part.start, part.stop)
+    boundary = secrets.token_hex(16).encode()
+    request.describe(b"Content-Type: multipart/byteranges; boundary=%b\r\n" % boundary)
+    return _multipart(content, ranges, boundary)
 
 
-def _requested_ranges(request: ServiceRequest, content: Content) -> tuple[ByteRange, ...] | None:
+def _requested_ranges(request: ServiceRequest, content: Content) -> Sequence[ByteRange] | None:
     """Give the ranges to send; L{None}: the whole representation."""
     header = request.getHeader("range")
     if header is None or request.method != b"GET":
@@ -122,20 +120,14 @@ def _requested_ranges(request: ServiceRequest, content: Content) -> tuple[ByteRa
         ) from None
 
 
-def _multipart(
-    whole: Representation, ranges: tuple[ByteRange, ...], boundary: str, content_type: str
-) -> Representation:
+def _multipart(content: Content, ranges: Sequence[ByteRange], boundary: bytes) -> Representation:
     """The parts of a C{multipart/byteranges} body (section 14.6), as one representation."""
-    body = Representation()
+    whole, body = content.representation, Representation()
     for part in ranges:
-        head = (
-            f"\r\n--{boundary}\r\nContent-Type: {content_type}\r\n"
-            f"Content-Range: {part.content_range(whole.length)}\r\n\r\n"
-        )
-        body = body.append(
-            Representation.of(BytesSegment(head.encode())), whole.slice(part.start, part.stop)
-        )
-    return body.append(Representation.from_bytes(f"\r\n--{boundary}--\r\n".encode()))
+        fields = content.type_field + part.content_range(whole.length)
+        head = b"\r\n--%b\r\n%b\r\n" % (boundary, fields)
+        body = body.append(Representation.from_bytes(head), whole.slice(part.start, part.stop))
+    return body.append(Representation.from_bytes(b"\r\n--%b--\r\n" % boundary))
 
 
 async def _play(request: ServiceRequest, body: Representation) -> None:
@@ -144,7 +136,7 @@ async def _play(request: ServiceRequest, body: Representation) -> None:
     producer = RepresentationProducer(body, getattr(transport, "read_piece", read_bytes))
     request.registerProducer(producer, True)
     try:
-        await producer.startProducing(request)
+        await producer.play(request)
     except (OSError, EOFError):
         request.abort()
         raise

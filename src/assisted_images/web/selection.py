@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.catalog import UnknownImage
 from assisted_images.store.images import ImageContent, ImageState, ImageStore, OsImage
@@ -13,32 +17,67 @@ from assisted_images.web.problems import Problem
 _RETRY_SECONDS = 30
 
 
+def require_nothing(image: OsImage, content: ImageContent) -> None:
+    """Any image will do that is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedImage:
+    """What a request says of the OS image that it means."""
+
+    version: str
+    """The image's own version, or OpenShift's."""
+
+    architecture: Architecture
+    image_type: ImageType
+
+    unknown_status: int
+    """The status where there is no such image: 404 on image routes, else 400."""
+
+    require: Callable[[OsImage, ImageContent], None] = require_nothing
+    """Raises L{Problem} for an image that has not what it takes."""
+
+    @classmethod
+    def read(
+        cls,
+        version: str,
+        architecture: str,
+        image_type: ImageType,
+        *,
+        unknown_status: int,
+        require: Callable[[OsImage, ImageContent], None] = require_nothing,
+    ) -> WantedImage:
+        """
+        Read version and architecture as a client wrote them.
+
+        @raise Problem: there is no such architecture.
+        """
+        try:
+            known = Architecture.parse(architecture)
+        except ValueError as error:
+            wanted = f"{shown(version)} {shown(architecture)}"
+            raise Problem(unknown_status, f"version for {wanted}, not found: {error}") from None
+        return cls(version, known, image_type, unknown_status, require)
+
+
 def select_image(
-    store: ImageStore,
-    version: str,
-    architecture: str,
-    image_type: ImageType,
-    *,
-    unknown_status: int,
-    now: float,
+    store: ImageStore, wanted: WantedImage, clock: IReactorTime
 ) -> tuple[OsImage, ImageContent]:
     """
-    Find the image for a version key and an architecture as a client wrote them.
+    Find the image, as it is now.
 
-    @param unknown_status: 404 on image routes, 400 on initrd and artifact routes.
-    @param now: seconds, by the clock that the store's next tries go by.
-    @raise Problem: it is not configured; or 503, it is not ready.
+    @param clock: the one that the store's next tries go by.
+    @raise Problem: it is not configured, or has not what it takes; or 503, it is not ready.
     """
     try:
-        image = store.find(version, Architecture.parse(architecture), image_type)
+        image = store.find(wanted.version, wanted.architecture, wanted.image_type)
     except UnknownImage as error:
-        raise Problem(unknown_status, str(error)) from None
-    except ValueError as error:
-        wanted = f"{shown(version)} {shown(architecture)}"
-        raise Problem(unknown_status, f"version for {wanted}, not found: {error}") from None
-    if image.content is None:
-        raise _not_ready(image, now)
-    return image, image.content
+        raise Problem(wanted.unknown_status, str(error)) from None
+    content = image.content
+    if content is None:
+        raise _not_ready(image, clock.seconds())
+    wanted.require(image, content)
+    return image, content
 
 
 def require_minimal(image: OsImage, content: ImageContent) -> None:
@@ -57,7 +96,7 @@ def require_minimal(image: OsImage, content: ImageContent) -> None:
         raise _missing("minimal ISO", content.minimal_missing)
 
 
-def require_nmstate(content: ImageContent) -> None:
+def require_nmstate(image: OsImage, content: ImageContent) -> None:
     """
     Check that hosts that want C{nmstatectl} in their initrd will find it there.
 
@@ -65,6 +104,16 @@ def require_nmstate(content: ImageContent) -> None:
     """
     if content.nmstate_missing is not None:
         raise _missing("initrd", content.nmstate_missing)
+
+
+def require_s390x(image: OsImage, content: ImageContent) -> None:
+    """
+    Check that the image is one for s390x.
+
+    @raise Problem: it is not.
+    """
+    if image.entry.architecture is not Architecture.S390X:
+        raise Problem(404, "the ins-file is for s390x only")
 
 
 def _missing(what: str, reason: str | None) -> Problem:

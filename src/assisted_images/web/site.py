@@ -7,21 +7,23 @@ Knows nothing of images: what a request is about arrives as its C{route} and C{f
 from __future__ import annotations
 
 import random
-from functools import lru_cache
-from typing import Any, Protocol
-from urllib.parse import unquote_to_bytes
+from typing import AnyStr, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request, datetimeToString
+from twisted.web.http import HTTPChannel, Request, datetimeToString
+from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource, getChildForRequest
 from twisted.web.server import Site, version
 
-from assisted_images.web.channel import ClientObserver, DeadlineChannel, ResponseHeaders, Times
+from assisted_images.web.channel import ClientObserver, DeadlineChannel, Times
 from assisted_images.web.connections import Connections
+from assisted_images.web.head_channel import ResponseHeaders
+from assisted_images.web.heads import Head, KnownHeads
 from assisted_images.web.problems import Problem, write_problem
+from assisted_images.web.request_log import RequestLog
 
 MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away; nothing here takes a body."""
@@ -29,14 +31,6 @@ MAX_REQUEST_BODY = 16 * 1024
 
 _identifiers = random.Random()  # noqa: S311  they are no secrets
 _log = Logger()
-
-
-@lru_cache(maxsize=64)
-def _parts(path: bytes) -> tuple[bytes, ...]:
-    """The parts of a path, decoded.  A BMC reads one image by thousands of requests."""
-    if not path.startswith(b"/"):  # it is a whole URI (RFC 9112, section 3.2.2)
-        path = b"/" + b"".join(path.split(b"/", 3)[3:])
-    return tuple(unquote_to_bytes(part) for part in path[1:].split(b"/"))
 
 
 class RequestObserver(ClientObserver, Protocol):
@@ -59,6 +53,7 @@ class ServiceRequest(Request):
     error page for each request, which nothing here has a use for.
 
     @ivar identifier: names the request in the log.
+    @ivar head: what it says, once it has been received.
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches the log or a metric.  Empty until L{observe_as}.
     @ivar facts: further fields of the log line.
@@ -71,24 +66,48 @@ class ServiceRequest(Request):
     responseHeaders: ResponseHeaders  # noqa: N815
     prepath: list[bytes]
     postpath: list[bytes]
+    head: Head | None = None
+    route = ""
     answer: Deferred[None] | None = None
+    refused = False
     _started: float | None = None
+    _body_size = 0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, channel: HTTPChannel, queued: object = False) -> None:
+        super().__init__(channel, queued)
         self.responseHeaders = ResponseHeaders()
-        self.identifier = f"{_identifiers.getrandbits(128):032x}"
-        self.route = ""
+        self.identifier = _identifiers.randbytes(16).hex()
         self.facts: dict[str, str] = {}
-        self.refused = False
-        self._body_size = 0
 
     def __repr__(self) -> str:
         return f"<ServiceRequest {self.identifier} {self.route or '-'}>"
 
+    def set_head(self, head: Head, plain_range: bytes | None = None) -> None:
+        """
+        Say which head this request has.
+
+        @param plain_range: the value that its range field has here, where the head is an earlier
+            request's, too.
+        """
+        self.head, self._plain_range = head, plain_range
+        self._fields = head.fields_with(plain_range)
+
+    @property
+    def requestHeaders(self) -> Headers:  # noqa: N802
+        """All fields; Twisted's parser adds to them until there is a head."""
+        if self.head is None:
+            return self._read_so_far
+        return self.head.headers_with(self._plain_range)
+
+    @requestHeaders.setter
+    def requestHeaders(self, headers: Headers) -> None:  # noqa: N802
+        self._read_so_far = headers
+
+    def parseCookies(self) -> None:  # noqa: N802
+        """Nothing here knows a cookie."""
+
     def gotLength(self, length: int | None) -> None:
         """Refuse a large body before it is read (called when the headers are complete)."""
-        super().gotLength(length)
         if length is not None and length > MAX_REQUEST_BODY:
             self._refuse_body()
 
@@ -98,6 +117,14 @@ class ServiceRequest(Request):
         if self._body_size > MAX_REQUEST_BODY:
             self._refuse_body()
 
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
+        """Answer the request, which is complete."""
+        assert self.head is not None, "it has been set"
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path, self.args = self.head.path, self.head.args
+        self.prepath, self.postpath = [], [*self.head.parts]
+        self.process()
+
     def process(self) -> None:
         """Answer the request."""
         site = self.channel.site
@@ -105,7 +132,6 @@ class ServiceRequest(Request):
         self.site = site
         self._started = self.site.clock.seconds()
         self.describe(self.site.greeting())
-        self.prepath, self.postpath = [], [*_parts(self.path)]
         try:
             if self.path == b"*":
                 self._answer_for_all()
@@ -146,9 +172,16 @@ class ServiceRequest(Request):
         self.site.observer.request_started(route)
 
     @property
-    def path_below(self) -> list[str]:
+    def path_below(self) -> tuple[str, ...]:
         """The parts of the path below the resource that was found, decoded."""
-        return [part.decode("utf-8", "replace") for part in self.postpath]
+        assert self.head is not None, "it has been found by its head"
+        return self.head.names[len(self.prepath) :]
+
+    def getHeader(self, key: AnyStr) -> AnyStr | None:  # noqa: N802
+        """The last value of a field, if it was sent; as text where C{key} is text."""
+        if isinstance(key, str):
+            return self._fields.get(key.lower())
+        return super().getHeader(key)
 
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""
@@ -171,18 +204,19 @@ class ServiceRequest(Request):
             self.site.observer.request_ended(
                 self.route, method, self.code, self.sentLength, seconds
             )
-        _log.info(
-            "{method} {route} {status} {bytes} bytes in {seconds:.3f} s",
-            request_id=self.identifier,
-            method=method,
-            route=self.route or "-",
-            range=self.getHeader("range"),
-            status=self.code,
-            bytes=self.sentLength,
-            seconds=round(seconds, 6),
-            aborted=aborted,
-            user_agent=self.getHeader("user-agent"),
-            **self.facts,
+        self.site.request_log.write_request(
+            {
+                "request_id": self.identifier,
+                "method": method,
+                "route": self.route or "-",
+                "range": self.getHeader("range"),
+                "status": self.code,
+                "bytes": self.sentLength,
+                "seconds": round(seconds, 6),
+                "aborted": aborted,
+                "user_agent": self.getHeader("user-agent"),
+                **self.facts,
+            }
         )
 
     def _refuse_body(self) -> None:
@@ -200,6 +234,8 @@ class ServiceSite(Site):
     @ivar clock: for deadlines and durations.
     @ivar times: how long a client may take.
     @ivar connections: those that are open, of this and of other sites.
+    @ivar request_log: where the requests' lines go.
+    @ivar heads: of requests that came to this site.
     """
 
     displayTracebacks = False
@@ -213,6 +249,7 @@ class ServiceSite(Site):
         observer: RequestObserver,
         connections: Connections,
         times: Times,
+        request_log: RequestLog,
     ) -> None:
         # Twisted's own timeout is off: the channel has better ones.
         super().__init__(root, requestFactory=ServiceRequest, timeout=None, reactor=clock)
@@ -220,6 +257,8 @@ class ServiceSite(Site):
         self.observer = observer
         self.connections = connections
         self.times = times
+        self.request_log = request_log
+        self.heads = KnownHeads()
         self._greeting = -1, b""
 
     def greeting(self) -> bytes:

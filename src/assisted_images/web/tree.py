@@ -28,6 +28,7 @@ def make_site(application: Application, *, boot_only: bool = False) -> ServiceSi
         application.metrics,
         application.connections,
         application.times,
+        application.request_log,
     )
 
 

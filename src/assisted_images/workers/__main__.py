@@ -31,9 +31,9 @@ def main() -> int:
         return 1  # the primary is gone already
     texts = {name: os.fsdecode(text) for name, text in welcome.settings.items()}
     settings = parse_settings(texts)
-    begin_log(settings.log_level, welcome.number)
+    request_log = begin_log(settings.log_level, welcome.number)
     try:
-        secondary = Secondary(welcome, settings, reactor)
+        secondary = Secondary(welcome, settings, reactor, request_log)
         secondary.start()
     except Exception:
         Logger().failure("this worker cannot start")

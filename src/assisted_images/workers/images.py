@@ -14,7 +14,7 @@ from assisted_images.iso.volume import IsoError
 from assisted_images.store.derived import ContentSummary, content_again
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageContent, OsImage
-from assisted_images.streaming.slots import Slots
+from assisted_images.streaming.slots import OwnSlots
 from assisted_images.streaming.threads import RunInThread
 from assisted_images.workers.messages import ImageSummary
 
@@ -68,7 +68,7 @@ class ImageCopies:
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._loaded = loaded
-        self._reading = Slots(2)
+        self._reading = OwnSlots(2)
         self._loading: set[OsImage] = set()
 
     @property

@@ -1,29 +1,24 @@
-"""Logs of several processes in one."""
+"""The log of a process that is not the first."""
 
 from __future__ import annotations
 
 import sys
 
-from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
-from zope.interface import implementer
+from twisted.logger import globalLogBeginner
 
-from assisted_images.logs import JsonLogObserver
-
-
-@implementer(ILogObserver)
-class NumberingObserver:
-    """Says of each event which worker it happened in."""
-
-    def __init__(self, observer: ILogObserver, worker: int) -> None:
-        self._observer = observer
-        self._worker = worker
-
-    def __call__(self, event: LogEvent) -> None:
-        """Pass the event on."""
-        self._observer({**event, "worker": self._worker})
+from assisted_images.logs.events import JsonLogObserver
+from assisted_images.logs.lines import JsonLines, Unbuffered
+from assisted_images.logs.requests import RequestLines
+from assisted_images.web.request_log import RequestLog
 
 
-def begin_log(level: str, worker: int) -> None:
-    """Write this process's log to standard output, which is a secondary's pipe to the primary."""
-    observer = NumberingObserver(JsonLogObserver(sys.stdout, level), worker)
-    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+def begin_log(level: str, worker: int) -> RequestLog:
+    """
+    Write this process's log to standard output, which is a secondary's pipe to the primary.
+
+    @param level: the least severe that is written.
+    @return: where requests' lines go.
+    """
+    lines = JsonLines(Unbuffered(sys.stdout), level, worker)
+    globalLogBeginner.beginLoggingTo([JsonLogObserver(lines)], redirectStandardIO=False)
+    return RequestLines(lines)

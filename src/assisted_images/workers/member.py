@@ -23,7 +23,7 @@ class Events:
 
     told: Callable[[Member, Message], None]
     answer: Callable[[Question], Awaitable[Answer]]
-    wrote: Callable[[str], None]
+    wrote: Callable[[bytes], None]
     """Gets whole lines of its log."""
     ended: Callable[[Member, str], None]
     """Gets how it ended; empty: well."""
@@ -101,7 +101,7 @@ class Member(ProcessProtocol):
             lines, end, rest = (self._line + data).rpartition(b"\n")
             self._line = rest
             if end:
-                self._events.wrote((lines + end).decode("utf-8", "replace"))
+                self._events.wrote(lines + end)
 
     def childConnectionLost(self, childFD: int) -> None:  # noqa: N802
         """Without either of these pipes it cannot go on."""
@@ -111,7 +111,7 @@ class Member(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""
         if self._line:
-            self._events.wrote(self._line.decode("utf-8", "replace") + "\n")
+            self._events.wrote(self._line + b"\n")
         error = cast(Any, reason.value)
         if error.signal is not None:
             self._events.ended(self, f"signal {error.signal}")

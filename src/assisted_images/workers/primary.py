@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
 from assisted_images.listeners import Listener
+from assisted_images.logs.service import ServiceLog
 from assisted_images.settings import Settings
 from assisted_images.tls import ServerTls
 from assisted_images.web.application import Application
@@ -36,25 +37,25 @@ def make_primary(
     outbound: Outbound,
     reactor: Any,
     tls: ServerTls | None,
-    write_log: Callable[[str], None],
+    log: ServiceLog,
 ) -> Primary:
     """
     Put the parts together.
 
     @param texts: what C{settings} were read from.
-    @param write_log: gets whole lines of the others' logs.
+    @param log: gets the lines of the others, too.
     """
     shared = Shared.create(settings.workers, settings.max_concurrent_requests, reactor)
     connections = NotedConnections(share_of_connections(settings), shared.ledger)
     membership = Membership(shared.slots, connections)
-    alone = make_application(settings, reactor, outbound, membership)
+    alone = make_application(settings, reactor, outbound, log, membership)
     team = Team(
         alone,
         shared,
         {name: os.fsencode(text) for name, text in texts.items()},
         environment(os.environ),
         reactor,
-        write_log,
+        log.pass_on,
     )
     application = replace(alone, exposition=team.exposition, complete=lambda: team.complete)
     sockets = FairSockets(reactor, shared.ledger)

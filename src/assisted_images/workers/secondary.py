@@ -30,6 +30,7 @@ from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvErr
 from assisted_images.sources.sharing import Lease
 from assisted_images.tls import ServerTls
 from assisted_images.web.application import Application
+from assisted_images.web.request_log import RequestLog
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.channel import Channel
@@ -80,7 +81,9 @@ class PrimaryLender:
 class Secondary:
     """Everything that runs in a secondary."""
 
-    def __init__(self, welcome: Welcome, settings: Settings, reactor: Any) -> None:
+    def __init__(
+        self, welcome: Welcome, settings: Settings, reactor: Any, request_log: RequestLog
+    ) -> None:
         self._welcome = welcome
         self._settings = settings
         self._reactor = reactor
@@ -93,7 +96,7 @@ class Secondary:
         )
         self._outbound = Outbound(settings, reactor)
         self._connections = NotedConnections(share_of_connections(settings), self._ledger)
-        self._application = self._make_application()
+        self._application = self._make_application(request_log)
         self._copies = ImageCopies(
             self._application.store,
             (settings.data_dir, settings.image_service_base_url),
@@ -130,11 +133,12 @@ class Secondary:
         pipes: Any = StandardIO
         pipes(self._channel, inheritance.FROM_PRIMARY, inheritance.TO_PRIMARY, self._reactor)
 
-    def _make_application(self) -> Application:
+    def _make_application(self, request_log: RequestLog) -> Application:
         application = make_application(
             self._settings,
             self._reactor,
             self._outbound,
+            request_log,
             Membership(
                 SharedSlots(inheritance.SLOTS, self._ledger, self._reactor),
                 self._connections,

@@ -21,7 +21,6 @@ from twisted.internet.interfaces import IReactorFDSet, IReactorTime, IReadDescri
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from assisted_images.streaming.slots import Slots
 from assisted_images.workers.ledger import Fact, Ledger
 
 _AGAIN_SECONDS = 0.02
@@ -38,9 +37,9 @@ def new_slots(limit: int) -> int:
 
 
 @implementer(IReadDescriptor)
-class SharedSlots(Slots):
+class SharedSlots:
     """
-    One worker's view of the slots of all.
+    One worker's view of the L{Slots<assisted_images.streaming.slots.Slots>} of all.
 
     First come first served within a worker; between workers the one that is quicker at the moment
     when a slot becomes free.

@@ -64,7 +64,7 @@ class Team(Service):
         settings: Mapping[str, bytes],
         environment: Mapping[str, str],
         reactor: Any,
-        wrote: Callable[[str], None],
+        wrote: Callable[[bytes], None],
     ) -> None:
         """
         @param settings: the settings' texts.
