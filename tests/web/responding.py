@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.resource import LeafResource
@@ -31,6 +31,8 @@ class Responding(LeafResource):
             write_problem(request, problem)
         except Exception as error:
             outcome = error
+            if not (request.startedWriting or isinstance(error, CancelledError)):
+                write_problem(request, Problem(500, "there is no body"))
         self.outcomes.append(outcome)
         if not self.ended.called:
             self.ended.callback(None)

@@ -92,6 +92,32 @@ class TroubleTests(TestCase):
         self.assertTrue(received.endswith(b"\r\n\r\n234"))
 
 
+class NoBodyTests(TestCase):
+    """What happens when there is not even a first byte of the body."""
+
+    async def test_something_else_is_answered(self) -> None:
+        """Nothing that was to be said of the body is said of the error."""
+        path = Path(self.mktemp())
+        path.write_bytes(bytes(1000))
+        representation = DiskFile(path, threads_of(reactor)).representation()
+        resource = Responding(Content(representation, "a/b", "a", "private"))
+        port = listen(self, site_of(resource, Observations()), Wire())
+        os.truncate(path, 0)
+        received = await exchange(
+            port,
+            b"GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=2-4\r\nConnection: close\r\n\r\n",
+            Wire(),
+        )
+        head, _, body = received.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 500 "), head)
+        self.assertEqual(body, b"there is no body\n")
+        names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]]
+        self.assertEqual(len(names), len(set(names)), names)
+        self.assertNotIn(b"content-range", names)
+        self.assertNotIn(b"etag", names)
+        self.assertIsInstance(resource.outcomes[0], EOFError)
+
+
 class SendfileTroubleTests(TroubleTests):
     """The same, where the transport sends files by itself."""
 

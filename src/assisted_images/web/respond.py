@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from twisted.internet.defer import CancelledError
+
 from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
 from assisted_images.preconditions import Outcome, Validators, format_http_date
 from assisted_images.segments import Representation
@@ -64,8 +66,9 @@ async def respond(request: ServiceRequest, content: Content) -> None:
 
     @raise Problem: a condition failed (412) or no range can be satisfied (416); nothing has been
         written then.
-    @raise CancelledError: the client has left, or took nothing for too long.  With every error out
-        of the body the connection has been aborted: nothing is ever added to a body.
+    @raise CancelledError: the client has left, or took nothing for too long.
+    @raise Exception: the body cannot be had.  Nothing has been written then, or the connection has
+        been cut: nothing is ever added to a body.
     """
     match content.validators.evaluate(request.getHeader):
         case Outcome.FAILED:
@@ -137,7 +140,13 @@ async def _play(request: ServiceRequest, body: Representation) -> None:
     request.registerProducer(producer, True)
     try:
         await producer.play(request)
-    except (OSError, EOFError):
-        request.abort()
+    except CancelledError:
+        raise  # the connection is lost, and the producer with it
+    except Exception:
+        request.unregisterProducer()
+        if request.startedWriting:
+            request.abort()
+        else:
+            request.withdraw()
         raise
     request.unregisterProducer()

@@ -148,6 +148,10 @@ class ServiceRequest(Request):
         """
         self.responseHeaders.prepared += fields
 
+    def withdraw(self) -> None:
+        """Take back what was described: something else is going to be answered."""
+        self.responseHeaders.prepared = self.site.greeting()
+
     def finish(self) -> None:
         """Take note that the answer is whole."""
         super().finish()
