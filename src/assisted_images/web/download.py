@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Generic, Protocol, TypeVar
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.web.application import Application
+from assisted_images.web.coroutines import begun
 from assisted_images.web.cors import allow_origin, answer_preflight, is_preflight
 from assisted_images.web.errors import problem_of
 from assisted_images.web.parameters import Parameters
@@ -79,7 +80,7 @@ class Download(LeafResource, Generic[W]):
             detail = "answers are under way on as many connections as there may be"
             write_problem(request, Problem(503, detail, {"Retry-After": "10"}))
             return
-        request.answer = Deferred.fromCoroutine(self._answer(request))
+        request.answer = begun(self._answer(request))
 
     async def _answer(self, request: ServiceRequest) -> None:
         try:
