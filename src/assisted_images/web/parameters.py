@@ -35,7 +35,7 @@ class Parameters(NamedTuple):
         return cls(
             tuple(request.path_below),
             tuple([(name, values[0]) for name, values in arguments.items()]),
-            request.getHeader("authorization"),
+            request.fields.get("authorization"),
         )
 
     def __repr__(self) -> str:

@@ -70,7 +70,7 @@ async def respond(request: ServiceRequest, content: Content) -> None:
     @raise Exception: the body cannot be had.  Nothing has been written then, or the connection has
         been cut: nothing is ever added to a body.
     """
-    match content.validators.evaluate(request.getHeader):
+    match content.validators.evaluate(request.fields.get):
         case Outcome.FAILED:
             raise Problem(412, "the precondition of the request does not hold for this version")
         case Outcome.NOT_MODIFIED:
@@ -107,10 +107,10 @@ def _select(request: ServiceRequest, content: Content) -> Representation:
 
 def _requested_ranges(request: ServiceRequest, content: Content) -> Sequence[ByteRange] | None:
     """Give the ranges to send; L{None}: the whole representation."""
-    header = request.getHeader("range")
+    header = request.fields.get("range")
     if header is None or request.method != b"GET":
         return None  # RFC 9110, section 14.2: Range is defined for GET alone
-    if not content.validators.range_applies(request.getHeader("if-range")):
+    if not content.validators.range_applies(request.fields.get("if-range")):
         return None
     length = content.representation.length
     try:

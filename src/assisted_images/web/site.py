@@ -7,6 +7,7 @@ Knows nothing of images: what a request is about arrives as its C{route} and C{f
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import AnyStr, Protocol
 
 from twisted.internet.defer import Deferred
@@ -53,6 +54,7 @@ class ServiceRequest(Request):
     error page for each request, which nothing here has a use for.
 
     @ivar identifier: names the request in the log.
+    @ivar fields: the last value of each header field, as text, by its name in small letters.
     @ivar head: what it says, once it has been received.
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches the log or a metric.  Empty until L{observe_as}.
@@ -67,6 +69,7 @@ class ServiceRequest(Request):
     prepath: list[bytes]
     postpath: list[bytes]
     head: Head | None = None
+    fields: Mapping[str, str]
     route = ""
     answer: Deferred[None] | None = None
     refused = False
@@ -90,7 +93,7 @@ class ServiceRequest(Request):
             request's, too.
         """
         self.head, self._plain_range = head, plain_range
-        self._fields = head.fields_with(plain_range)
+        self.fields = head.fields_with(plain_range)
 
     @property
     def requestHeaders(self) -> Headers:  # noqa: N802
@@ -184,7 +187,7 @@ class ServiceRequest(Request):
     def getHeader(self, key: AnyStr) -> AnyStr | None:  # noqa: N802
         """The last value of a field, if it was sent; as text where C{key} is text."""
         if isinstance(key, str):
-            return self._fields.get(key.lower())
+            return self.fields.get(key.lower())
         return super().getHeader(key)
 
     def abort(self) -> None:
@@ -213,12 +216,12 @@ class ServiceRequest(Request):
                 "request_id": self.identifier,
                 "method": method,
                 "route": self.route or "-",
-                "range": self.getHeader("range"),
+                "range": self.fields.get("range"),
                 "status": self.code,
                 "bytes": self.sentLength,
                 "seconds": round(seconds, 6),
                 "aborted": aborted,
-                "user_agent": self.getHeader("user-agent"),
+                "user_agent": self.fields.get("user-agent"),
                 **self.facts,
             }
         )
