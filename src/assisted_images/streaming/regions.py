@@ -141,10 +141,11 @@ class RegionServer(Server):
         return not self._aborting
 
     def _append(self, piece: Piece) -> None:
-        if not len(piece):
+        length = len(piece)
+        if not length:
             return
         last = self._pieces[-1] if self._pieces else None
-        self._waiting += len(piece)
+        self._waiting += length
         if isinstance(piece, bytes) and isinstance(last, bytes) and not self._isSendBufferFull():
             self._pieces[-1] = last + piece
         else:
@@ -158,21 +159,21 @@ class RegionServer(Server):
         """
         while self._pieces and self._turn_left > 0:
             piece = self._pieces[0]
-            sent = self._send(piece, self._turn_left)
+            rest = len(piece) - self._sent
+            sent = self._send(piece, min(rest, self._turn_left))
             if not isinstance(sent, int):
                 return sent
             self._sent += sent
             self._waiting -= sent
             self._turn_left -= sent
-            if self._sent < len(piece):
+            if sent < rest:
                 break
             self._pieces.popleft()
             self._sent = self._brought_until = 0
         return None
 
-    def _send(self, piece: Piece, most: int) -> int | ConnectionLost | None:
-        """Send some of the first piece; L{None} while it is being brought."""
-        length = min(most, len(piece) - self._sent)
+    def _send(self, piece: Piece, length: int) -> int | ConnectionLost | None:
+        """Send some of the next bytes of the first piece; L{None} while they are being brought."""
         if isinstance(piece, bytes):
             data = memoryview(piece)[self._sent : self._sent + length]
             return self.send_bytes(data, more=len(self._pieces) > 1)
