@@ -62,7 +62,7 @@ class Workers:
 @dataclass(frozen=True, slots=True)
 class _Turn:
     throughput: float
-    """MiB per second."""
+    """MiB per second, as long as no worker has done its part: then another has both CPUs."""
     cpu: float
     """The service's, in seconds per GiB."""
 
@@ -73,7 +73,7 @@ def _turn(server: Server, ground: Ground) -> _Turn:
     parts = [(0, ground.scale.stream_bytes)] * _STREAMS
     taken = take_streams(server, parts, tls=True, wake_bytes=MIB)
     cpu = server.process.cpu_seconds() - before
-    return _Turn(taken.bytes / MIB / taken.seconds, cpu / (taken.bytes / GIB))
+    return _Turn(taken.rate_together / MIB, cpu / (taken.bytes / GIB))
 
 
 def _throughput(turns: Sequence[_Turn]) -> Series:

@@ -11,7 +11,7 @@ otherwise asks to be woken for more than a packet (C{SO_RCVLOWAT}, socket(7)).
 
 Task: C{server}, C{requests} (list of C{path}, C{fields}, C{bytes} to take), C{wake_bytes} (0: it
 does not sleep).  Prints C{seconds} from the first request sent to the last byte, and C{bytes} of
-all streams.
+all streams; and C{together}, as many seconds and bytes (on the wire) as they all went on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _AT_ONCE = 4 << 20
 _PATIENCE_SECONDS = 30.0
 
 
-def drain(task: Mapping[str, Any]) -> dict[str, float]:
+def drain(task: Mapping[str, Any]) -> dict[str, Any]:
     """Take all streams at once."""
     server, wanted = task["server"], task["requests"]
     context = tls_context(server)
@@ -45,14 +45,19 @@ def drain(task: Mapping[str, Any]) -> dict[str, float]:
         connection.sendall(asked)
         _wake_for(connection, min(rest, task["wake_bytes"]))
         selector.register(connection, selectors.EVENT_READ, rest)
-    _take(selector, task["wake_bytes"])
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "bytes": sum(one["bytes"] for one in wanted)}
+    ended, together = _take(selector, task["wake_bytes"])
+    return {
+        "seconds": time.perf_counter() - started,
+        "bytes": sum(one["bytes"] for one in wanted),
+        "together": {"seconds": ended - started, "bytes": together},
+    }
 
 
-def _take(selector: selectors.BaseSelector, wake_bytes: int) -> None:
+def _take(selector: selectors.BaseSelector, wake_bytes: int) -> tuple[float, int]:
+    """Take everything; when the first stream was whole, and how many bytes had come until then."""
     buffer = bytearray(_AT_ONCE)
     sleep = _PATIENCE_SECONDS if wake_bytes else 0
+    total, first = 0, None
     heard = time.monotonic()
     while selector.get_map():
         events = selector.select(sleep)
@@ -65,7 +70,9 @@ def _take(selector: selectors.BaseSelector, wake_bytes: int) -> None:
             count = connection.recv_into(buffer, _AT_ONCE, socket.MSG_TRUNC)
             if not count:
                 sys.exit(f"the server closed a connection {key.data} bytes early")
+            total += count
             if count >= key.data:
+                first = first or (time.perf_counter(), total)
                 selector.unregister(connection)
                 connection.close()
                 continue
@@ -73,6 +80,8 @@ def _take(selector: selectors.BaseSelector, wake_bytes: int) -> None:
             if rest < wake_bytes:
                 _wake_for(connection, rest)
             selector.modify(connection, selectors.EVENT_READ, rest)
+    assert first is not None, "there is a stream"
+    return first
 
 
 def _wake_for(connection: socket.socket, count: int) -> None:
