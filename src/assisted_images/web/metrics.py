@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -54,14 +53,6 @@ class Metrics(Collector):
             ("call", "outcome"),
             registry=registry,
         )
-        self._shared = Counter(
-            _PREFIX + "configuration_requests",
-            "Configurations asked for; shared: answered without a call to assisted-service.",
-            ("shared",),
-            registry=registry,
-        )
-        # To look a metric up by its labels costs more than to count.
-        self._shared_of = cache(self._shared.labels)
 
     def collect(self) -> Iterable[Metric]:
         """All of them, now."""
@@ -92,7 +83,7 @@ class Metrics(Collector):
 
     def configuration_requested(self, shared: bool) -> None:
         """Count a configuration that a request needed."""
-        self._shared_of("true" if shared else "false").inc()
+        self._requests.configuration_needed(shared=shared)
 
 
 class _StateCollector(Collector):

@@ -41,6 +41,7 @@ class RequestCounts(Collector):
         self._durations = _Histogram((0.1, 1, 10, 50, 100, 300, 600))
         self._sizes = _Histogram((100, 1e6, 5e8, 1e9, 1e10))
         self._sent_bytes = 0
+        self._configurations: defaultdict[str, int] = defaultdict(int)
         self._created = time.time()
 
     def started(self, route: str) -> None:
@@ -55,8 +56,13 @@ class RequestCounts(Collector):
         self._sizes.observe(labels, size)
         self._sent_bytes += size
 
+    def configuration_needed(self, *, shared: bool) -> None:
+        """Count a configuration that a request needed; C{shared}: another had asked for it."""
+        self._configurations["true" if shared else "false"] += 1
+
     def collect(self) -> Iterable[Metric]:
         """All of them, now."""
+        created = self._created if _tells_since_when() else None
         yield self._durations.family(
             self._prefix + "http_request_duration_seconds", "The latency of the HTTP requests."
         )
@@ -75,8 +81,16 @@ class RequestCounts(Collector):
             self._prefix + "sent_bytes",
             "Body bytes sent to clients.",
             self._sent_bytes,
-            created=self._created if _tells_since_when() else None,
+            created=created,
         )
+        configurations = CounterMetricFamily(
+            self._prefix + "configuration_requests",
+            "Configurations asked for; shared: answered without a call to assisted-service.",
+            labels=("shared",),
+        )
+        for shared, count in self._configurations.items():
+            configurations.add_metric((shared,), count, created)
+        yield configurations
 
 
 class _Histogram:

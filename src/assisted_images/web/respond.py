@@ -79,8 +79,7 @@ async def respond(request: ServiceRequest, content: Content) -> None:
             request.finish()
             return
     body = _select(request, content)
-    request.describe(content.fields)
-    request.setHeader(b"content-length", b"%d" % body.length)
+    request.describe(content.fields + b"Content-Length: %d\r\n" % body.length)
     if request.method == b"HEAD" or not body.length:
         request.finish()
         return

@@ -155,6 +155,25 @@ class ServiceRequest(Request):
         """Take back what was described: something else is going to be answered."""
         self.responseHeaders.prepared = self.site.greeting()
 
+    def write(self, data: bytes) -> None:
+        """
+        Send some of the body, after the head.
+
+        The head has said how long the body is: nothing here is sent in chunks, and whoever answers
+        C{HEAD} writes nothing.
+        """
+        if self._disconnected:
+            return
+        if not self.startedWriting:
+            self.startedWriting = 1
+            self.channel.writeHeaders(
+                self.clientproto, b"%d" % self.code, self.code_message, self.responseHeaders
+            )
+        length = len(data)
+        if length:
+            self.sentLength += length
+            self.channel.write(data)
+
     def finish(self) -> None:
         """Take note that the answer is whole."""
         super().finish()
