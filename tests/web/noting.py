@@ -13,8 +13,8 @@ from assisted_images.web.channel import DeadlineChannel
 from assisted_images.web.connections import Connections
 from assisted_images.web.heads import Head, KnownHeads
 from assisted_images.web.problems import finish_with
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.request_log import Fact
-from assisted_images.web.site import ServiceRequest
 from tests.web.serving import Observations, site_of
 
 _NAMES = "host", "Range", "user-agent", "connection", "x-none"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 
 from assisted_images.web.problems import Problem, write_problem
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.respond import Content, respond
-from assisted_images.web.site import ServiceRequest
 
 
 class Responding(LeafResource):

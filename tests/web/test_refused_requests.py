@@ -13,8 +13,8 @@ from twisted.trial.unittest import TestCase
 
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
+from assisted_images.web.request import MAX_REQUEST_BODY, ServiceRequest
 from assisted_images.web.resource import LeafResource
-from assisted_images.web.site import MAX_REQUEST_BODY, ServiceRequest
 from tests.transports import SendfileWire, TlsWire, Wire, server_identity
 from tests.web.serving import listen, site_of
 

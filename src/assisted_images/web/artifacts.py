@@ -13,9 +13,9 @@ from assisted_images.web.images import VERSION_REQUIRED
 from assisted_images.web.parameters import Parameters, shown
 from assisted_images.web.problems import Problem
 from assisted_images.web.questions import About
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.respond import Content
 from assisted_images.web.selection import WantedImage, require_nothing, require_s390x
-from assisted_images.web.site import ServiceRequest
 
 PUBLIC = "public, max-age=86400"
 """No secret is in these, and a version's files never change; a day lets a CDN carry them."""

@@ -22,9 +22,9 @@ from assisted_images.web.parameters import (
 )
 from assisted_images.web.problems import Problem
 from assisted_images.web.questions import About
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.respond import Content
 from assisted_images.web.selection import WantedImage, require_minimal, require_nothing
-from assisted_images.web.site import ServiceRequest
 
 _TYPES = {kind.file_name: kind for kind in ImageType}
 

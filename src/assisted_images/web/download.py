@@ -16,10 +16,10 @@ from assisted_images.web.errors import problem_of
 from assisted_images.web.parameters import Parameters
 from assisted_images.web.problems import Problem, write_problem
 from assisted_images.web.questions import About, kept_questions
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.respond import Content, respond
 from assisted_images.web.selection import WantedImage, select_image
-from assisted_images.web.site import ServiceRequest
 
 
 class Wanted(Protocol):

@@ -15,9 +15,9 @@ from assisted_images.web.ipxe import ipxe_script
 from assisted_images.web.parameters import Parameters, checked_infra_env_id, shown
 from assisted_images.web.problems import Problem
 from assisted_images.web.questions import About
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.respond import Content
 from assisted_images.web.selection import WantedImage, require_nmstate
-from assisted_images.web.site import ServiceRequest
 
 VERSION_REQUIRED = "'version' parameter required"
 

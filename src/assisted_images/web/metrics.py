@@ -15,9 +15,9 @@ from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.streaming.slots import Slots
 from assisted_images.web.connections import Connections
 from assisted_images.web.problems import Problem, finish_with, write_problem
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.request_counts import RequestCounts
 from assisted_images.web.resource import LeafResource
-from assisted_images.web.site import ServiceRequest
 
 _PREFIX = "assisted_image_service_"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from assisted_images.sources.infra_envs import Credential, CredentialKind
 from assisted_images.web.problems import Problem
-from assisted_images.web.site import ServiceRequest
+from assisted_images.web.request import ServiceRequest
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 

@@ -6,7 +6,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from assisted_images.web.problems import Problem, finish_with, write_problem
-from assisted_images.web.site import ServiceRequest
+from assisted_images.web.request import ServiceRequest
 
 
 class LeafResource(Resource):

@@ -19,7 +19,7 @@ from assisted_images.segments import Representation
 from assisted_images.streaming.pieces import read_bytes
 from assisted_images.streaming.producer import RepresentationProducer
 from assisted_images.web.problems import Problem
-from assisted_images.web.site import ServiceRequest
+from assisted_images.web.request import ServiceRequest
 
 
 @dataclass(frozen=True)

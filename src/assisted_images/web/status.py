@@ -11,8 +11,8 @@ from assisted_images.streaming.slots import Slots
 from assisted_images.web.connections import Connections
 from assisted_images.web.negotiation import preferred_type
 from assisted_images.web.problems import finish_with
+from assisted_images.web.request import ServiceRequest
 from assisted_images.web.resource import LeafResource
-from assisted_images.web.site import ServiceRequest
 
 _JSON = "application/json"
 _TEXT = "text/plain"
