@@ -1,9 +1,9 @@
 """
 A TCP transport that speaks TLS by itself, with OpenSSL on its socket.
 
-What is sent is encrypted straight into the socket, a quarter of a MiB at a time, out of a buffer
-that all connections share.  Twisted's own TLS has OpenSSL write into memory, 16 KiB at a time, and
-keeps for each client what it has not taken.
+What is sent is encrypted straight into the socket, 128 KiB at a time, out of a buffer that all
+connections share.  Twisted's own TLS has OpenSSL write into memory, 16 KiB at a time, and keeps for
+each client what it has not taken.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from assisted_images.streaming.regions import NotAtHand, RegionServer
 _RECORD = 16 * 1024
 """Bytes in a TLS record at most: more than that is never read at a time (RFC 8446, 5.1)."""
 
-_CLEAR = memoryview(bytearray(256 * 1024))
+_CLEAR = memoryview(bytearray(128 * 1024))
 """
 What is being encrypted of a file; of no meaning between two calls.
 

@@ -18,6 +18,9 @@ from tests.bench.servers import Server
 _SLOW_RATE = 4096
 """Bytes per second of a client that hangs on."""
 
+_LOOK_SECONDS = 0.3
+_MOST_LOOKS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
@@ -76,6 +79,7 @@ class Beside:
                 alone.append(self._throughput(server, ground))
                 task = _crowd(server, scale.slow, _SLOW_RATE, tls=self.tls)
                 with ground.client("crowd", task, cpus=ground.placement.clients) as crowd:
+                    _wait_until_served(server)
                     beside.append(self._throughput(server, ground))
                     _check(crowd.finish())
         throughput, undisturbed = Series.of(beside), Series.of(alone)
@@ -95,6 +99,16 @@ class Beside:
             server, [(0, ground.scale.image_bytes)], tls=self.tls, cpus=ground.placement.clients
         )
         return taken.bytes / MIB / taken.seconds
+
+
+def _wait_until_served(server: Server) -> None:
+    """Return once the server has sent the crowd all that their windows take, 400 KiB for each."""
+    for _ in range(_MOST_LOOKS):
+        before = server.process.cpu_seconds()
+        time.sleep(_LOOK_SECONDS)
+        if server.process.cpu_seconds() - before < _LOOK_SECONDS / 10:
+            return
+    raise BenchError("the server is busy with clients that read next to nothing")
 
 
 def _crowd(server: Server, clients: int, rate: int, *, tls: bool) -> dict[str, object]:
