@@ -37,7 +37,7 @@ from assisted_images.tap import makeService
 from demo.certificate import CertificateFiles, development_certificate
 from tests.bench import images
 from tests.bench.scale import MIB
-from tests.bench.servers import TLS_SUITE, iso_path, status_of
+from tests.bench.servers import iso_path, listening_settings, status_of
 
 _IMAGE_BYTES = 96 * MIB
 _RANGE_BYTES = 64 * 1024
@@ -88,15 +88,7 @@ def _start(directory: Path, certificate: CertificateFiles) -> tuple[Listener, Li
     asked = reactor.listenTCP(0, Site(_AssistedService()), interface="127.0.0.1")
     options: Any = Options(
         {
-            **images.SETTINGS,
-            "LISTEN_PORT": "0",
-            "HTTP_LISTEN_PORT": "0",
-            "HTTP_SERVES": "all",
-            "HTTPS_KEY_FILE": str(certificate.key),
-            "HTTPS_CERT_FILE": str(certificate.certificate),
-            "TLS_MIN_VERSION": "VersionTLS13",
-            "TLS_CIPHER_SUITES": TLS_SUITE,
-            "IMAGE_SERVICE_BASE_URL": "https://images.example",
+            **listening_settings(certificate, {"http": 0, "https": 0}),
             "DATA_DIR": str(data),
             "OS_IMAGES": images.os_images(1),
             "ASSISTED_SERVICE_HOST": f"127.0.0.1:{asked.getHost().port}",

@@ -139,6 +139,21 @@ def start_service(
     ports = {"http": free_port(), "https": free_port()}
     environment = {
         **base_environment(),
+        **listening_settings(certificate, ports),
+        "DRAIN_SECONDS": "0",
+        **settings,
+    }
+    process = Process(_twistd(), log, cpus=cpus, environment=environment)
+    return Server("ours", process, ports, iso_path("full"), certificate.authority)
+
+
+def listening_settings(certificate: CertificateFiles, ports: Mapping[str, int]) -> dict[str, str]:
+    """
+    How a service listens in all cases.
+
+    @param ports: by scheme.
+    """
+    return {
         **images.SETTINGS,
         "LISTEN_PORT": str(ports["https"]),
         "HTTP_LISTEN_PORT": str(ports["http"]),
@@ -148,11 +163,7 @@ def start_service(
         "TLS_MIN_VERSION": "VersionTLS13",
         "TLS_CIPHER_SUITES": TLS_SUITE,
         "IMAGE_SERVICE_BASE_URL": "https://images.example",
-        "DRAIN_SECONDS": "0",
-        **settings,
     }
-    process = Process(_twistd(), log, cpus=cpus, environment=environment)
-    return Server("ours", process, ports, iso_path("full"), certificate.authority)
 
 
 def wait_until_healthy(server: Server) -> None:
