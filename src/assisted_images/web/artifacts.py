@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from assisted_images.iso.compose import boot_artifact
 from assisted_images.store.images import ImageContent, OsImage
-from assisted_images.values import Architecture, ImageType
+from assisted_images.values import ImageType
 from assisted_images.web.customised import OCTETS
 from assisted_images.web.download import Download
 from assisted_images.web.images import VERSION_REQUIRED
@@ -48,7 +48,7 @@ class BootArtifacts(Download[BootArtifact]):
                 )
         image = WantedImage.read(
             parameters.version(VERSION_REQUIRED),
-            parameters.parameter("arch") or Architecture.X86_64,
+            parameters.architecture,
             ImageType.FULL,
             unknown_status=400,
             require=require_s390x if artifact == "ins-file" else require_nothing,

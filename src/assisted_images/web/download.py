@@ -100,10 +100,12 @@ class Download(LeafResource, Generic[W]):
             self._tell(request, error)
 
     def _tell(self, request: ServiceRequest, error: Exception) -> None:
-        """Answer with an error, unless the answer had begun already, and was cut."""
+        """Answer with an error, or cut the connection where the answer has already begun."""
         problem = problem_of(error)
         if problem is None:
             self.log.failure("request {request_id} failed", request_id=request.identifier)
             problem = Problem(500, "the service failed to answer; its log says why")
-        if not request.startedWriting:
+        if request.startedWriting:
+            request.abort()
+        else:
             write_problem(request, problem)

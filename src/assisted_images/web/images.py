@@ -90,14 +90,14 @@ def _image(parameters: Parameters, about: About) -> CustomisedImage:
             f" expected one of {', '.join(ImageType)}",
         )
     return CustomisedImage.discovery(
-        version, _architecture(parameters), ImageType(kind), infra_env_id, parameters.credential()
+        version, parameters.architecture, ImageType(kind), infra_env_id, parameters.credential()
     )
 
 
 def _initrd(parameters: Parameters, about: About) -> CustomisedImage:
     infra_env_id = _infra_env_id(parameters, about)
     return CustomisedImage(
-        _booted_image(parameters, _architecture(parameters)),
+        _booted_image(parameters, parameters.architecture),
         ConfigurationRequest(infra_env_id, None, parameters.credential()),
         Product.pxe_initrd(infra_env_id),
     )
@@ -114,17 +114,13 @@ def _addrsize(parameters: Parameters, about: About) -> CustomisedImage:
 
 def _ipxe_script(parameters: Parameters, about: About) -> IpxeScript:
     infra_env_id = _infra_env_id(parameters, about)
-    return IpxeScript(_booted_image(parameters, _architecture(parameters)), infra_env_id)
+    return IpxeScript(_booted_image(parameters, parameters.architecture), infra_env_id)
 
 
 def _infra_env_id(parameters: Parameters, about: About) -> str:
     identifier = checked_infra_env_id(parameters.path[0])
     about.facts["image_id"] = identifier
     return identifier
-
-
-def _architecture(parameters: Parameters) -> str:
-    return parameters.parameter("arch") or Architecture.X86_64
 
 
 def _booted_image(parameters: Parameters, architecture: str) -> WantedImage:

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from assisted_images.sources.infra_envs import Credential, CredentialKind
+from assisted_images.values import Architecture
 from assisted_images.web.problems import Problem
 from assisted_images.web.request import ServiceRequest
 
@@ -55,6 +56,11 @@ class Parameters(NamedTuple):
         if version is None:
             raise Problem(400, missing)
         return version
+
+    @property
+    def architecture(self) -> str:
+        """The C{arch} query parameter, as it was written; x86_64 where it is absent or empty."""
+        return self.parameter("arch") or Architecture.X86_64
 
     def credential(
         self, path_kind: CredentialKind = CredentialKind.NONE, path_token: str = ""
