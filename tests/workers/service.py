@@ -69,10 +69,24 @@ def environment_of(pid: int) -> dict[str, str]:
 
 def is_alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
+    return _state_of(pid) not in ("", "Z")
+
+
+def is_idle(pid: int) -> bool:
+    """
+    Whether a process waits for something to come, and has nothing left to do.
+
+    A client may have a whole answer before who sent it has noted that it is one.
+    """
+    return _state_of(pid) == "S"
+
+
+def _state_of(pid: int) -> str:
+    """A process's state as in proc(5); empty: it is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def who_answered(service: ServiceProcess, route: str = "/byid/:token") -> Counter[int]:
