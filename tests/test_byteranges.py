@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
+from tests.properties import given
 
 
 def bytes_selected(spec: tuple[int | None, int | None], length: int) -> list[int]:

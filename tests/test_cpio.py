@@ -8,12 +8,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images import cpio
 from assisted_images.values import Extent
+from tests.properties import given, settings
 
 names = st.text(
     st.characters(codec="utf-8", exclude_characters="\0/\n", exclude_categories=["Cs", "Cc"]),
@@ -46,7 +46,7 @@ class ArchiveTests(SynchronousTestCase):
         self.assertEqual(file.getvalue()[place.offset : place.end], content)
         self.assertEqual(len(raw) % 4, 0)
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(st.binary(max_size=5000), modes)
     def test_the_cpio_program_unpacks_it(self, content: bytes, mode: int) -> None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -56,7 +56,7 @@ class ArchiveTests(SynchronousTestCase):
             self.assertEqual(unpacked.read_bytes(), content)
             self.assertEqual(unpacked.stat().st_mode, mode)
 
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=10)
     @given(st.dictionaries(st.from_regex(r"[a-z]{1,9}", fullmatch=True), st.binary(max_size=900)))
     def test_members_reads_what_the_cpio_program_packs(self, files: dict[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as temporary:

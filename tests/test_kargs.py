@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.kargs import AreaOverflow, BadKernelArgument, KernelArgumentArea
+from tests.properties import given
 
 argument = st.text(
     st.characters(codec="utf-8", exclude_characters="\n\0#"), min_size=1, max_size=12

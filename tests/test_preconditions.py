@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.preconditions import Outcome, Validators, format_http_date, parse_http_date
+from tests.properties import given
 
 NOW = 784111777
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +14,7 @@ from assisted_images.segments import (
     Segment,
     ZeroSegment,
 )
+from tests.properties import given
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.bench.figures import Series, shown
+from tests.properties import given
 
 _numbers = st.lists(st.floats(0.001, 1e6), min_size=1, max_size=30)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,6 +11,7 @@ from assisted_images.catalog import UnknownImage, built_in_catalog
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType, semantic_version
 from tests.catalog.lists import catalog
+from tests.properties import given
 
 FULL, MINIMAL, DISCONNECTED = ImageType.FULL, ImageType.MINIMAL, ImageType.DISCONNECTED
 X86, ARM = Architecture.X86_64, Architecture.ARM64

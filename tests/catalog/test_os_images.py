@@ -6,7 +6,6 @@ import json
 from pathlib import PurePosixPath
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +16,7 @@ from assisted_images.values import Architecture, ImageType
 from tests.catalog import lists
 from tests.catalog.lists import OS_IMAGE as SOUND
 from tests.catalog.lists import catalog
+from tests.properties import given
 
 FULL, DISCONNECTED = ImageType.FULL, ImageType.DISCONNECTED
 X86, ARM = Architecture.X86_64, Architecture.ARM64

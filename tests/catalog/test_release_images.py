@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,6 +15,7 @@ from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, ImageType
 from tests.catalog.lists import RELEASE_IMAGE as SOUND
 from tests.catalog.lists import problem_of
+from tests.properties import given
 
 X86, ARM = Architecture.X86_64, Architecture.ARM64
 

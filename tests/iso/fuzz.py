@@ -17,8 +17,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.properties import given, settings
 
 _MEMORY = 4_000_000_000
 _SECONDS_A_CASE = 20
@@ -76,7 +77,7 @@ def _one_case(atheris: Any) -> Callable[[bytes], object]:
     hostile.iso_seeds()
     hostile.rootfs_seeds()
 
-    @settings(database=None, deadline=None)
+    @settings(database=None)
     @given(st.data())
     def case(data: st.DataObject) -> None:
         chosen = data.draw(st.sampled_from(hostile.CASES))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -14,6 +13,7 @@ from assisted_images.iso.boot_configuration import (
     without_live_iso,
 )
 from assisted_images.iso.errors import IsoError
+from tests.properties import given
 
 URL = "https://images.example:8080/x/boot-artifacts/rootfs?arch=x86_64&version=418.94"
 ARGUMENT = f'coreos.live.rootfs_url="{URL}"'

@@ -8,7 +8,6 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -40,6 +39,7 @@ from tests.iso.images import (
     write_xorriso,
 )
 from tests.iso.rendering import whole, written
+from tests.properties import given, settings
 from tests.test_segments import rendered
 
 ignitions = st.binary(min_size=1, max_size=400)
@@ -64,7 +64,7 @@ class DiscoveryIsoTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.original = write_genisoimage(tree(), Path(self.mktemp())).read_bytes()
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(ignitions, arguments)
     def test_full(self, ignition: bytes, kernel_arguments: tuple[str, ...]) -> None:
         original = self.original

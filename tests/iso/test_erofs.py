@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import zstandard
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,6 +20,7 @@ from assisted_images.iso.erofs_clusters import Clusters, CompressedInode
 from assisted_images.iso.errors import IsoError
 from assisted_images.values import Extent
 from tests.iso.images import filler
+from tests.properties import given, settings
 
 LIMIT = 64 << 20
 PROGRAM_PATH = "ostree/deploy/rhcos/deploy/ab.0/usr/bin/nmstatectl"
@@ -236,7 +236,7 @@ class HostileTests(ImageTests):
         except IsoError as problem:
             self.assertNotEqual(str(problem), "")
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.data())
     def test_changed_numbers(self, data: st.DataObject) -> None:
         """The superblock, inodes, directories and indexes are in the first blocks."""
@@ -248,7 +248,7 @@ class HostileTests(ImageTests):
             struct.pack_into(f"<{width}", content, place, number)
         self.look(bytes(content))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data())
     def test_cut_off(self, data: st.DataObject) -> None:
         image = data.draw(st.sampled_from(self.images))

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.iso import hostile
+from tests.properties import given, settings
 
 
 class HostileTests(SynchronousTestCase):
     """Whatever is in an image: it is read, or refused with a reason; never anything else."""
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=250)
     @given(st.data())
     def test_changed_numbers(self, data: st.DataObject) -> None:
         hostile.changed_numbers(data)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.data())
     def test_cut_off(self, data: st.DataObject) -> None:
         hostile.cut_off(data)
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=250)
     @given(st.data())
     def test_other_json(self, data: st.DataObject) -> None:
         hostile.other_json(data)
 
-    @settings(max_examples=250, deadline=None)
+    @settings(max_examples=250)
     @given(st.data())
     def test_changed_rootfs(self, data: st.DataObject) -> None:
         hostile.changed_rootfs(data)

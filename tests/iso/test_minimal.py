@@ -7,7 +7,6 @@ import json
 import struct
 from pathlib import Path
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -28,6 +27,7 @@ from tests.iso.images import (
 )
 from tests.iso.rendering import written
 from tests.iso.test_volume import with_misnamed_parents
+from tests.properties import given, settings
 
 URL = "http://images.example:8080/boot-artifacts/rootfs?arch=x86_64&version=418.94"
 ARGUMENTS = f'ignition.firstboot ignition.platform.id=metal coreos.live.rootfs_url="{URL}"'
@@ -232,7 +232,7 @@ class HostileTests(SynchronousTestCase):
         path = write_genisoimage(tree(), Path(self.mktemp()), hybrid=True)
         self.content = path.read_bytes()
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=80)
     @given(st.data())
     def test_flipped_bytes(self, data: st.DataObject) -> None:
         content = bytearray(self.content)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import lz4.block
 import zstandard
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySquashfsImage import SquashFsImage
 from twisted.trial.unittest import SynchronousTestCase
@@ -21,6 +20,7 @@ from assisted_images.iso.squashfs import read_program
 from assisted_images.values import Extent
 from tests.iso.hostile import Watched
 from tests.iso.images import filler
+from tests.properties import given, settings
 
 ENDING = "/usr/bin/nmstatectl"
 PROGRAM = filler("nmstatectl", 300_000)
@@ -98,7 +98,7 @@ class SquashfsTests(SynchronousTestCase):
         with self.assertRaisesRegex(IsoError, "more than 1500000 directory entries"):
             self.read(bytes(image))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.data())
     def test_changed_bytes(self, data: st.DataObject) -> None:
         content = bytearray(self.image)
@@ -113,7 +113,7 @@ class SquashfsTests(SynchronousTestCase):
         except IsoError as problem:
             self.assertNotEqual(str(problem), "")
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.data())
     def test_changed_numbers_of_uncompressed_metadata(self, data: st.DataObject) -> None:
         """Where a changed number stays one, instead of breaking the compression."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from tests.logs.written import Fault, Written
+from tests.properties import given
 
 names = st.text().filter(lambda name: not name.startswith("log_"))
 """Of an event's own facts; the others are the logger's."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TextIO
 
-from hypothesis import given
 from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.logs.lines import LEVELS, JsonLines, Unbuffered, beginning
 from tests.logs.written import Written, hostile
+from tests.properties import given
 
 HUGE = b"x" * (1 << 20) + b"\n"
 """More than a pipe holds."""

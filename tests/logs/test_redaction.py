@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.logs.redaction import redacted
 from tests.logs.written import TOKEN, Fault, Written, hostile
+from tests.properties import given
 
 SECRETS = (
     f"GET /byapikey/{TOKEN}/4.18/x86_64/full.iso",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
@@ -12,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.logs.requests import RequestLines
 from assisted_images.web.request_log import FORMAT, NAMESPACE, Fact
 from tests.logs.written import TOKEN, Written, hostile
+from tests.properties import given
 
 TIME = 1700000000.25
 

@@ -6,12 +6,12 @@ import base64
 import json
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.auths import Credentials, PullSecret
 from assisted_images.oci.references import PullSpec
+from tests.properties import given
 
 KEYS = st.sampled_from(["auths", "auth", "q.io"])
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,6 +25,7 @@ from tests.oci.documents import (
     index,
     manifest,
 )
+from tests.properties import given
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import tarfile
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.compression import PIECE, Compression
 from assisted_images.oci.layers import MemberReader, Presence
 from tests.oci.archives import MOST, PATH, archive, compressed, files, member, pieces, read
+from tests.properties import given
 
 FORMATS = st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
 COMPRESSIONS = st.sampled_from(Compression)

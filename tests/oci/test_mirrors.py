@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.mirrors import Blocked, Mirrors
 from assisted_images.oci.references import PullSpec
 from tests.oci.documents import SHA256
+from tests.properties import given
 
 RELEASES = """
 [[registry]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.digests import DigestMismatch, Hash, checked_digest
 from assisted_images.oci.references import PullSpec
 from tests.oci.documents import SHA256, SHA512
+from tests.properties import given
 
 PARTS = st.from_regex(r"[a-z0-9]{1,8}((\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}", fullmatch=True)
 REGISTRIES = st.sampled_from(

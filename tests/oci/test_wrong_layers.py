@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from random import Random
 
 import zstandard
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.compression import PIECE, Compression
 from assisted_images.oci.layers import LayerError, MemberReader, Presence
 from tests.oci.archives import MOST, PATH, archive, compressed, files, member, pieces, read
+from tests.properties import given
 
 
 def patched(block: bytes, changes: dict[int, bytes]) -> bytes:

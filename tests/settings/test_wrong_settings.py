@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.settings import SettingsError, cipher_suites, parse_settings
 from assisted_images.settings.table import SETTINGS
+from tests.properties import given
 from tests.settings.test_settings import RELEASE, os_images, problems
 
 

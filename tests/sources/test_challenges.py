@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.sources.challenges import Challenge, parse_challenges
+from tests.properties import given
 
 _NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)
 _TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -17,6 +16,7 @@ from assisted_images.sources.infra_envs import (
     kernel_arguments,
 )
 from assisted_images.values import ImageType
+from tests.properties import given
 
 
 def infra_env(arguments: object) -> bytes:

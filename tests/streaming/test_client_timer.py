@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.streaming.client_timer import ClientTimer
+from tests.properties import given
 
 STALL_SECONDS = 90
 

@@ -6,7 +6,6 @@ import gc
 import os
 from pathlib import Path
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.segments import FileSegment
 from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.threads import run_at_once
+from tests.properties import given
 
 CONTENT = bytes(n % 251 for n in range(10_000))
 

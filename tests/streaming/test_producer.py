@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,6 +19,7 @@ from assisted_images.segments import (
     ZeroSegment,
 )
 from assisted_images.streaming.producer import PIECE, RepresentationProducer
+from tests.properties import given
 from tests.streaming.consumers import PausingConsumer
 
 

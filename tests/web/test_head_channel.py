@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.web.heads import KnownHeads
+from tests.properties import given, settings
 from tests.web.noting import Conversation
 
 GET = b"GET /now HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -205,7 +205,7 @@ def conversations(draw: st.DrawFn) -> list[bytes | str]:
 class TwoWaysTests(SynchronousTestCase):
     """A site that knows heads, and one that has each parsed by Twisted."""
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(conversations())
     def test_the_same_to_see(self, events: list[bytes | str]) -> None:
         one, other = Conversation(), Conversation(KnownHeads(limit=0))

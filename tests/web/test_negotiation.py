@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.web.negotiation import preferred_type
+from tests.properties import given
 
 OFFERED = ("text/plain", "application/problem+json")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.web.request_counts import RequestCounts
+from tests.properties import given
 
 LABELS = ("service", "handler", "method", "code")
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
@@ -38,6 +37,7 @@ from assisted_images.workers.messages import (
     ToSecondary,
     Welcome,
 )
+from tests.properties import given
 
 REQUEST = ConfigurationRequest(
     "id", ImageType.MINIMAL, Credential(CredentialKind.API_KEY, "swordfish")
