@@ -26,15 +26,23 @@ class ScriptedTls:
     def __init__(self, *script: object) -> None:
         self.script = list(script)
         self.given: list[bytes] = []
+        self.corked: list[bool] = []
 
     def connection(self, socket: socket.socket) -> SSL.Connection:
+        self.socket = socket
         return self  # type: ignore[return-value]
+
+    @property
+    def is_corked(self) -> bool:
+        """Whether the kernel waits for more before it sends a packet that is not full."""
+        return bool(self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_CORK))
 
     def do_handshake(self) -> None:
         self._next()
 
     def send(self, data: memoryview) -> int:
         self.given.append(bytes(data))
+        self.corked.append(self.is_corked)
         self._next()
         return len(data)
 
@@ -61,7 +69,9 @@ class StepTests(SynchronousTestCase):
     def transport(self, *script: object) -> tuple[TlsServer, ScriptedTls, Scripted]:
         """A transport after its handshake."""
         tls = ScriptedTls(None, SSL.WantReadError(), *script)
-        ours, theirs = socket.socketpair()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            theirs = socket.create_connection(listening.getsockname())
+            ours, _ = listening.accept()
         self.addCleanup(ours.close)
         self.addCleanup(theirs.close)
         protocol = Scripted(lambda _: None, echo=False)
@@ -90,6 +100,14 @@ class StepTests(SynchronousTestCase):
         transport.write(self.file.region(0, 1 << 20))
         self.assertEqual(len(b"".join(tls.given)), transport.turn)
         self.assertIn(transport, self.reactor.getWriters())
+
+    def test_records_share_packets(self) -> None:
+        """Those of one turn; the last does not wait for the next turn's."""
+        for outcome in (0, SSL.WantWriteError(), SSL.SysCallError()):
+            transport, tls, _ = self.transport(0, outcome)
+            transport.writeSequence([b"head", self.file.region(0, 1000)])
+            self.assertEqual(tls.corked, [True, True])
+            self.assertFalse(tls.is_corked)
 
     def test_bytes_that_grow(self) -> None:
         """What is added meanwhile comes behind what OpenSSL has begun with."""

@@ -144,6 +144,15 @@ class TlsServer(RegionServer):
         self.__dict__.pop("_tls", None)
         super().connectionLost(reason)
 
+    def _send_turn(self) -> ConnectionLost | None:
+        # OpenSSL writes each record by itself; corked, records go out in as few packets as they fit
+        # into (tcp(7)).
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        try:
+            return super()._send_turn()
+        finally:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
     def _may_send(self) -> bool:
         return self._secured and not (self._closed or self._reading_writes) and super()._may_send()
 
