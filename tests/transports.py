@@ -16,6 +16,7 @@ from twisted.internet.tcp import Server
 
 from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.tls_transport import TlsServer
+from assisted_images.streaming.turns import Turns
 from assisted_images.tls import ServerTls, TlsFiles
 from tests.certificates import Identity, identity
 
@@ -34,7 +35,8 @@ class Wire:
 class SendfileWire(Wire):
     """Files by sendfile(2)."""
 
-    transport = SendfileServer
+    def __init__(self) -> None:
+        self.transport = partial(SendfileServer, Turns())
 
 
 class TlsWire(Wire):

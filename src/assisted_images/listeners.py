@@ -21,6 +21,7 @@ from twisted.logger import Logger
 
 from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.tls_transport import TlsServer, TlsSide
+from assisted_images.streaming.turns import Turns
 
 BACKLOG = 1024
 """
@@ -106,7 +107,9 @@ class Listener(Service):
         self._bind = bind
         factory.noisy = False
         self._factory = factory
-        self._transport = SendfileServer if tls is None else partial(TlsServer, tls)
+        self._transport = (
+            partial(SendfileServer, Turns()) if tls is None else partial(TlsServer, tls)
+        )
 
     @property
     def port(self) -> int:

@@ -93,6 +93,27 @@ class ConnectionTests(ClientTestCase):
             connection.close()
         return sent
 
+    async def test_client_that_leaves(self) -> None:
+        """What it was not sent is not counted: not in its line of the log, nor in the metrics."""
+        service = await self.serve_image()
+
+        def cut() -> list[dict[str, Any]]:
+            return [event for event in service.events if event.get("aborted")]
+
+        for count, scheme in enumerate(("http", "https"), 1):
+            before = (await self.metrics(service))["sent_bytes_total"]
+            connection = clients.stalled(service, scheme, self.full_iso())
+            await deferToThread(clients.head_of, connection)
+            await self.until_metric(service, "downloads_in_flight", 1)
+            connection.close()
+            await self.until(lambda count=count: len(cut()) == count)  # type: ignore[misc]
+            event = cut()[-1]
+            self.assertGreater(event["bytes"], 0)
+            # Besides what it took there is what two kernels keep for it.
+            self.assertLess(event["bytes"], len(noisy_image()) / 2)
+            sent = (await self.metrics(service))["sent_bytes_total"] - before
+            self.assertLess(sent - event["bytes"], 1 << 20)
+
     async def test_many_connections(self) -> None:
         """
         With 5 000 there, which is the limit, the one that has waited longest makes room for each

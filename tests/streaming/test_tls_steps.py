@@ -90,7 +90,7 @@ class StepTests(SynchronousTestCase):
         other.doWrite()
         one.doWrite()
         one.doWrite()
-        turn = one.turn
+        turn = one.next_turn()
         first, second = self.content[:turn], self.content[turn : 2 * turn]
         self.assertTrue(tls.given == [first, first, first, second])
 
@@ -98,16 +98,18 @@ class StepTests(SynchronousTestCase):
         """A client that takes everything at once does not keep the others waiting."""
         transport, tls, _ = self.transport(0, 0)
         transport.write(self.file.region(0, 1 << 20))
-        self.assertEqual(len(b"".join(tls.given)), transport.turn)
+        self.assertEqual(len(b"".join(tls.given)), transport.next_turn())
         self.assertIn(transport, self.reactor.getWriters())
 
-    def test_records_share_packets(self) -> None:
-        """Those of one turn; the last does not wait for the next turn's."""
-        for outcome in (0, SSL.WantWriteError(), SSL.SysCallError()):
-            transport, tls, _ = self.transport(0, outcome)
-            transport.writeSequence([b"head", self.file.region(0, 1000)])
-            self.assertEqual(tls.corked, [True, True])
-            self.assertFalse(tls.is_corked)
+    def test_full_packets(self) -> None:
+        """They are filled as long as there is more to send; the end does not wait for anything."""
+        transport, tls, _ = self.transport(0, 0, SSL.WantWriteError(), 0)
+        transport.write(self.file.region(0, 2 * transport.next_turn() + 1000))
+        for _ in range(3):
+            self.assertTrue(tls.is_corked)
+            transport.doWrite()
+        self.assertEqual(tls.corked, [False, True, True, True])
+        self.assertFalse(tls.is_corked)
 
     def test_bytes_that_grow(self) -> None:
         """What is added meanwhile comes behind what OpenSSL has begun with."""

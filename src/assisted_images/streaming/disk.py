@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -14,16 +18,21 @@ from assisted_images.streaming.threads import RunInThread
 _MOST_BYTES = 256 * 1024
 """Bytes read at a time: more gains nothing, less costs (twisted-notes)."""
 
-_MOST_REGION = 1024 * 1024
-"""Bytes that a transport is given at a time, to be sent by itself."""
-
-_PROBE_STEP = 64 * 1024
+_CHUNK = 64 * 1024
 """The page cache fills and empties by runs of pages; a look at each of so many bytes will do."""
+
+_FRESH_SECONDS = 1.0
+"""
+How long the page cache is taken to keep what somebody has looked at.
+
+It may lose it sooner only where the disk fills all of the cache in so short a time; then the disk
+is fast enough for the little that the reactor waits for it.
+"""
 
 _PROBE = [bytearray(1)]
 """Takes a byte that nobody looks at."""
 
-_UNSEEN = bytearray(_PROBE_STEP)
+_UNSEEN = bytearray(_CHUNK)
 """Takes what is read for the page cache's sake; any number of threads may write into it."""
 
 
@@ -54,8 +63,14 @@ class DiskFile:
     @raise OSError: from the constructor, when the file cannot be opened.
     """
 
-    def __init__(self, path: Path, run_in_thread: RunInThread) -> None:
+    def __init__(
+        self,
+        path: Path,
+        run_in_thread: RunInThread,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._run_in_thread = run_in_thread
+        self._seconds = seconds
         self.path = path
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self.descriptor)
@@ -63,6 +78,7 @@ class DiskFile:
         """Bytes."""
         self.last_modified: float = status.st_mtime
         """Seconds since the epoch."""
+        self._seen = array("d", [-inf]) * (status.st_size // _CHUNK)
         self.identity: str = f"{path.name} {status.st_size} {status.st_mtime_ns}"
         """Names the content; the same on every replica that keeps its origin's times."""
 
@@ -89,20 +105,45 @@ class DiskFile:
         return self._run_in_thread(self._read, offset, length)
 
     def region(self, offset: int, length: int) -> FileRegion:
-        """At most C{length} bytes from C{offset} on, for a transport that sends by itself."""
-        return FileRegion(self, offset, min(length, _MOST_REGION))
+        """C{length} bytes from C{offset} on, for a transport that sends by itself."""
+        return FileRegion(self, offset, length)
 
     def is_at_hand(self, offset: int, length: int) -> bool:
-        """Whether all these bytes are there, and in the page cache."""
-        last = offset + length - 1
+        """
+        Whether all these bytes are there, and in the page cache.
+
+        It looks at the first and the last of them, and into each chunk between that nobody has
+        looked into lately.
+        """
         try:
-            for place in (*range(offset, last, _PROBE_STEP), last):
-                if not os.preadv(self.descriptor, _PROBE, place, os.RWF_NOWAIT):
-                    return False  # the file ends before
+            return (
+                self._probe(offset)
+                and self._probe(offset + length - 1)
+                and self._between(
+                    -(-offset // _CHUNK), min((offset + length) // _CHUNK, len(self._seen))
+                )
+            )
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
             return False
+
+    def _between(self, start: int, end: int) -> bool:
+        """Whether these whole chunks are at hand."""
+        if start >= end:
+            return True
+        seen, now = self._seen, self._seconds()
+        stale = now - _FRESH_SECONDS
+        if min(seen[start:end]) > stale:
+            return True
+        for chunk in range(start, end):
+            if seen[chunk] < stale:
+                if not self._probe(chunk * _CHUNK):
+                    return False
+                seen[chunk] = now
         return True
+
+    def _probe(self, place: int) -> bool:
+        return os.preadv(self.descriptor, _PROBE, place, os.RWF_NOWAIT) != 0
 
     def read_into(self, buffer: memoryview, offset: int, *, wait: bool) -> int:
         """

@@ -8,9 +8,10 @@ L{RegionServer.read_piece} they write like bytes.
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
@@ -40,19 +41,16 @@ class RegionServer(Server):
     client takes for it.  Neither do long runs of bytes: they are sent from where they are, while
     Twisted's buffer would copy them for each client.
 
-    A subclass says how bytes and files are sent: L{send_bytes}, L{send_file}.
-
-    @cvar turn: bytes sent before it is the next connection's turn, and brought into the page cache
-        at a time.  The reactor waits meanwhile, C{/live} and all other connections with it.
+    A subclass says how bytes and files are sent, and how many at a time: L{send_bytes},
+    L{send_file}, L{next_turn}.
     """
-
-    turn: ClassVar[int]
 
     _log = Logger()
     _sent = 0
     _turn_left = 0
     _brought_until = 0
     _bringing = False
+    _corked = False
 
     def __init__(self, *connection: Any) -> None:
         """
@@ -62,6 +60,11 @@ class RegionServer(Server):
         self._waiting = 0
         super().__init__(*connection)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that were written and have not been sent; a connection that is lost keeps them."""
+        return self._waiting
+
     @staticmethod
     def read_piece(source: ReadableSource, offset: int, length: int) -> Answer:
         """Get the next piece of a source in the form that this transport likes best."""
@@ -69,13 +72,22 @@ class RegionServer(Server):
             return source.region(offset, length)
         return source.read(offset, length)
 
+    def next_turn(self) -> int:
+        """
+        Begin a turn.
+
+        @return: how many bytes may be sent before it is the next connection's turn.  The reactor
+            waits meanwhile, C{/live} and all other connections with it.
+        """
+        raise NotImplementedError
+
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """
         Send some bytes.
 
         After a 0 it is asked for the same again, or the same with more behind it.
 
-        @param data: at most L{turn} bytes.
+        @param data: no more than are left of this turn.
         @param more: whether others follow at once.
         @return: how many were sent, 0 when the socket takes none now; or why the connection is
             lost.
@@ -114,12 +126,12 @@ class RegionServer(Server):
 
     def doRead(self) -> Any:  # noqa: N802
         """The client has sent something; its answer may go out at once."""
-        self._turn_left = self.turn
+        self._turn_left = self.next_turn()
         return super().doRead()
 
     def doWrite(self) -> Any:
         """The socket takes more."""
-        self._turn_left = self.turn
+        self._turn_left = self.next_turn()
         lost = self._send_turn()
         # With nothing to send, it is for Twisted to resume the producer, or to close.
         return lost if self._pieces else super().doWrite()
@@ -170,7 +182,19 @@ class RegionServer(Server):
                 break
             self._pieces.popleft()
             self._sent = self._brought_until = 0
+        self._cork(until_more=bool(self._pieces))
         return None
+
+    def _cork(self, *, until_more: bool) -> None:
+        """
+        Send full packets only (C{TCP_CORK}, tcp(7)), as long as there is more to send.
+
+        Otherwise each call has the kernel send what there is, and OpenSSL makes a call for each
+        16 KiB.
+        """
+        if until_more is not self._corked:
+            self._corked = until_more
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, until_more)
 
     def _send(self, piece: Piece, length: int) -> int | ConnectionLost | None:
         """Send some of the next bytes of the first piece; L{None} while they are being brought."""

@@ -63,7 +63,6 @@ class TlsServer(RegionServer):
     is for the protocol to bound.  A peer that closes is taken for one that has left.
     """
 
-    turn = len(_CLEAR)
     _secured = False
     _closed = False
     _reading_writes = False
@@ -84,7 +83,7 @@ class TlsServer(RegionServer):
         """The peer has sent something, or left."""
         if not self._secured:
             return self._shake_hands()
-        self._turn_left = self.turn
+        self._turn_left = self.next_turn()
         try:
             data = self._tls.recv(_RECORD)
         except SSL.WantReadError:
@@ -116,6 +115,10 @@ class TlsServer(RegionServer):
             return self.doRead()
         return super().doWrite()
 
+    def next_turn(self) -> int:
+        """As many bytes as are encrypted at a time: that takes much longer than to send them."""
+        return len(_CLEAR)
+
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """Encrypt."""
         return self._encrypt(data)
@@ -143,15 +146,6 @@ class TlsServer(RegionServer):
         """Let go of OpenSSL's part: its descriptor may be another connection's soon."""
         self.__dict__.pop("_tls", None)
         super().connectionLost(reason)
-
-    def _send_turn(self) -> ConnectionLost | None:
-        # OpenSSL writes each record by itself; corked, records go out in as few packets as they fit
-        # into (tcp(7)).
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        try:
-            return super()._send_turn()
-        finally:
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def _may_send(self) -> bool:
         return self._secured and not (self._closed or self._reading_writes) and super()._may_send()

@@ -191,7 +191,9 @@ class ServiceRequest(Request):
         self._over(aborted=False)
 
     def connectionLost(self, reason: Failure) -> None:
-        """Take note that the client has left, or was cut off."""
+        """Take note that the client has left, or was cut off, before it was sent everything."""
+        waiting: int = getattr(self.channel.transport, "waiting", 0)
+        self.sentLength = max(0, self.sentLength - waiting)
         super().connectionLost(reason)
         if self.answer is not None:
             self.answer.cancel()
