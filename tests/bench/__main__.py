@@ -31,6 +31,7 @@ from tests.bench.cases.streams import Streams
 from tests.bench.cases.workers import Workers
 from tests.bench.ground import Ground, prepared_ground
 from tests.bench.machine import Steal, describe
+from tests.bench.network import enter_own_network
 from tests.bench.pairs import Comparison, compare
 from tests.bench.plot import draw
 from tests.bench.processes import BenchError, Placement
@@ -64,6 +65,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
+    if not enter_own_network():
+        _say("Not root, so without a network of its own: this one's settings are measured, too.")
     scale = QUICK if options.quick else FULL
     machine = describe(scale, Placement.of_this_machine())
     if not machine["idle"]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.bench import images
 from tests.bench.cases.streams import take_streams
 from tests.bench.ground import Ground, prepared_ground
+from tests.bench.network import enter_own_network
 from tests.bench.scale import FULL, GIB, MIB
 from tests.bench.servers import Server, wait_until_healthy
 
@@ -152,6 +153,7 @@ def _row(*cells: object) -> None:
 
 
 if __name__ == "__main__":
+    enter_own_network()
     output = Path("build/bench")
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output) as name:

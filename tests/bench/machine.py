@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cryptography.hazmat.backends.openssl.backend import backend
 
+from tests.bench.network import congestion_control
 from tests.bench.processes import Placement
 from tests.bench.scale import Scale
 from tests.running import found_program
@@ -31,6 +32,7 @@ def describe(scale: Scale, placement: Placement) -> dict[str, object]:
         "memory GiB": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
+        "congestion control": congestion_control(),
         "load before": round(load, 2),
         "idle": load < 0.3,
         "python": platform.python_version(),
