@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.streaming.turns import LONGEST, SHORTEST, Turns
 from tests.properties import given
 
-_ROUND = 8 << 20
+_ROUND = 16 << 20
 
 
 class TurnsTests(SynchronousTestCase):

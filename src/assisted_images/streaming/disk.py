@@ -119,21 +119,18 @@ class DiskFile:
             return (
                 self._probe(offset)
                 and self._probe(offset + length - 1)
-                and self._between(
-                    -(-offset // _CHUNK), min((offset + length) // _CHUNK, len(self._seen))
-                )
+                and (length <= _CHUNK or self._between(offset, offset + length))
             )
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
             return False
 
-    def _between(self, start: int, end: int) -> bool:
-        """Whether these whole chunks are at hand."""
-        if start >= end:
-            return True
+    def _between(self, offset: int, stop: int) -> bool:
+        """Whether the whole chunks between two places are at hand."""
         seen, now = self._seen, self._seconds()
+        start, end = -(-offset // _CHUNK), min(stop // _CHUNK, len(seen))
         stale = now - _FRESH_SECONDS
-        if min(seen[start:end]) > stale:
+        if min(seen[start:end], default=now) > stale:
             return True
         for chunk in range(start, end):
             if seen[chunk] < stale:

@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.pieces import Answer, Piece, ReadableSource
+from assisted_images.streaming.turns import SHORTEST
 
 
 class NotAtHand(Exception):
@@ -126,7 +127,7 @@ class RegionServer(Server):
 
     def doRead(self) -> Any:  # noqa: N802
         """The client has sent something; its answer may go out at once."""
-        self._turn_left = self.next_turn()
+        self._turn_left = SHORTEST
         return super().doRead()
 
     def doWrite(self) -> Any:
@@ -182,7 +183,8 @@ class RegionServer(Server):
                 break
             self._pieces.popleft()
             self._sent = self._brought_until = 0
-        self._cork(until_more=bool(self._pieces))
+        if self._corked is not bool(self._pieces):
+            self._cork(until_more=not self._corked)
         return None
 
     def _cork(self, *, until_more: bool) -> None:
@@ -192,9 +194,8 @@ class RegionServer(Server):
         Otherwise each call has the kernel send what there is, and OpenSSL makes a call for each
         16 KiB.
         """
-        if until_more is not self._corked:
-            self._corked = until_more
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, until_more)
+        self._corked = until_more
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, until_more)
 
     def _send(self, piece: Piece, length: int) -> int | ConnectionLost | None:
         """Send some of the next bytes of the first piece; L{None} while they are being brought."""

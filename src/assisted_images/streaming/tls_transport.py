@@ -23,11 +23,12 @@ from zope.interface import implementer
 
 from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.regions import NotAtHand, RegionServer
+from assisted_images.streaming.turns import SHORTEST
 
 _RECORD = 16 * 1024
 """Bytes in a TLS record at most: more than that is never read at a time (RFC 8446, 5.1)."""
 
-_CLEAR = memoryview(bytearray(128 * 1024))
+_CLEAR = memoryview(bytearray(SHORTEST))
 """
 What is being encrypted of a file; of no meaning between two calls.
 
@@ -83,7 +84,7 @@ class TlsServer(RegionServer):
         """The peer has sent something, or left."""
         if not self._secured:
             return self._shake_hands()
-        self._turn_left = self.next_turn()
+        self._turn_left = SHORTEST
         try:
             data = self._tls.recv(_RECORD)
         except SSL.WantReadError:
@@ -116,8 +117,8 @@ class TlsServer(RegionServer):
         return super().doWrite()
 
     def next_turn(self) -> int:
-        """As many bytes as are encrypted at a time: that takes much longer than to send them."""
-        return len(_CLEAR)
+        """Always as many bytes: to encrypt takes much longer than to send."""
+        return SHORTEST
 
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """Encrypt."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 SHORTEST = 128 * 1024
-"""Bytes: of a connection that has not had a turn for long, one of a crowd for instance."""
+"""
+Bytes: of a connection that has not had a turn for long, one of a crowd for instance, and of one
+that has just asked for something.
+"""
 
 LONGEST = 2 * 1024 * 1024
 """Bytes: of one that is alone; more gains nothing."""
 
-_ROUND = 8 * 1024 * 1024
+_ROUND = 16 * 1024 * 1024
 """Bytes that may go out until it is the same connection's turn again: 1 to 2 ms."""
 
 
