@@ -92,7 +92,10 @@ def _sample_image(settings: dict[str, str], directory: Path) -> tuple[str, ...]:
     """
     found = find_ingredients()
     directory.mkdir(parents=True, exist_ok=True)
-    write_image(sample_tree(found), directory / f"rhcos-full-iso-{VERSION}-{ARCHITECTURE}.iso")
+    name = f"rhcos-full-iso-{VERSION}-{ARCHITECTURE}.iso"
+    for earlier in directory.glob(f"{name}*"):
+        earlier.unlink()  # with what the service has noted of it: the new one has other bytes
+    write_image(sample_tree(found), directory / name)
     entry = {
         "openshift_version": OPENSHIFT_VERSION,
         "cpu_architecture": ARCHITECTURE,

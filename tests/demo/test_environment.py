@@ -29,6 +29,16 @@ class EnvironmentTests(SynchronousTestCase):
         for name in ("discovery.ign", "infra-env.json", "minimal-initrd"):
             self.assertTrue((data / "infra-envs" / INFRA_ENV_ID / name).exists())
 
+    def test_sample_image_made_anew(self) -> None:
+        """Nothing stays of what a service has noted of the earlier one, which had other bytes."""
+        data = Path(self.mktemp())
+        prepare({}, data, lambda _text: None)
+        (image,) = (data / "sample-image").iterdir()
+        for suffix in (".checked.json", ".refused", ".part"):
+            image.with_name(image.name + suffix).write_text("{}")
+        prepare({}, data, lambda _text: None)
+        self.assertEqual([*(data / "sample-image").iterdir()], [image])
+
     def test_real_images_and_assisted_service(self) -> None:
         prepared, data = self.prepared(
             OS_IMAGES="[]", ASSISTED_SERVICE_HOST="assisted.example", HTTP_LISTEN_PORT="9080"
