@@ -30,7 +30,7 @@ def enter_own_network() -> bool:
     @return: whether that could be done: it needs C{CAP_SYS_ADMIN}.  The network is the machine's
         otherwise, as it is.
     """
-    if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
+    if ctypes.CDLL(None).unshare(_CLONE_NEWNET):
         return False
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))

@@ -20,7 +20,7 @@ from zope.interface import implementer
 from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.regions import RegionServer
 from assisted_images.streaming.threads import threads_of
-from assisted_images.streaming.turns import LONGEST
+from assisted_images.streaming.turns import SHORTEST
 from tests.sources.servers import trial_reactor
 from tests.transports import SendfileWire, TlsWire, Wire
 from tests.web.serving import Collecting
@@ -160,7 +160,7 @@ class AtOnceTests(TestCase):
             producer = Pushing(server.transport, self.file)
             producer.push()
             self.assertEqual(producer.resumed, 0)
-            self.assertLessEqual(producer.written, LONGEST + 2 * server.transport.bufferSize)
+            self.assertLessEqual(producer.written, SHORTEST + 2 * server.transport.bufferSize)
             producers.append(producer)
 
         self.assertTrue(await self.received(answer) == self.path.read_bytes())

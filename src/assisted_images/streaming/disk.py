@@ -133,7 +133,7 @@ class DiskFile:
         if min(seen[start:end], default=now) > stale:
             return True
         for chunk in range(start, end):
-            if seen[chunk] < stale:
+            if seen[chunk] <= stale:
                 if not self._probe(chunk * _CHUNK):
                     return False
                 seen[chunk] = now

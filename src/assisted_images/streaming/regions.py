@@ -77,8 +77,9 @@ class RegionServer(Server):
         """
         Begin a turn.
 
-        @return: how many bytes may be sent before it is the next connection's turn.  The reactor
-            waits meanwhile, C{/live} and all other connections with it.
+        @return: how many bytes may be sent before it is the next connection's turn, and brought
+            into the page cache at a time.  The reactor waits meanwhile, C{/live} and all other
+            connections with it.
         """
         raise NotImplementedError
 
