@@ -14,9 +14,9 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.tcp import Server
 
+from assisted_images.streaming.sender_threads import SenderThreads
 from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.tls_transport import TlsServer
-from assisted_images.streaming.turns import Turns
 from assisted_images.tls import ServerTls, TlsFiles
 from tests.certificates import Identity, identity
 
@@ -36,7 +36,15 @@ class SendfileWire(Wire):
     """Files by sendfile(2)."""
 
     def __init__(self) -> None:
-        self.transport = partial(SendfileServer, Turns())
+        self.transport = partial(SendfileServer, SenderThreads())
+
+
+class SenderWire(Wire):
+    """Files by threads, but for their beginnings."""
+
+    def __init__(self) -> None:
+        senders = SenderThreads(fast=0, trial=1, call=100_000)
+        self.transport = partial(SendfileServer, senders)
 
 
 class TlsWire(Wire):

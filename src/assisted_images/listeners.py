@@ -19,9 +19,9 @@ from twisted.internet.interfaces import IListeningPort, IReactorSocket
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
 
+from assisted_images.streaming.sender_threads import SenderThreads
 from assisted_images.streaming.sendfile import SendfileServer
 from assisted_images.streaming.tls_transport import TlsServer, TlsSide
-from assisted_images.streaming.turns import Turns
 
 BACKLOG = 1024
 """
@@ -108,7 +108,7 @@ class Listener(Service):
         factory.noisy = False
         self._factory = factory
         self._transport = (
-            partial(SendfileServer, Turns()) if tls is None else partial(TlsServer, tls)
+            partial(SendfileServer, SenderThreads()) if tls is None else partial(TlsServer, tls)
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,17 +62,28 @@ class Comparison(Protocol):
         """
 
 
-def compare(case: Comparison, nginx: Server, ours: Server, ground: Ground) -> list[Row]:
+def compare(
+    case: Comparison,
+    nginx: Server,
+    ours: Server,
+    ground: Ground,
+    seconds: Callable[[], float] = time.monotonic,
+) -> list[Row]:
     """
     Run the case against both in turn, after once each that does not count.
 
+    What takes no time is done the more often: chance weighs more in it.
+
     @raise BenchError: it did not work.
     """
-    turns = [
-        (case.measure(nginx, ground), case.measure(ours, ground))
-        for _ in range(ground.scale.pairs + 1)
-    ]
-    theirs, own = zip(*turns[1:], strict=True)
+    scale = ground.scale
+    pairs: list[tuple[Sample, Sample]] = []
+    for server in (nginx, ours):
+        case.measure(server, ground)
+    end = seconds() + scale.pairs_seconds
+    while len(pairs) < scale.pairs or seconds() < end:
+        pairs.append((case.measure(nginx, ground), case.measure(ours, ground)))
+    theirs, own = zip(*pairs, strict=True)
     return [_row(case.title, figure, theirs, own) for figure in case.figures]
 
 

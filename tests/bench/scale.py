@@ -14,7 +14,10 @@ class Scale:
 
     name: str
     pairs: int
-    """How often each case runs against nginx and against ours."""
+    """How often each case runs against nginx and against ours, at least."""
+
+    pairs_seconds: float
+    """As long as all its pairs take less than that, there are more of them."""
 
     repetitions: int
     """How often a case runs that has no equal in nginx."""
@@ -48,6 +51,7 @@ class Scale:
 FULL = Scale(
     name="full",
     pairs=5,
+    pairs_seconds=20,
     repetitions=3,
     image_bytes=GIB,
     stream_bytes=256 * MIB,
@@ -64,6 +68,7 @@ FULL = Scale(
 QUICK = Scale(
     name="quick",
     pairs=2,
+    pairs_seconds=0,
     repetitions=1,
     image_bytes=256 * MIB,
     stream_bytes=32 * MIB,

@@ -18,11 +18,10 @@ from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
 from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.regions import RegionServer
+from assisted_images.streaming.regions import TURN, RegionServer
 from assisted_images.streaming.threads import threads_of
-from assisted_images.streaming.turns import SHORTEST
 from tests.sources.servers import trial_reactor
-from tests.transports import SendfileWire, TlsWire, Wire
+from tests.transports import SenderWire, SendfileWire, TlsWire, Wire
 from tests.web.serving import Collecting
 
 _SIZE = 20_000_000
@@ -160,7 +159,7 @@ class AtOnceTests(TestCase):
             producer = Pushing(server.transport, self.file)
             producer.push()
             self.assertEqual(producer.resumed, 0)
-            self.assertLessEqual(producer.written, SHORTEST + 2 * server.transport.bufferSize)
+            self.assertLessEqual(producer.written, TURN + 2 * server.transport.bufferSize)
             producers.append(producer)
 
         self.assertTrue(await self.received(answer) == self.path.read_bytes())
@@ -227,6 +226,12 @@ class AtOnceTests(TestCase):
             server.transport.loseConnection()
 
         self.assertTrue(await self.received(answer) == self.path.read_bytes())
+
+
+class SenderAtOnceTests(AtOnceTests):
+    """By threads."""
+
+    wire_type = SenderWire
 
 
 class TlsAtOnceTests(AtOnceTests):

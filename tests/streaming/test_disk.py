@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 from pathlib import Path
-from typing import Any
 
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
@@ -17,18 +16,6 @@ from assisted_images.streaming.threads import run_at_once
 from tests.properties import given
 
 CONTENT = bytes(n % 251 for n in range(10_000))
-
-
-class WatchedFile(DiskFile):
-    """Notes where it looks whether the page cache has something."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.looks: list[int] = []
-
-    def _probe(self, place: int) -> bool:
-        self.looks.append(place)
-        return super()._probe(place)
 
 
 class DiskFileTests(SynchronousTestCase):
@@ -106,22 +93,6 @@ class DiskFileTests(SynchronousTestCase):
         buffer = memoryview(bytearray(3000))
         self.assertEqual(file.read_into(buffer, 8000, wait=False), 2000)
         self.assertEqual(buffer[:2000], CONTENT[8000:])
-
-    def test_seen_lately(self) -> None:
-        """Within a second nobody looks twice between the ends; after it, everybody does again."""
-        chunk, now = 64 * 1024, 100.0
-        self.path.write_bytes(bytes(5 * chunk))
-        file = WatchedFile(self.path, run_at_once, lambda: now)
-        for now, length, expected in (  # noqa: B007  the clock reads it
-            (100.0, 5 * chunk, [0, 5 * chunk - 1, 0, chunk, 2 * chunk, 3 * chunk, 4 * chunk]),
-            (100.9, 5 * chunk, [0, 5 * chunk - 1]),
-            (101.1, 3 * chunk, [0, 3 * chunk - 1, 0, chunk, 2 * chunk]),
-            (101.5, 5 * chunk, [0, 5 * chunk - 1, 3 * chunk, 4 * chunk]),
-            (101.5, 100, [0, 99]),
-        ):
-            file.looks.clear()
-            self.assertTrue(file.is_at_hand(0, length))
-            self.assertEqual(file.looks, expected)
 
     def test_brought_as_far_as_there_is_anything(self) -> None:
         file = DiskFile(self.path, run_at_once)

@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.regions import TURN
 from assisted_images.streaming.threads import run_at_once
 from assisted_images.streaming.tls_transport import TlsServer
 from tests.streaming.tls_serving import Scripted
@@ -90,21 +91,20 @@ class StepTests(SynchronousTestCase):
         other.doWrite()
         one.doWrite()
         one.doWrite()
-        turn = one.next_turn()
-        first, second = self.content[:turn], self.content[turn : 2 * turn]
+        first, second = self.content[:TURN], self.content[TURN : 2 * TURN]
         self.assertTrue(tls.given == [first, first, first, second])
 
     def test_one_turn_at_a_time(self) -> None:
         """A client that takes everything at once does not keep the others waiting."""
         transport, tls, _ = self.transport(0, 0)
         transport.write(self.file.region(0, 1 << 20))
-        self.assertEqual(len(b"".join(tls.given)), transport.next_turn())
+        self.assertEqual(len(b"".join(tls.given)), TURN)
         self.assertIn(transport, self.reactor.getWriters())
 
     def test_full_packets(self) -> None:
         """They are filled as long as there is more to send; the end does not wait for anything."""
         transport, tls, _ = self.transport(0, 0, SSL.WantWriteError(), 0)
-        transport.write(self.file.region(0, 2 * transport.next_turn() + 1000))
+        transport.write(self.file.region(0, 2 * TURN + 1000))
         for _ in range(3):
             self.assertTrue(tls.is_corked)
             transport.doWrite()

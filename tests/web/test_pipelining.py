@@ -20,13 +20,16 @@ from assisted_images.streaming.threads import threads_of
 from assisted_images.web.channel import DeadlineChannel
 from assisted_images.web.resource import LeafResource, TextResource
 from assisted_images.web.respond import Content
-from tests.transports import SendfileWire, TlsWire, Wire, server_identity
+from tests.transports import SenderWire, SendfileWire, TlsWire, Wire, server_identity
 from tests.web.responding import Responding
 from tests.web.serving import listen, reactor, site_of
 from tests.web.test_refused_requests import Unanswered
 
 _NOT_YET = BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError
 
+
+_ETHERNET_SEGMENT = 1460
+"""Bytes."""
 
 _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -80,6 +83,8 @@ class PipeliningTests(TestCase):
     def connect(self, port: int) -> socket.socket:
         client = socket.socket()
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        # The loopback's segments would be larger than the window, and sent by timers only.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _ETHERNET_SEGMENT)
         client.settimeout(self.timeout)
         client.connect(("127.0.0.1", port))
         return client
@@ -129,6 +134,12 @@ class PipeliningTests(TestCase):
                     while data := client.recv(chance.choice([100, 5000, 100_000])):
                         received += data
                     return bytes(received)
+
+
+class SenderPipeliningTests(PipeliningTests):
+    """The same by threads, while which the reactor goes on to read."""
+
+    wire: ClassVar[Wire] = SenderWire()
 
 
 class TlsPipeliningTests(PipeliningTests):

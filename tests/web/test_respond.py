@@ -14,7 +14,7 @@ from assisted_images.segments import BytesSegment, FileSegment, Representation, 
 from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.threads import threads_of
 from assisted_images.web.respond import Content
-from tests.transports import SendfileWire, TlsWire, Wire
+from tests.transports import SenderWire, SendfileWire, TlsWire, Wire
 from tests.web.responding import Responding
 from tests.web.serving import (
     Answer,
@@ -186,6 +186,12 @@ class SendfileRespondTests(RespondTests):
     """The same, where the transport sends files by itself."""
 
     wire_type = SendfileWire
+
+
+class SenderRespondTests(RespondTests):
+    """The same by threads."""
+
+    wire_type = SenderWire
 
 
 class TlsRespondTests(RespondTests):

@@ -15,7 +15,7 @@ from assisted_images.streaming.disk import DiskFile
 from assisted_images.streaming.threads import threads_of
 from assisted_images.web.channel import Times
 from assisted_images.web.respond import Content
-from tests.transports import SendfileWire, TlsWire, Wire
+from tests.transports import SenderWire, SendfileWire, TlsWire, Wire
 from tests.web.responding import Responding
 from tests.web.serving import (
     Collecting,
@@ -139,6 +139,12 @@ class SendfileTroubleTests(TroubleTests):
         content = path.read_bytes()
         bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 206")]
         self.assertEqual(bodies[1:], [content[10:], content[2_000_000:], content[5:]])
+
+
+class SenderTroubleTests(SendfileTroubleTests):
+    """The same by threads."""
+
+    wire_type = SenderWire
 
 
 class TlsTroubleTests(SendfileTroubleTests):

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -18,21 +14,13 @@ from assisted_images.streaming.threads import RunInThread
 _MOST_BYTES = 256 * 1024
 """Bytes read at a time: more gains nothing, less costs (twisted-notes)."""
 
-_CHUNK = 64 * 1024
+_PROBE_STEP = 64 * 1024
 """The page cache fills and empties by runs of pages; a look at each of so many bytes will do."""
-
-_FRESH_SECONDS = 1.0
-"""
-How long the page cache is taken to keep what somebody has looked at.
-
-It may lose it sooner only where the disk fills all of the cache in so short a time; then the disk
-is fast enough for the little that the reactor waits for it.
-"""
 
 _PROBE = [bytearray(1)]
 """Takes a byte that nobody looks at."""
 
-_UNSEEN = bytearray(_CHUNK)
+_UNSEEN = bytearray(_PROBE_STEP)
 """Takes what is read for the page cache's sake; any number of threads may write into it."""
 
 
@@ -63,14 +51,8 @@ class DiskFile:
     @raise OSError: from the constructor, when the file cannot be opened.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        run_in_thread: RunInThread,
-        seconds: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, path: Path, run_in_thread: RunInThread) -> None:
         self._run_in_thread = run_in_thread
-        self._seconds = seconds
         self.path = path
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self.descriptor)
@@ -78,7 +60,6 @@ class DiskFile:
         """Bytes."""
         self.last_modified: float = status.st_mtime
         """Seconds since the epoch."""
-        self._seen = array("d", [-inf]) * (status.st_size // _CHUNK)
         self.identity: str = f"{path.name} {status.st_size} {status.st_mtime_ns}"
         """Names the content; the same on every replica that keeps its origin's times."""
 
@@ -109,37 +90,16 @@ class DiskFile:
         return FileRegion(self, offset, length)
 
     def is_at_hand(self, offset: int, length: int) -> bool:
-        """
-        Whether all these bytes are there, and in the page cache.
-
-        It looks at the first and the last of them, and into each chunk between that nobody has
-        looked into lately.
-        """
+        """Whether all these bytes are there, and in the page cache."""
+        last = offset + length - 1
         try:
-            return (
-                self._probe(offset)
-                and self._probe(offset + length - 1)
-                and (length <= _CHUNK or self._between(offset, offset + length))
-            )
+            return all(map(self._probe, (*range(offset, last, _PROBE_STEP), last)))
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
             return False
 
-    def _between(self, offset: int, stop: int) -> bool:
-        """Whether the whole chunks between two places are at hand."""
-        seen, now = self._seen, self._seconds()
-        start, end = -(-offset // _CHUNK), min(stop // _CHUNK, len(seen))
-        stale = now - _FRESH_SECONDS
-        if min(seen[start:end], default=now) > stale:
-            return True
-        for chunk in range(start, end):
-            if seen[chunk] <= stale:
-                if not self._probe(chunk * _CHUNK):
-                    return False
-                seen[chunk] = now
-        return True
-
     def _probe(self, place: int) -> bool:
+        """Whether the file has a byte there."""
         return os.preadv(self.descriptor, _PROBE, place, os.RWF_NOWAIT) != 0
 
     def read_into(self, buffer: memoryview, offset: int, *, wait: bool) -> int:
@@ -153,6 +113,18 @@ class DiskFile:
             return os.preadv(self.descriptor, [buffer], offset, 0 if wait else os.RWF_NOWAIT)
         except OSError:
             return 0
+
+    def expect(self, offset: int, length: int) -> None:
+        """
+        Have the disk read ahead, where it seems that the page cache does not have these bytes.
+
+        For one who is going to wait for them; the kernel by itself reads 128 KiB ahead.
+        """
+        try:
+            self._probe(offset)
+            self._probe(offset + length - 1)
+        except OSError:  # as above
+            os.posix_fadvise(self.descriptor, offset, length, os.POSIX_FADV_WILLNEED)
 
     def bring(self, offset: int, length: int) -> Deferred[None]:
         """

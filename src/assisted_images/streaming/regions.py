@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,9 +22,14 @@ from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.disk import DiskFile, FileRegion
 from assisted_images.streaming.pieces import Answer, Piece, ReadableSource
-from assisted_images.streaming.turns import SHORTEST
+
+TURN = 128 * 1024
+"""
+Bytes sent, or brought into the page cache, before it is the next connection's turn.  The reactor
+waits for the turns of all, C{/live} and all other connections with it.
+"""
 
 
 class NotAtHand(Exception):
@@ -42,15 +48,17 @@ class RegionServer(Server):
     client takes for it.  Neither do long runs of bytes: they are sent from where they are, while
     Twisted's buffer would copy them for each client.
 
-    A subclass says how bytes and files are sent, and how many at a time: L{send_bytes},
-    L{send_file}, L{next_turn}.
+    A subclass says how bytes and files are sent: L{send_bytes}, L{send_file}, and perhaps
+    L{send_by_thread}.
     """
 
     _log = Logger()
     _sent = 0
     _turn_left = 0
     _brought_until = 0
-    _bringing = False
+    _in_thread = False
+    _lent = False
+    _lost: Failure | None = None
     _corked = False
 
     def __init__(self, *connection: Any) -> None:
@@ -72,16 +80,6 @@ class RegionServer(Server):
         if isinstance(source, DiskFile):
             return source.region(offset, length)
         return source.read(offset, length)
-
-    def next_turn(self) -> int:
-        """
-        Begin a turn.
-
-        @return: how many bytes may be sent before it is the next connection's turn, and brought
-            into the page cache at a time.  The reactor waits meanwhile, C{/live} and all other
-            connections with it.
-        """
-        raise NotImplementedError
 
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """
@@ -108,6 +106,15 @@ class RegionServer(Server):
         """
         raise NotImplementedError
 
+    def send_by_thread(self, region: FileRegion, sent: int) -> Deferred[int] | None:
+        """
+        Have a thread send some of what is left of a region, where that is better than a turn.
+
+        @param sent: bytes of it that are sent.
+        @return: fires with how many more were.
+        """
+        return None
+
     def write(self, data: Piece) -> None:
         """Send bytes or a region, after all that was written before."""
         self.writeSequence((data,))
@@ -123,17 +130,22 @@ class RegionServer(Server):
             self._send_turn()  # what fails will do so again when the reactor can be told of it
         if self._pieces or (self.producer is not None and not self.streamingProducer):
             self._maybePauseProducer()
-            if not self._bringing:
+            if not self._in_thread:
                 self.startWriting()
 
     def doRead(self) -> Any:  # noqa: N802
         """The client has sent something; its answer may go out at once."""
-        self._turn_left = SHORTEST
+        self._turn_left = TURN
         return super().doRead()
 
     def doWrite(self) -> Any:
         """The socket takes more."""
-        self._turn_left = self.next_turn()
+        if self._in_thread:
+            self.stopWriting()
+            return None
+        if self._lend_socket():
+            return None
+        self._turn_left = TURN
         lost = self._send_turn()
         # With nothing to send, it is for Twisted to resume the producer, or to close.
         return lost if self._pieces else super().doWrite()
@@ -143,7 +155,12 @@ class RegionServer(Server):
         return 0
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """What the client has not taken is not kept."""
+        """What the client has not taken is not kept; a thread that has the socket ends first."""
+        if self._lent:
+            self._lost = self._lost or reason
+            with suppress(OSError):
+                self.socket.shutdown(socket.SHUT_RDWR)
+            return
         self._pieces.clear()
         super().connectionLost(reason)
 
@@ -182,11 +199,14 @@ class RegionServer(Server):
             self._turn_left -= sent
             if sent < rest:
                 break
-            self._pieces.popleft()
-            self._sent = self._brought_until = 0
+            self._drop_first()
         if self._corked is not bool(self._pieces):
             self._cork(until_more=not self._corked)
         return None
+
+    def _drop_first(self) -> None:
+        self._pieces.popleft()
+        self._sent = self._brought_until = 0
 
     def _cork(self, *, until_more: bool) -> None:
         """
@@ -203,9 +223,6 @@ class RegionServer(Server):
         if isinstance(piece, bytes):
             data = memoryview(piece)[self._sent : self._sent + length]
             return self.send_bytes(data, more=len(self._pieces) > 1)
-        if self._bringing:
-            self.stopWriting()
-            return None
         offset = piece.offset + self._sent
         is_brought = offset < self._brought_until
         if is_brought:
@@ -223,21 +240,49 @@ class RegionServer(Server):
             self._brought_until = 0
         return sent
 
+    def _lend_socket(self) -> bool:
+        """Whether a thread goes on with the first piece."""
+        first = self._pieces[0] if self._pieces else None
+        if not isinstance(first, FileRegion):
+            return False
+        sent = self.send_by_thread(first, self._sent)
+        if sent is None:
+            return False
+        self._lent = True
+        self._await(sent.addCallback(self._sent_by_thread))
+        return True
+
+    def _sent_by_thread(self, sent: int) -> None:
+        self._lent = False
+        self._sent += sent
+        self._waiting -= sent
+        self._brought_until = 0
+        if self._sent == len(self._pieces[0]):
+            self._drop_first()
+
     def _bring(self, file: DiskFile, offset: int, length: int) -> None:
-        self._bringing = True
-        self.stopWriting()
-        brought: Deferred[None] = file.bring(offset, length)
-        brought.addCallbacks(self._brought, self._not_brought, callbackArgs=(offset + length,))
+        brought = file.bring(offset, length)
+        self._await(brought.addCallback(self._brought, offset + length))
 
     def _brought(self, _: None, until: int) -> None:
         """The next bytes are in the page cache: to be sent before anything can change that."""
-        self._bringing = False
         self._brought_until = until
-        if self.connected:
+
+    def _await(self, result: Deferred[None]) -> None:
+        """Send nothing until a thread is done."""
+        self._in_thread = True
+        self.stopWriting()
+        result.addCallbacks(self._go_on, self._not_read)
+
+    def _go_on(self, _: None) -> None:
+        self._in_thread = False
+        if self._lost is not None:
+            self.connectionLost(self._lost)
+        elif self.connected:
             self.startWriting()
 
-    def _not_brought(self, failure: Failure) -> None:
-        self._bringing = False
+    def _not_read(self, failure: Failure) -> None:
+        self._in_thread = False
         if self.connected:
             self._log.error("a file cannot be read: {reason}", reason=failure.getErrorMessage())
             self.abortConnection()

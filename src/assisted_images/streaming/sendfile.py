@@ -10,31 +10,36 @@ import os
 import socket
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.main import CONNECTION_LOST
 
-from assisted_images.streaming.disk import DiskFile
+from assisted_images.streaming.disk import DiskFile, FileRegion
 from assisted_images.streaming.regions import NotAtHand, RegionServer
-from assisted_images.streaming.turns import Turns
+from assisted_images.streaming.sender_threads import Pace, SenderThreads
 
 
 class SendfileServer(RegionServer):
     """The server's side of a connection in clear."""
 
-    _turn = 0
+    _pace: Pace | None = None
 
-    def __init__(self, turns: Turns, *connection: Any) -> None:
+    def __init__(self, senders: SenderThreads, *connection: Any) -> None:
         """
-        @param turns: those of all connections that share this one's reactor.
+        @param senders: those that send to whoever takes everything as fast as it comes.
         @param connection: what a listening port hands to its C{transport} besides.
         """
         super().__init__(*connection)
-        self._turns = turns
+        self._senders = senders
 
-    def next_turn(self) -> int:
-        """Longer where there are fewer that send."""
-        self._turn, length = self._turns.begin(self._turn)
-        return length
+    def send_by_thread(self, region: FileRegion, sent: int) -> Deferred[int] | None:
+        """For as long as the client is a fast one."""
+        if self._pace is None:
+            self._pace = self._senders.trial()
+        if not self._pace.is_fast(sent):
+            return None
+        offset, length = region.offset + sent, region.length - sent
+        return self._senders.send(self.reactor, self.socket, region.file, offset, length)
 
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """Send; what follows goes into the same packet where there is room."""

@@ -22,13 +22,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.regions import NotAtHand, RegionServer
-from assisted_images.streaming.turns import SHORTEST
+from assisted_images.streaming.regions import TURN, NotAtHand, RegionServer
 
 _RECORD = 16 * 1024
 """Bytes in a TLS record at most: more than that is never read at a time (RFC 8446, 5.1)."""
 
-_CLEAR = memoryview(bytearray(SHORTEST))
+_CLEAR = memoryview(bytearray(TURN))
 """
 What is being encrypted of a file; of no meaning between two calls.
 
@@ -84,7 +83,7 @@ class TlsServer(RegionServer):
         """The peer has sent something, or left."""
         if not self._secured:
             return self._shake_hands()
-        self._turn_left = SHORTEST
+        self._turn_left = TURN
         try:
             data = self._tls.recv(_RECORD)
         except SSL.WantReadError:
@@ -115,10 +114,6 @@ class TlsServer(RegionServer):
             self.startReading()
             return self.doRead()
         return super().doWrite()
-
-    def next_turn(self) -> int:
-        """Always as many bytes: to encrypt takes much longer than to send."""
-        return SHORTEST
 
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """Encrypt."""
