@@ -17,7 +17,7 @@ VERSION = Validators('"v1"', NOW)
 
 
 def outcome(headers: Mapping[str, str], validators: Validators = VERSION) -> str:
-    return validators.evaluate(headers.get).name
+    return validators.evaluate(headers).name
 
 
 class EvaluateTests(SynchronousTestCase):

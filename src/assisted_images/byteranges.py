@@ -16,6 +16,9 @@ _RANGES = re.compile(
     rf"\s*bytes\s*=[ \t,]*({_INT_RANGE}(?:[ \t]*,[ \t,]*{_INT_RANGE})*)[ \t,]*",
     re.ASCII | re.IGNORECASE,
 )
+_PLAIN_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})", re.ASCII)
+"""What nearly all ask for."""
+
 _POSITIONS = re.compile(r"(\d*)-(\d*)", re.ASCII)
 
 _DIGITS = 100
@@ -49,6 +52,15 @@ def parse_range(header: str, length: int) -> Sequence[ByteRange] | None:
         L{MAX_RANGES} ranges, or overlapping ones; section 14.2 allows to ignore those).
     @raise RangeNotSatisfiable: no range selects anything.
     """
+    plain = _PLAIN_RANGE.fullmatch(header)
+    if plain is not None:
+        part = ByteRange(int(plain[1]), int(plain[2]) + 1)
+        if part.start < part.stop <= length:
+            return (part,)
+    return _parse_any(header, length)
+
+
+def _parse_any(header: str, length: int) -> Sequence[ByteRange] | None:
     match = _RANGES.fullmatch(header)
     if match is None:
         return None

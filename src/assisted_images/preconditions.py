@@ -5,14 +5,16 @@ Conditional requests (RFC 9110, section 13): evaluated against a representation'
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from enum import Enum, auto
 
-HeaderLookup = Callable[[str], str | None]
-"""Gives a request's header field by its lower-case name; L{None} where it is absent."""
+_HeaderLookup = Callable[[str], str | None]
+
+_CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
+"""C{If-Range} is about the range alone."""
 
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
@@ -37,15 +39,19 @@ class Validators:
     last_modified: int | None = None
     """Seconds since the epoch."""
 
-    def evaluate(self, header: HeaderLookup) -> Outcome:
+    def evaluate(self, fields: Mapping[str, str]) -> Outcome:
         """
         Decide on a GET or HEAD request, in the order that section 13.2.2 gives.
 
         A date that cannot be read is ignored, as is one beside its entity tag counterpart.
+
+        @param fields: the request's header fields by their lower-case names.
         """
-        if not self._wanted(header):
+        if _CONDITIONS.isdisjoint(fields):
+            return Outcome.PROCEED
+        if not self._wanted(fields.get):
             return Outcome.FAILED
-        if self._known(header):
+        if self._known(fields.get):
             return Outcome.NOT_MODIFIED
         return Outcome.PROCEED
 
@@ -58,14 +64,14 @@ class Validators:
         date = parse_http_date(if_range)
         return date is not None and date == self.last_modified
 
-    def _wanted(self, header: HeaderLookup) -> bool:
+    def _wanted(self, header: _HeaderLookup) -> bool:
         if_match = header("if-match")
         if if_match is not None:
             return self._listed_in(if_match, weak=False)
         since = parse_http_date(header("if-unmodified-since"))
         return since is None or self.last_modified is None or self.last_modified <= since
 
-    def _known(self, header: HeaderLookup) -> bool:
+    def _known(self, header: _HeaderLookup) -> bool:
         if_none_match = header("if-none-match")
         if if_none_match is not None:
             return self._listed_in(if_none_match, weak=True)

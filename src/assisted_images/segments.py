@@ -107,6 +107,13 @@ class Representation:
         return cls(segments)
 
     @classmethod
+    def _of_parts(cls, parts: tuple[Segment, ...], length: int) -> Representation:
+        """Of segments none of which is empty, and whose length is known: what each range makes."""
+        representation = object.__new__(cls)
+        representation.__dict__.update(segments=parts, length=length)
+        return representation
+
+    @classmethod
     def from_bytes(cls, data: bytes) -> Representation:
         """A representation of bytes that are at hand."""
         return cls((BytesSegment(data),))
@@ -130,6 +137,7 @@ class Representation:
         if not 0 <= start <= stop <= self.length:
             raise ValueError(f"no slice [{start}, {stop}) in {self.length} bytes")
         parts: list[Segment] = []
+        length = stop - start
         index = bisect_right(self._ends, start)
         while start < stop:
             segment, end = self.segments[index], self._ends[index]
@@ -137,7 +145,7 @@ class Representation:
             parts.append(segment.slice(start - begin, min(end, stop) - begin))
             start = end
             index += 1
-        return Representation(tuple(parts))
+        return Representation._of_parts(tuple(parts), length)
 
     def overlay(self, offset: int, other: Representation) -> Representation:
         """

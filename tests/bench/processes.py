@@ -154,6 +154,28 @@ class BackgroundClient(Process):
 
 
 @contextmanager
+def wakeful(cpus: str, log: Path) -> Iterator[list[str]]:
+    """
+    Keep the last of some CPUs from sleeping until the block ends.
+
+    To wake it would be the work of a server that answers, for each answer to a client that is
+    faster than the server: in a virtual machine a sixth of what the answer costs, and nothing for a
+    server that is faster than its client.
+
+    @param cpus: empty: none is kept for clients, and nothing is done.
+    @return: what to begin the client's command with: it runs there, at once when there is something
+        to do, without interrupting what keeps the CPU awake (C{SCHED_BATCH}, sched(7)).
+    """
+    last = cpus.rpartition(",")[2]
+    if not last:
+        yield []
+        return
+    waking = [sys.executable, "-c", "import os\nwhile True: os.sched_yield()"]
+    with running(Process(waking, log, cpus=last)):
+        yield [found_program("chrt"), "--batch", "0", *on_cpus((), last)]
+
+
+@contextmanager
 def running(process: Process) -> Iterator[None]:
     """See to it that the process ends with the block."""
     try:

@@ -24,7 +24,7 @@ class Scale:
 
     image_bytes: int
     stream_bytes: int
-    """How much each of several streams takes; one alone takes the image."""
+    """How much each of several streams over TLS takes; all of the image would take minutes."""
 
     range_seconds: int
     first_bytes: int

@@ -17,6 +17,7 @@ from assisted_images.segments import (
     Segment,
     ZeroSegment,
 )
+from assisted_images.streaming.disk import FileRegion
 from assisted_images.streaming.pieces import Answer, Piece, ReadableSource, ReadPiece, read_bytes
 
 PIECE = 256 * 1024
@@ -102,7 +103,7 @@ class RepresentationProducer:
             self._busy = True
             try:
                 piece = self._next_piece(self._segment)
-                if isinstance(piece, Deferred):
+                if not isinstance(piece, (bytes, FileRegion)):
                     piece.addCallbacks(self._arrived, self._failed)
                     return
                 self._play(piece, self._segment, self._consumer)

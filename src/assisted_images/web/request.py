@@ -92,7 +92,7 @@ class ServiceRequest(Request):
     def __init__(self, channel: HTTPChannel, queued: object = False) -> None:
         super().__init__(channel, queued)
         self.responseHeaders = ResponseHeaders()
-        self.identifier = _identifiers.randbytes(16).hex()
+        self.identifier = f"{_identifiers.getrandbits(128):032x}"
         self.facts: dict[str, str] = {}
 
     def __repr__(self) -> str:

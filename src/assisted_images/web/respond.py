@@ -70,7 +70,7 @@ async def respond(request: ServiceRequest, content: Content) -> None:
     @raise Exception: the body cannot be had.  Nothing has been written then, or the connection has
         been cut: nothing is ever added to a body.
     """
-    match content.validators.evaluate(request.fields.get):
+    match content.validators.evaluate(request.fields):
         case Outcome.FAILED:
             raise Problem(412, "the precondition of the request does not hold for this version")
         case Outcome.NOT_MODIFIED:

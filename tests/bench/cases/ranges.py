@@ -10,9 +10,10 @@ from pathlib import Path
 from tests.bench.cases.alone import listener
 from tests.bench.ground import Ground
 from tests.bench.pairs import Figure, Sample
-from tests.bench.processes import BenchError, run
+from tests.bench.processes import BenchError, run, wakeful
 from tests.bench.rows import at_least, ratio_at_least
 from tests.bench.servers import Server
+from tests.running import found_program
 
 _PIECE = 64 * 1024
 _MOST_HEADERS = 1024
@@ -49,15 +50,14 @@ class Ranges:
     def measure(self, server: Server, ground: Ground) -> Sample:
         """Ask for some seconds."""
         before = server.process.cpu_seconds()
-        output = run(
-            [
-                "wrk", "--threads", "1", "--connections", str(self.clients), "--timeout", "10s",
-                "--duration", f"{ground.scale.range_seconds}s", "--script", str(_SCRIPT),
-                server.url(tls=self.tls).replace("localhost", "127.0.0.1"),
-                "--", str(ground.scale.image_bytes // _PIECE),
-            ],
-            ground.placement.clients,
-        )  # fmt: skip
+        wrk = [
+            found_program("wrk"), "--threads", "1", "--connections", str(self.clients),
+            "--timeout", "10s", "--duration", f"{ground.scale.range_seconds}s",
+            "--script", str(_SCRIPT), server.url(tls=self.tls).replace("localhost", "127.0.0.1"),
+            "--", str(ground.scale.image_bytes // _PIECE),
+        ]  # fmt: skip
+        with wakeful(ground.placement.clients, ground.new_path("wakeful")) as there:
+            output = run([*there, *wrk])
         cpu = server.process.cpu_seconds() - before
         done = json.loads(output.splitlines()[-1])
         _check(done)

@@ -45,7 +45,8 @@ class Streams:
     def measure(self, server: Server, ground: Ground) -> Sample:
         """Take the streams once."""
         scale = ground.scale
-        size = scale.image_bytes if self.count == 1 else scale.stream_bytes
+        one_of_many = self.tls and self.count > 1
+        size = scale.stream_bytes if one_of_many else scale.image_bytes
         before = server.process.cpu_seconds()
         parts = [(0, size)] * self.count
         taken = take_streams(server, parts, tls=self.tls, cpus=ground.placement.clients)
