@@ -272,6 +272,13 @@ class LendingTests(TestCase):
         reason.trap(ConnectionLost)
         self.assertEqual(waiting, before)
 
+    async def test_thread_that_fails(self) -> None:
+        """That is no way to end, but the connection does."""
+        await self.lend()
+        self.senders.go_on.errback(OSError("no"))
+        reason, _ = await self.protocol.lost
+        reason.trap(ConnectionAborted)
+
     async def turn_of_the_reactor(self) -> None:
         turn: Deferred[None] = Deferred()
         trial_reactor().callLater(0, turn.callback, None)

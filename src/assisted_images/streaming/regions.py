@@ -253,7 +253,6 @@ class RegionServer(Server):
         return True
 
     def _sent_by_thread(self, sent: int) -> None:
-        self._lent = False
         self._sent += sent
         self._waiting -= sent
         self._brought_until = 0
@@ -272,17 +271,17 @@ class RegionServer(Server):
         """Send nothing until a thread is done."""
         self._in_thread = True
         self.stopWriting()
-        result.addCallbacks(self._go_on, self._not_read)
+        result.addCallbacks(self._go_on, self._failed)
 
     def _go_on(self, _: None) -> None:
-        self._in_thread = False
+        self._in_thread = self._lent = False
         if self._lost is not None:
             self.connectionLost(self._lost)
         elif self.connected:
             self.startWriting()
 
-    def _not_read(self, failure: Failure) -> None:
-        self._in_thread = False
-        if self.connected:
+    def _failed(self, failure: Failure) -> None:
+        if self.connected and self._lost is None:
             self._log.error("a file cannot be read: {reason}", reason=failure.getErrorMessage())
             self.abortConnection()
+        self._go_on(None)
