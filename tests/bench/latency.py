@@ -26,6 +26,7 @@ from twisted.internet.utils import getProcessValue
 from demo.certificate import development_certificate
 from demo.infra_env import INFRA_ENV_ID, write_infra_env
 from demo.service import ServiceProcess
+from tests.bench.network import enter_own_network
 from tests.field.images import SMALLEST, file_name, noisy_image, os_images
 from tests.running import base_environment, found_program
 
@@ -185,4 +186,5 @@ def main(reactor: Any, downloads: str = "50", mib: str = "512") -> Deferred[None
 
 
 if __name__ == "__main__":
+    enter_own_network()
     react(main, sys.argv[1:])

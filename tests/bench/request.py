@@ -36,6 +36,7 @@ from assisted_images.options import Options
 from assisted_images.tap import makeService
 from demo.certificate import CertificateFiles, development_certificate
 from tests.bench import images
+from tests.bench.network import enter_own_network
 from tests.bench.scale import MIB
 from tests.bench.servers import iso_path, listening_settings, status_of
 
@@ -182,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.request", description=__doc__)
     parser.add_argument("--calls", action="store_true", help="show where the time goes (cProfile)")
     options = parser.parse_args()
+    enter_own_network()
     with tempfile.TemporaryDirectory() as name:
         certificate = development_certificate(Path(name) / "certificate")
         listeners = _start(Path(name), certificate)
