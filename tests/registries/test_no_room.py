@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from assisted_images.catalog import Catalog
 from assisted_images.catalog.release_images import parse_release_images
@@ -111,6 +111,4 @@ class NoRoomTests(ClientTestCase):
         self.assertEqual(self.target.read_bytes(), self.iso())
 
     async def turn(self) -> None:
-        turned: Deferred[None] = Deferred()
-        trial_reactor().callLater(0, turned.callback, None)
-        await turned
+        await deferLater(trial_reactor(), 0)

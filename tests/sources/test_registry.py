@@ -10,7 +10,7 @@ from typing import Any
 import trustme
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import ITCPTransport
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.manifests import MOST_BYTES, Descriptor, Manifest
@@ -288,6 +288,4 @@ async def _awaited(fetching: Any) -> Any:
 
 
 async def _turn() -> None:
-    turned: Deferred[None] = Deferred()
-    trial_reactor().callLater(0, turned.callback, None)
-    await turned
+    await deferLater(trial_reactor(), 0)

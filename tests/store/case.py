@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
 from assisted_images.catalog import Catalog, Entry
@@ -77,6 +77,4 @@ class StoreTestCase(ServerTestCase):
             await self.turn()
 
     async def turn(self) -> None:
-        turn: Deferred[None] = Deferred()
-        trial_reactor().callLater(0, turn.callback, None)
-        await turn
+        await deferLater(trial_reactor(), 0)

@@ -15,7 +15,7 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.internet.task import Clock
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -256,7 +256,7 @@ class LendingTests(TestCase):
         descriptor, before = transport.fileno(), transport.waiting
         for _ in range(2):
             transport.abortConnection()
-            await self.turn_of_the_reactor()
+            await deferLater(trial_reactor(), 0)
             self.assertEqual(transport.fileno(), descriptor)
         reason, waiting = await self.ended()
         reason.trap(ConnectionAborted)
@@ -267,7 +267,7 @@ class LendingTests(TestCase):
         before = self.protocol.transport.waiting
         cast(ITCPTransport, self.client.transport).abortConnection()
         await self.client.closed
-        await self.turn_of_the_reactor()
+        await deferLater(trial_reactor(), 0)
         reason, waiting = await self.ended()
         reason.trap(ConnectionLost)
         self.assertEqual(waiting, before)
@@ -278,11 +278,6 @@ class LendingTests(TestCase):
         self.senders.go_on.errback(OSError("no"))
         reason, _ = await self.protocol.lost
         reason.trap(ConnectionAborted)
-
-    async def turn_of_the_reactor(self) -> None:
-        turn: Deferred[None] = Deferred()
-        trial_reactor().callLater(0, turn.callback, None)
-        await turn
 
 
 def random_file(test: TestCase) -> Path:

@@ -12,8 +12,8 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from assisted_images.streaming.disk import DiskFile
@@ -122,8 +122,7 @@ class EndTests(ServedTestCase):
         del protocol
         self.connected.clear()
         # The reactor itself holds on to what it has called last.
-        trial_reactor().callLater(0, (done := Deferred[None]()).callback, None)
-        await done
+        await deferLater(trial_reactor(), 0)
         self.assertIsNone(transport())
 
     async def test_lost_before_tls_has_begun(self) -> None:

@@ -123,7 +123,7 @@ class DiskFile:
         try:
             self._probe(offset)
             self._probe(offset + length - 1)
-        except OSError:  # as above
+        except OSError:  # as in is_at_hand
             os.posix_fadvise(self.descriptor, offset, length, os.POSIX_FADV_WILLNEED)
 
     def bring(self, offset: int, length: int) -> Deferred[None]:
