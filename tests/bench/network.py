@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
@@ -22,10 +23,16 @@ _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 
 _CONGESTION_CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
 
+_UNPACED = ("cubic", "reno")
+"""
+Linux's own choice; and, where a machine allows its networks no other than BBR and Reno
+(C{tcp_allowed_congestion_control}, tcp(7)), the one that without losses is the same.
+"""
+
 
 def enter_own_network() -> bool:
     """
-    Give this process, and those that it will start, a network of their own with CUBIC.
+    Give this process, and those that it will start, a network of their own without BBR.
 
     @return: whether that could be done: it needs C{CAP_SYS_ADMIN}.  The network is the machine's
         otherwise, as it is.
@@ -34,7 +41,10 @@ def enter_own_network() -> bool:
         return False
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
-    _CONGESTION_CONTROL.write_text("cubic")
+    for name in _UNPACED:
+        with suppress(PermissionError):
+            _CONGESTION_CONTROL.write_text(name)
+            break
     return True
 
 
