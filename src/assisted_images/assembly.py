@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from assisted_images.background import Background
 from assisted_images.listeners import Listener, listening_socket
+from assisted_images.logs.requests import RequestLog
 from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.settings import Settings
 from assisted_images.settings.values import HttpServes
@@ -41,7 +42,6 @@ from assisted_images.web.application import Application
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
-from assisted_images.web.request_log import RequestLog
 from assisted_images.web.tree import make_site
 
 

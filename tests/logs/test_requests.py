@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.logs.requests import RequestLines
-from assisted_images.web.request_log import FORMAT, NAMESPACE, Fact
+from assisted_images.logs.requests import FORMAT, NAMESPACE, Fact, RequestLines
 from tests.logs.written import TOKEN, Written, hostile
 from tests.properties import given
 

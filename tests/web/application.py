@@ -11,6 +11,7 @@ from assisted_images.catalog import Catalog, Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
 from assisted_images.kargs import KernelArgumentArea
+from assisted_images.logs.requests import RequestEvents
 from assisted_images.segments import Representation
 from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.store.states import ImageContent, ImageState, OsImage
@@ -20,7 +21,6 @@ from assisted_images.values import Architecture, Configuration, Extent, ImageTyp
 from assisted_images.web.application import Application
 from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
-from assisted_images.web.request_log import RequestEvents
 from tests.web.serving import reactor
 
 ID = "8d6f5bb6-9e3c-4a6e-8f0b-1c2d3e4f5a6b"

@@ -21,9 +21,9 @@ from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 
+from assisted_images.logs.requests import RequestEvents
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
-from assisted_images.web.request_log import RequestEvents
 from assisted_images.web.site import ServiceSite
 from tests.transports import Wire
 

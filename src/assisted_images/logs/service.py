@@ -12,9 +12,8 @@ from twisted.python.logfile import LogFile
 
 from assisted_images.logs.events import JsonLogObserver
 from assisted_images.logs.lines import JsonLines, LineStream, Unbuffered
-from assisted_images.logs.requests import RequestLines
+from assisted_images.logs.requests import Fact, RequestEvents, RequestLines, RequestLog
 from assisted_images.settings import Settings
-from assisted_images.web.request_log import Fact, RequestEvents, RequestLog
 
 
 class ServiceLog:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
+from assisted_images.logs.requests import RequestLog
 from assisted_images.sources.infra_envs import InfraEnvSource
 from assisted_images.store.images import ImageStore
 from assisted_images.streaming.slots import Slots
@@ -14,7 +15,6 @@ from assisted_images.streaming.threads import RunInThread
 from assisted_images.web.channel import Times
 from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
-from assisted_images.web.request_log import RequestLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,11 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource, getChildForRequest
 
+from assisted_images.logs.requests import RequestLog
 from assisted_images.web.channel import ClientObserver, DeadlineChannel
 from assisted_images.web.head_channel import ResponseHeaders
 from assisted_images.web.heads import Head
 from assisted_images.web.problems import Problem, write_problem
-from assisted_images.web.request_log import RequestLog
 
 MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away; nothing here takes a body."""

@@ -8,8 +8,7 @@ from twisted.logger import globalLogBeginner
 
 from assisted_images.logs.events import JsonLogObserver
 from assisted_images.logs.lines import JsonLines, Unbuffered
-from assisted_images.logs.requests import RequestLines
-from assisted_images.web.request_log import RequestLog
+from assisted_images.logs.requests import RequestLines, RequestLog
 
 
 def begin_log(level: str, worker: int) -> RequestLog:

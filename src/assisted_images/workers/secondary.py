@@ -22,6 +22,7 @@ from assisted_images.assembly import (
     make_tls,
 )
 from assisted_images.listeners import Listener
+from assisted_images.logs.requests import RequestLog
 from assisted_images.memory import MemoryReturn
 from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings import Settings
@@ -30,7 +31,6 @@ from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvErr
 from assisted_images.sources.sharing import Lease
 from assisted_images.tls import ServerTls
 from assisted_images.web.application import Application
-from assisted_images.web.request_log import RequestLog
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.channel import Channel
