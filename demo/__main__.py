@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater, react
 
-from assisted_images.catalog import Catalog
+from assisted_images.catalog.catalog import Catalog
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.os_images import parse_os_images
 from demo.environment import Prepared, prepare

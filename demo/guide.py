@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.values import Architecture, ImageType
 from demo.environment import Prepared
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.options import Options
+from assisted_images.settings.options import Options
 from assisted_images.settings.table import SETTINGS
 from tests.certificates import identity
 from tests.settings.test_settings import os_images

@@ -22,7 +22,7 @@ class WheelTests(SynchronousTestCase):
         """A new package that setup.cfg does not list would be missing."""
         wheels = Path(self.mktemp()).resolve()
         source = Path(self.mktemp()).resolve()
-        for directory in ("src/assisted_images", "twisted"):
+        for directory in ("src", "twisted"):
             shutil.copytree(ROOT / directory, source / directory, ignore=_CACHES)
         for name in ("setup.cfg", "pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, source)
@@ -35,7 +35,7 @@ class WheelTests(SynchronousTestCase):
             held = {name for name in archive.namelist() if ".dist-info/" not in name}
         modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
         expected = modules | {
-            "assisted_images/py.typed",
+            *(f"{package}/py.typed" for package in ("assisted_images", "httpd")),
             "twisted/plugins/assisted_images_plugin.py",
         }
         self.assertEqual(held, expected)

@@ -25,7 +25,7 @@ from twisted.web.client import Agent
 
 from assisted_images.listeners import Listener
 from assisted_images.logs.events import JsonLogObserver
-from assisted_images.options import Options
+from assisted_images.settings.options import Options
 from assisted_images.sources.trust import tls_policy
 from assisted_images.tap import makeService
 from tests.certificates import identity

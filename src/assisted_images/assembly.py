@@ -19,8 +19,8 @@ from assisted_images.background import Background
 from assisted_images.listeners import Listener, listening_socket
 from assisted_images.logs.requests import RequestLog
 from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
-from assisted_images.settings import Settings
-from assisted_images.settings.values import HttpServes
+from assisted_images.settings.readers import HttpServes
+from assisted_images.settings.settings import Settings
 from assisted_images.sources.assisted_service import AssistedService
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.infra_envs import InfraEnvSource

@@ -8,7 +8,7 @@ It reads manifests, the release's C{image-references}, and of each ISO the first
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,17 +23,17 @@ from assisted_images.iso.volume import VOLUME_ID_BYTES, volume_id_of
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.manifests import Descriptor
 from assisted_images.oci.references import PullSpec
-from assisted_images.setting_files import file_problems
-from assisted_images.setting_options import SettingOptions, parameters
-from assisted_images.settings import SettingsError, parse_some
+from assisted_images.settings.files import file_problems
+from assisted_images.settings.settings import parse_some
 from assisted_images.settings.table import SETTINGS
 from assisted_images.sources.parts import DownloadError
 from assisted_images.sources.proxies import Proxies
 from assisted_images.sources.registry import Registries
 from assisted_images.sources.registry_settings import make_registries, registry_agents
 from assisted_images.sources.releases import architectures, iso_beginning, resolve
-from assisted_images.texts import quoted
 from assisted_images.values import Architecture
+from httpd.settings.options import SettingOptions, parameters
+from httpd.texts import quoted
 
 _FAILED = 1
 
@@ -55,12 +55,11 @@ class InspectSettings:
 _TABLE = tuple(setting for setting in SETTINGS if setting.key in InspectSettings.__slots__)
 
 
-class InspectOptions(SettingOptions):
+class InspectOptions(SettingOptions[InspectSettings]):
     """
     The command line.
 
     @ivar spec: the release image's pull spec.
-    @ivar settings: of registries and proxies.
     """
 
     table = _TABLE
@@ -73,7 +72,6 @@ class InspectOptions(SettingOptions):
     )
 
     spec: PullSpec
-    settings: InspectSettings
 
     def getSynopsis(self) -> str:  # noqa: N802
         """The first line of the help."""
@@ -95,21 +93,17 @@ class InspectOptions(SettingOptions):
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
 
-    def postOptions(self) -> None:
+    def read(self, texts: Mapping[str, str]) -> InspectSettings:
         """
-        Check the settings.
+        Read the settings.
 
-        @raise usage.UsageError: with all that is wrong, one line each.
+        @raise SettingsError: with everything that is wrong.
         """
-        try:
-            found = parse_some(self.setting_texts(), self.table)
-        except SettingsError as error:
-            problems = [*error.problems, *file_problems(error.found)]
-        else:
-            problems = list(file_problems(found))
-        if problems:
-            raise usage.UsageError("\n  ".join(["wrong settings:", *problems]))
-        self.settings = InspectSettings(**found)
+        return InspectSettings(**parse_some(texts, self.table))
+
+    def file_problems(self, found: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with the files that settings name, one line each."""
+        return file_problems(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from assisted_images.assembly import (
 from assisted_images.listeners import CannotListen
 from assisted_images.logs.service import ServiceLog
 from assisted_images.memory import MemoryReturn
-from assisted_images.options import Options
 from assisted_images.renewal import CertificateRenewal
-from assisted_images.settings import Settings
+from assisted_images.settings.options import Options
+from assisted_images.settings.settings import Settings
 from assisted_images.shutdown import Shutdown
 from assisted_images.web.connections import Connections
 from assisted_images.workers.primary import make_primary

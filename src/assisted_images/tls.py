@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
-from assisted_images.settings import cipher_suites
-from assisted_images.settings.values import TlsVersion
+from httpd.settings import cipher_suites
+from httpd.settings.readers import TlsVersion
 
 _ALPN = b"http/1.1"
 """HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""
@@ -65,8 +65,8 @@ class TlsFiles:
         What the settings say; L{None} where there is to be no TLS.
 
         @param setting: gives a setting by the name of
-            L{Settings<assisted_images.settings.Settings>}' attribute; L{None} for one that could
-            not be read.
+            its L{key<httpd.settings.setting.Setting.key>};
+            L{None} for one that could not be read.
         """
         key_file, certificate_file = setting("https_key_file"), setting("https_cert_file")
         if key_file is None or certificate_file is None:
@@ -134,6 +134,20 @@ class TlsFiles:
         context.set_alpn_select_callback(_choose_protocol)
         context.clear_mode(_PARTIAL_WRITES)
         return context
+
+
+def tls_problems(setting: Callable[[str], Any]) -> Iterator[str]:
+    """
+    What is wrong with the files of a listener's certificate, one line for all of it.
+
+    @param setting: as L{TlsFiles.of} has it.
+    """
+    files = TlsFiles.of(setting)
+    if files is not None:
+        try:
+            files.context()
+        except TlsError as error:
+            yield f"HTTPS_KEY_FILE, HTTPS_CERT_FILE: {error}"
 
 
 class ServerTls:

@@ -32,7 +32,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from assisted_images.listeners import Listener
-from assisted_images.options import Options
+from assisted_images.settings.options import Options
 from assisted_images.tap import makeService
 from demo.certificate import CertificateFiles, development_certificate
 from tests.bench import images

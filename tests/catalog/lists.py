@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from assisted_images.catalog import Catalog
+from assisted_images.catalog.catalog import Catalog
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.os_images import parse_os_images
 

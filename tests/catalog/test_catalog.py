@@ -7,7 +7,8 @@ import json
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import UnknownImage, built_in_catalog
+from assisted_images.catalog.built_in import built_in_catalog
+from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType, semantic_version
 from tests.catalog.lists import catalog

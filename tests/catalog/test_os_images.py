@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.values import Architecture, ImageType

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.oci.references import PullSpec

@@ -11,7 +11,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.logs.service import ServiceLog
-from assisted_images.settings import Settings, parse_settings
+from assisted_images.settings.settings import Settings, parse_settings
 from tests.logs.test_requests import FACTS
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
-from assisted_images.catalog import Catalog
+from assisted_images.catalog.catalog import Catalog
 from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.parts import NoSpace, Part

@@ -9,12 +9,14 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import built_in_catalog
-from assisted_images.settings import Settings, SettingsError, parse_settings
-from assisted_images.settings.setting import Setting
+from assisted_images.catalog.built_in import built_in_catalog
+from assisted_images.settings.readers import HttpServes
+from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
-from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
 from demo.service import ROOT
+from httpd.settings.readers import LogLevel, TlsVersion
+from httpd.settings.reading import SettingsError
+from httpd.settings.setting import Setting
 
 SOUND = {
     "DATA_DIR": "/data",

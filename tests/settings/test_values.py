@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.settings import cipher_suites
+from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.table import SETTINGS
-from assisted_images.settings.values import HttpServes, LogLevel, TlsVersion
+from httpd.settings import cipher_suites
+from httpd.settings.readers import LogLevel, TlsVersion
 from tests.settings.test_settings import os_images, parsed
 
 

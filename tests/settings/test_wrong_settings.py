@@ -7,8 +7,10 @@ import json
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.settings import SettingsError, cipher_suites, parse_settings
+from assisted_images.settings.settings import parse_settings
 from assisted_images.settings.table import SETTINGS
+from httpd.settings import cipher_suites
+from httpd.settings.reading import SettingsError
 from tests.properties import given
 from tests.settings.test_settings import RELEASE, os_images, problems
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
-from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.sources.downloads import Downloader
 from assisted_images.store.images import ImageState, ImageStore, OsImage
 from assisted_images.store.populate import Workshop

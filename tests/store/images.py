@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.cpio import archive
 from assisted_images.store.checks import Limits
 from assisted_images.values import Architecture, ImageType

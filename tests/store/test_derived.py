@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import read_layout
 from assisted_images.segments import BytesSegment, Representation
 from assisted_images.store.derived import image_content

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.oci.references import PullSpec
 from assisted_images.sources.parts import Origin, Part
 from assisted_images.store.durable import write_whole

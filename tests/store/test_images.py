@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from assisted_images.catalog import UnknownImage
+from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.store.images import ImageState, OsImage
 from assisted_images.streaming.threads import run_at_once, threads_of
 from assisted_images.values import Architecture, ImageType

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
 from assisted_images.kargs import KernelArgumentArea

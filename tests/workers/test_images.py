@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.catalog import Catalog
+from assisted_images.catalog.catalog import Catalog
 from assisted_images.store.checks import check_image
 from assisted_images.store.derived import image_content
 from assisted_images.store.images import ImageStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from assisted_images.values import semantic_version
+from httpd.settings.reading import WrongText
 
 _T = TypeVar("_T")
 
@@ -21,12 +22,8 @@ _FILE_NAME_PART = re.compile(r"[A-Za-z0-9](?:\.?[A-Za-z0-9_+~-])*")
 """What may be part of a file name: no separators, no leading dot, no two dots in a row."""
 
 
-class CatalogError(Exception):
+class CatalogError(WrongText):
     """A list of images is wrong; C{problems} has one sentence for each thing wrong."""
-
-    def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(self.problems))
 
 
 def printable(text: str) -> str:

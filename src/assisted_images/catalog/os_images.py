@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from assisted_images.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.catalog.lists import (
     Key,
     file_name_part,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.catalog.lists import Key, file_name_part, openshift_version, read_list
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, semantic_version

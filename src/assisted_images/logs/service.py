@@ -13,7 +13,7 @@ from twisted.python.logfile import LogFile
 from assisted_images.logs.events import JsonLogObserver
 from assisted_images.logs.lines import JsonLines, LineStream, Unbuffered
 from assisted_images.logs.requests import Fact, RequestEvents, RequestLines, RequestLog
-from assisted_images.settings import Settings
+from assisted_images.settings.settings import Settings
 
 
 class ServiceLog:

@@ -9,8 +9,8 @@ import msgspec
 
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.references import PullSpec
-from assisted_images.texts import quoted
 from assisted_images.values import Architecture
+from httpd.texts import quoted
 
 IMAGE_REFERENCES = "release-manifests/image-references"
 """The member of a release image's layers that this module reads."""

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from assisted_images.oci.compression import Compression, LayerError
 from assisted_images.oci.tar import Headers, Kind, Member, resolved
-from assisted_images.texts import quoted
+from httpd.texts import quoted
 
 __all__ = ["LayerError", "MemberReader", "Presence"]
 

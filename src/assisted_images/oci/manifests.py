@@ -13,8 +13,8 @@ import msgspec
 from assisted_images.oci.compression import Compression
 from assisted_images.oci.digests import checked_digest
 from assisted_images.oci.errors import PayloadError
-from assisted_images.texts import quoted
 from assisted_images.values import Architecture
+from httpd.texts import quoted
 
 _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",

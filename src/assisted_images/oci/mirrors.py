@@ -16,7 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from assisted_images.oci.references import PullSpec, is_registry
-from assisted_images.texts import quoted
+from httpd.texts import quoted
 
 _WILDCARD = "*."
 

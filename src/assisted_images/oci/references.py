@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from assisted_images.oci.digests import checked_digest
-from assisted_images.texts import quoted
+from httpd.texts import quoted
 
 _DEFAULT_TAG = "latest"
 _LONGEST_NAME = 255

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from assisted_images.oci.compression import LayerError
-from assisted_images.texts import quoted
+from httpd.texts import quoted
 
 BLOCK = tarfile.BLOCKSIZE
 

@@ -5,25 +5,27 @@ are made from.
 
 from __future__ import annotations
 
-from assisted_images.catalog import built_in_catalog
+from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.oci.auths import PullSecret
-from assisted_images.settings import values
-from assisted_images.settings.setting import Setting
+from assisted_images.settings.readers import http_serves
+from httpd.settings import readers
+from httpd.settings.listening import listening
+from httpd.settings.setting import Setting
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         ("DATA_DIR",),
         "directory of the OS images and of what is derived from them",
-        values.path,
+        readers.path,
         required=True,
         absent_text="required",
     ),
     Setting(
         ("DATA_TEMP_DIR",),
         "accepted, since the Go service has it, and not used: nothing here needs scratch space",
-        values.path,
+        readers.path,
         used=False,
     ),
     Setting(
@@ -52,209 +54,139 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         ("PULL_SECRET_FILE",),
         "the same, in a file; at most one of the two is set",
-        values.path,
+        readers.path,
     ),
     Setting(
         ("REGISTRIES_CONF",),
         "containers-registries.conf, version 2, with the mirrors of registries",
-        values.path,
+        readers.path,
     ),
     Setting(
         ("REGISTRY_TRUSTED_CA_FILE",),
         "PEM bundle trusted for registries besides the system's roots",
-        values.path,
+        readers.path,
     ),
-    Setting(
-        ("LISTEN_PORT",),
-        "port of the TLS listener, or without certificate of the plain one; 0 is any free port",
-        values.port,
-        "8080",
-    ),
-    Setting(
-        ("HTTP_LISTEN_PORT",),
-        "port of a plain listener besides the TLS one, or without certificate instead of it",
-        values.port,
-    ),
-    Setting(
-        ("HTTPS_KEY_FILE",),
-        "PEM file with the private key; together with HTTPS_CERT_FILE it turns TLS on",
-        values.path,
-    ),
-    Setting(
-        ("HTTPS_CERT_FILE",),
-        "PEM file with the certificate, and its chain behind it",
-        values.path,
-    ),
+    *listening("8080"),
     Setting(
         ("HTTP_SERVES",),
         "what the plain listener serves when a TLS listener is open too: boot (PXE initrds, boot"
         " artifacts, health pages) or all",
-        values.http_serves,
+        http_serves,
         "boot",
     ),
     Setting(
         ("ASSISTED_SERVICE_SCHEME",),
         "how assisted-service is spoken to: http or https",
-        values.scheme,
+        readers.scheme,
         "http",
     ),
     Setting(
         ("ASSISTED_SERVICE_HOST",),
         "assisted-service, as host or host:port; exactly one of this and INFRA_ENVS_DIR is set",
-        values.host_and_port,
+        readers.host_and_port,
     ),
     Setting(
         ("ASSISTED_SERVICE_API_TRUSTED_CA_FILE", "HTTPS_CA_FILE"),
         "PEM bundle trusted for assisted-service besides the system's roots",
-        values.path,
+        readers.path,
     ),
     Setting(
         ("INFRA_ENVS_DIR",),
         "directory with a subdirectory for each infra-env, to serve without assisted-service and"
         " without credentials",
-        values.path,
+        readers.path,
     ),
     Setting(
         ("IMAGE_SERVICE_BASE_URL",),
         "this service as hosts see it; goes into minimal ISOs of images without rootfs_url",
-        values.base_url,
-    ),
-    Setting(
-        ("MAX_CONCURRENT_REQUESTS",),
-        "downloads at the same time; more wait, first come first served",
-        values.count(1),
-        "400",
+        readers.base_url,
     ),
     Setting(
         ("ALLOWED_DOMAINS",),
         "web origins that may use images (CORS), a comma list or *",
-        values.origins,
+        readers.origins,
         absent=(),
         absent_text="none",
     ),
     Setting(
         ("INSECURE_SKIP_VERIFY",),
         "do not verify TLS certificates when OS images are downloaded",
-        values.boolean,
+        readers.boolean,
         "false",
     ),
     Setting(
         ("OS_IMAGE_DOWNLOAD_TRUSTED_CA_FILE",),
         "PEM bundle trusted for OS image downloads besides the system's roots",
-        values.path,
+        readers.path,
     ),
     Setting(
         ("OS_IMAGES_REQUEST_HEADERS",),
         "JSON object of strings: HTTP fields added to every OS image download",
-        values.headers,
+        readers.headers,
         absent={},
     ),
     Setting(
         ("OS_IMAGES_REQUEST_QUERY_PARAMS",),
         "JSON object of strings: query parameters added to every OS image download",
-        values.query_parameters,
+        readers.query_parameters,
         absent={},
     ),
     Setting(
         ("HTTP_PROXY", "http_proxy"),
         "proxy for http URLs of OS images, registries and assisted-service",
-        values.proxy_url,
+        readers.proxy_url,
     ),
     Setting(
         ("HTTPS_PROXY", "https_proxy"),
         "proxy for https URLs of OS images, registries and assisted-service",
-        values.proxy_url,
+        readers.proxy_url,
     ),
     Setting(
         ("NO_PROXY", "no_proxy"),
         "comma list of hosts, domains and networks that are reached without a proxy",
-        values.text_as_it_is,
-    ),
-    Setting(
-        ("LOGLEVEL", "LOG_LEVEL"),
-        "least severe events that are logged: debug, info, warning or error",
-        values.log_level,
-        "info",
-        attribute="log_level",
-    ),
-    Setting(
-        ("TLS_MIN_VERSION",),
-        "oldest TLS version spoken: VersionTLS12 or VersionTLS13",
-        values.tls_version,
-        "VersionTLS12",
-    ),
-    Setting(
-        ("TLS_CIPHER_SUITES",),
-        "comma list of IANA cipher suite names",
-        values.tls_suites,
-        absent=(),
-        absent_text="Twisted's choice",
+        readers.text_as_it_is,
     ),
     Setting(
         ("MIN_ROOTFS_BYTES",),
         "an OS image whose rootfs is smaller is refused",
-        values.count(0),
+        readers.count(0),
         "104857600",
     ),
     Setting(
         ("MIN_KERNEL_BYTES",),
         "an OS image whose kernel is smaller is refused",
-        values.count(0),
+        readers.count(0),
         "5242880",
     ),
     Setting(
         ("DOWNLOAD_STALL_SECONDS",),
         "an OS image's origin that sends nothing for so long is given up until the next try",
-        values.seconds(zero=False),
+        readers.seconds(zero=False),
         "60",
     ),
     Setting(
         ("DOWNLOAD_RETRY_SECONDS",),
         "time until a failed OS image is tried again; twice as long with each failure in a row, up"
         " to 300",
-        values.seconds(zero=False),
+        readers.seconds(zero=False),
         "5",
     ),
     Setting(
         ("CONFIG_SHARE_SECONDS",),
         "how long requests for one image by one client share one fetched configuration; 0: never",
-        values.seconds(zero=True),
+        readers.seconds(zero=True),
         "60",
-    ),
-    Setting(
-        ("CLIENT_STALL_SECONDS",),
-        "a client that reads nothing for so long is dropped",
-        values.seconds(zero=False),
-        "90",
-    ),
-    Setting(
-        ("HEADER_SECONDS",),
-        "time for a request's header fields, and for a TLS handshake",
-        values.seconds(zero=False),
-        "30",
     ),
     Setting(
         ("ASSISTED_SERVICE_SECONDS",),
         "time for one call to assisted-service",
-        values.seconds(zero=False),
+        readers.seconds(zero=False),
         "60",
-    ),
-    Setting(
-        ("DRAIN_SECONDS",),
-        "how long running downloads may finish after SIGTERM; then they are cut",
-        values.seconds(zero=True),
-        "300",
-    ),
-    Setting(
-        ("MAX_CONNECTIONS",),
-        "open client connections, over both listeners; beyond it idle ones are closed first",
-        values.count(1),
-        "10000",
     ),
     Setting(
         ("WORKERS",),
         "processes that share the listeners: one for each CPU that is to serve",
-        values.count(1, 1024),
+        readers.count(1, 1024),
         "1",
     ),
 )

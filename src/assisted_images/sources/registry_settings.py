@@ -18,7 +18,7 @@ from assisted_images.streaming.threads import threads_of
 
 
 class RegistrySettings(Protocol):
-    """Those of L{Settings<assisted_images.settings.Settings>} that matter to registries."""
+    """The settings that matter to registries."""
 
     @property
     def pull_secret(self) -> PullSecret | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import Layout, check_os_image, read_layout
 from assisted_images.iso.volume import IsoError
 from assisted_images.store.records import Record, Stamp, Stopped, digest

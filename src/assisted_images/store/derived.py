@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import Layout, read_layout
 from assisted_images.iso.minimal import MinimalIso, build_minimal_iso
 from assisted_images.iso.nmstate import nmstate_archive

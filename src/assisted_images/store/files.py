@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.sources.parts import ORIGIN, PART, Part, PartInUse
 from assisted_images.store.durable import TEMPORARY
 from assisted_images.store.origins import RELEASE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.logger import Logger
 
-from assisted_images.catalog import Catalog, UnknownImage
+from assisted_images.catalog.catalog import Catalog, UnknownImage
 from assisted_images.sources.concurrently import side_by_side
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.populate import Preparation, Workshop

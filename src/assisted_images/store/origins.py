@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.oci.references import PullSpec
 from assisted_images.sources.downloads import Downloader, Progress
 from assisted_images.sources.parts import Part

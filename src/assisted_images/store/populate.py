@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.volume import IsoError
 from assisted_images.sources.downloads import Downloader

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from twisted.logger import Logger, LogLevel
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
 from assisted_images.segments import Representation

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from twisted.web.http import Request
 
-from assisted_images.catalog import Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.segments import Representation
 from assisted_images.sources.infra_envs import ConfigurationRequest, Credential
 from assisted_images.values import ImageType

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from assisted_images.catalog import UnknownImage
+from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.store.images import ImageContent, ImageState, ImageStore, OsImage
 from assisted_images.values import Architecture, ImageType
 from assisted_images.web.parameters import shown

@@ -8,7 +8,7 @@ from functools import partial
 
 from twisted.logger import Logger
 
-from assisted_images.settings import parse_settings
+from assisted_images.settings.settings import parse_settings
 from assisted_images.workers import inheritance
 from assisted_images.workers.channel import read_message
 from assisted_images.workers.logs import begin_log

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assisted_images.settings import Settings
+from assisted_images.settings.settings import Settings
 from assisted_images.web.connections import Connection, Connections
 from assisted_images.workers.ledger import Fact, Ledger
 

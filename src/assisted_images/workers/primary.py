@@ -10,7 +10,7 @@ from typing import Any
 from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
 from assisted_images.listeners import Listener
 from assisted_images.logs.service import ServiceLog
-from assisted_images.settings import Settings
+from assisted_images.settings.settings import Settings
 from assisted_images.tls import ServerTls
 from assisted_images.web.application import Application
 from assisted_images.workers.accepting import FairSockets

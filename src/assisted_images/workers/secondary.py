@@ -25,7 +25,7 @@ from assisted_images.listeners import Listener
 from assisted_images.logs.requests import RequestLog
 from assisted_images.memory import MemoryReturn
 from assisted_images.renewal import CertificateRenewal
-from assisted_images.settings import Settings
+from assisted_images.settings.settings import Settings
 from assisted_images.shutdown import Shutdown
 from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.sources.sharing import Lease

@@ -29,7 +29,7 @@ class Setting:
 
     required: bool = False
     attribute: str = ""
-    """Its attribute in L{Settings<assisted_images.settings.Settings>}, if not as the first name."""
+    """Its attribute in the settings, if not as the first name."""
 
     used: bool = True
     """
@@ -44,7 +44,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """Its attribute in L{Settings<assisted_images.settings.Settings>}."""
+        """Its attribute in the settings."""
         return self.attribute or self.name.lower()
 
     @property

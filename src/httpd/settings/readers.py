@@ -15,17 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from assisted_images.settings import cipher_suites
-from assisted_images.texts import quoted
-
-
-class HttpServes(StrEnum):
-    """What the plain listener serves when a TLS listener is open too."""
-
-    BOOT = "boot"
-    """What boot loaders ask for (PXE initrd, boot artifacts), and the health pages."""
-
-    ALL = "all"
+from httpd.settings import cipher_suites
+from httpd.texts import quoted
 
 
 class LogLevel(StrEnum):
@@ -89,25 +80,20 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def http_serves(text: str) -> HttpServes:
-    """Read C{HTTP_SERVES}."""
-    return HttpServes(_one_of(text, HttpServes))
-
-
 def scheme(text: str) -> str:
     """Read C{http} or C{https}."""
-    return _one_of(text, ("http", "https"))
+    return one_of(text, ("http", "https"))
 
 
 def log_level(text: str) -> LogLevel:
     """Read a log level, in any case; C{warn} is C{warning}."""
     name = text.lower()
-    return LogLevel(_one_of("warning" if name == "warn" else name, LogLevel))
+    return LogLevel(one_of("warning" if name == "warn" else name, LogLevel))
 
 
 def tls_version(text: str) -> TlsVersion:
     """Read a TLS version by Go's name."""
-    return TlsVersion(_one_of(text, TlsVersion))
+    return TlsVersion(one_of(text, TlsVersion))
 
 
 def tls_suites(text: str) -> tuple[str, ...]:
@@ -219,7 +205,8 @@ def headers(text: str) -> Mapping[str, str]:
     return found
 
 
-def _one_of(text: str, names: Iterable[str]) -> str:
+def one_of(text: str, names: Iterable[str]) -> str:
+    """Read one of some names."""
     expected = tuple(names)
     if text not in expected:
         raise ValueError(f"{quoted(text)}; expected {' or '.join(expected)}")

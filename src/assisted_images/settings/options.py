@@ -1,0 +1,38 @@
+"""The plugin's command line: the settings' table as options of C{twistd}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from assisted_images.settings.files import file_problems
+from assisted_images.settings.settings import Settings, parse_settings
+from assisted_images.settings.table import SETTINGS
+from httpd.settings.options import ServiceOptions, parameters
+
+
+class Options(ServiceOptions[Settings]):
+    """The settings, from the command line and, where that says nothing, from the environment."""
+
+    service = "assisted-images"
+    table = SETTINGS
+    optParameters = parameters(SETTINGS)
+
+    longdesc = (
+        "Serves CoreOS live ISOs with the Ignition config of an infra-env in them. Each option is"
+        " also a variable of the environment: --listen-port is LISTEN_PORT. An option beats the"
+        " environment. Without --nodaemon and --pidfile= before the command's name twistd goes to"
+        " the background."
+    )
+
+    def read(self, texts: Mapping[str, str]) -> Settings:
+        """
+        Read the settings.
+
+        @raise SettingsError: with everything that is wrong.
+        """
+        return parse_settings(texts)
+
+    def file_problems(self, found: Mapping[str, Any]) -> Iterator[str]:
+        """What is wrong with the files that settings name, one line each."""
+        return file_problems(found)

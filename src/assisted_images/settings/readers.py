@@ -1,0 +1,21 @@
+"""What reads the text of a setting that this service alone has."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from httpd.settings.readers import one_of
+
+
+class HttpServes(StrEnum):
+    """What the plain listener serves when a TLS listener is open too."""
+
+    BOOT = "boot"
+    """What boot loaders ask for (PXE initrd, boot artifacts), and the health pages."""
+
+    ALL = "all"
+
+
+def http_serves(text: str) -> HttpServes:
+    """Read C{HTTP_SERVES}."""
+    return HttpServes(one_of(text, HttpServes))

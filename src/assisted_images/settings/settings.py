@@ -1,0 +1,147 @@
+"""The settings, read from texts and checked, each by itself and all against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assisted_images.catalog.catalog import Catalog, Entry
+from assisted_images.oci.auths import PullSecret
+from assisted_images.settings.readers import HttpServes
+from assisted_images.settings.table import SETTINGS
+from assisted_images.values import Architecture, ImageType
+from httpd.settings.listening import listening_contradictions
+from httpd.settings.readers import LogLevel, TlsVersion
+from httpd.settings.reading import read_settings
+from httpd.settings.setting import Setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    All settings that are used, checked.  Each attribute is the row of L{SETTINGS} of the same name,
+    which says what it means; C{None} is a setting that is not set.  Times are in seconds, sizes in
+    bytes.
+    """
+
+    data_dir: Path
+    catalog: Catalog = field(repr=False)
+    """The images of C{OS_IMAGES} and those of C{RELEASE_IMAGES}."""
+
+    release_images: tuple[Entry, ...] = field(repr=False)
+    pull_secret: PullSecret | None = field(repr=False)
+    pull_secret_file: Path | None
+    registries_conf: Path | None
+    registry_trusted_ca_file: Path | None
+    listen_port: int
+    http_listen_port: int | None
+    https_key_file: Path | None
+    https_cert_file: Path | None
+    tls_min_version: TlsVersion
+    tls_cipher_suites: tuple[str, ...]
+    max_concurrent_requests: int
+    max_connections: int
+    header_seconds: float
+    client_stall_seconds: float
+    drain_seconds: float
+    log_level: LogLevel
+    http_serves: HttpServes
+    assisted_service_scheme: str
+    assisted_service_host: str | None
+    assisted_service_api_trusted_ca_file: Path | None
+    infra_envs_dir: Path | None
+    image_service_base_url: str | None
+    allowed_domains: tuple[str, ...]
+    insecure_skip_verify: bool
+    os_image_download_trusted_ca_file: Path | None
+    os_images_request_headers: Mapping[str, str] = field(repr=False)
+    os_images_request_query_params: Mapping[str, str] = field(repr=False)
+    http_proxy: str | None = field(repr=False)
+    https_proxy: str | None = field(repr=False)
+    no_proxy: str | None
+    min_rootfs_bytes: int
+    min_kernel_bytes: int
+    download_stall_seconds: float
+    download_retry_seconds: float
+    config_share_seconds: float
+    assisted_service_seconds: float
+    workers: int
+
+
+def parse_settings(texts: Mapping[str, str]) -> Settings:
+    """
+    Read the settings.
+
+    @param texts: the texts by the settings' names, as in the environment.
+    @raise SettingsError: with everything that is wrong.
+    """
+    reading = read_settings(texts, SETTINGS)
+    reading.found.update(_whole_catalog(reading.found, reading.given))
+    reading.problems += _contradictions(reading.found, reading.given)
+    reading.require_none_wrong()
+    return Settings(**reading.found)
+
+
+def parse_some(texts: Mapping[str, str], table: Iterable[Setting]) -> Mapping[str, Any]:
+    """
+    Read some settings, for a command that needs no others.
+
+    @return: their values, by the names of L{Settings}' attributes.
+    @raise SettingsError: with everything that is wrong.
+    """
+    reading = read_settings(texts, table)
+    reading.problems += _two_pull_secrets(reading.given)
+    reading.require_none_wrong()
+    return reading.found
+
+
+def _whole_catalog(found: Mapping[str, Any], given: set[str]) -> Mapping[str, Catalog]:
+    """The images of both lists; where only releases are configured the built-in ones are not."""
+    releases = found.get("release_images", ())
+    if "release_images" in given and "catalog" not in given:
+        return {"catalog": Catalog(releases)}
+    return {"catalog": found["catalog"].and_releases(releases)} if "catalog" in found else {}
+
+
+def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    """
+    What is wrong with values that are right by themselves.
+
+    @param found: the values that could be read.
+    @param given: the settings that are set, whether or not they could be read.
+    """
+    sources = given & {"infra_envs_dir", "assisted_service_host"}
+    if len(sources) != 1:
+        yield (
+            f"ASSISTED_SERVICE_HOST, INFRA_ENVS_DIR: {'both are' if sources else 'neither is'} set;"
+            " expected exactly one: the host of assisted-service, or a directory of infra-envs to"
+            " serve without it"
+        )
+    yield from listening_contradictions(found, given)
+    yield from _two_pull_secrets(given)
+    if "catalog" in found and "image_service_base_url" not in given:
+        yield from _missing_base_url(found["catalog"])
+
+
+def _two_pull_secrets(given: set[str]) -> Iterator[str]:
+    if {"pull_secret", "pull_secret_file"} <= given:
+        yield "PULL_SECRET, PULL_SECRET_FILE: both are set; expected one of them, or neither"
+
+
+def _missing_base_url(catalog: Catalog) -> Iterator[str]:
+    """The complaint about minimal ISOs that would not know where their rootfs is."""
+    wanting = [
+        f"{entry.openshift_version} {entry.architecture}"
+        for entry in catalog.images
+        if entry.image_type is ImageType.FULL
+        and entry.architecture is not Architecture.S390X
+        and entry.rootfs_url is None
+    ]
+    if wanting:
+        yield (
+            f"IMAGE_SERVICE_BASE_URL: not set, and the minimal ISOs of {', '.join(wanting)} need"
+            " it; expected this service's URL as hosts see it, or a rootfs_url in each of these"
+            " OS images"
+        )

@@ -1,0 +1,43 @@
+"""Whether the files and directories that settings name are there and can be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def writable_directory(name: str, directory: Path | None) -> Iterator[str]:
+    """
+    What keeps a directory from being written to, which is made when it is not there.
+
+    @param name: the setting's.
+    @param directory: C{None}: it is not known.
+    """
+    if directory is None:
+        return
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        yield (
+            f"{name}: {directory} cannot be made: {error.strerror};"
+            " expected a directory that can be written"
+        )
+        return
+    if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        yield f"{name}: {directory} may not be written; expected a directory that can be written"
+
+
+def readable_file(name: str, file: Path | None, read: Callable[[Path], object]) -> Iterator[str]:
+    """
+    What is wrong with a file.
+
+    @param name: the setting's.
+    @param file: C{None}: it is not set, or not known.
+    @param read: reads it; C{ValueError} says what is wrong.
+    """
+    if file is not None:
+        try:
+            read(file)
+        except ValueError as error:
+            yield f"{name}: {error}"

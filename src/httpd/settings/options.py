@@ -1,0 +1,130 @@
+"""
+Settings as options of a command: from the command line and, where that says nothing, from the
+environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from twisted.python import usage
+
+from httpd.settings.reading import SettingsError
+from httpd.settings.setting import Setting
+
+S = TypeVar("S")
+
+
+def parameters(settings: Iterable[Setting]) -> list[list[str | None]]:
+    """What C{optParameters} wants to know of the settings."""
+    return [row for setting in settings for row in _rows(setting)]
+
+
+def _rows(setting: Setting) -> Iterator[list[str | None]]:
+    """The first option, and aliases."""
+    first, *others = setting.options
+    default, meaning = setting.default_text or None, setting.meaning
+    if setting.required:
+        default, meaning = None, f"{meaning} (required)"
+    yield [first, None, default, meaning]
+    for alias in others:
+        yield [alias, None, None, f"the same as --{first}"]
+
+
+class SettingOptions(usage.Options, Generic[S]):
+    """
+    A command whose C{optParameters} are the L{parameters} of C{table}.
+
+    @cvar table: the settings.
+    @ivar settings: the checked settings, once the command line has been read.
+    @ivar texts: what they were read from, by name.
+    """
+
+    table: tuple[Setting, ...] = ()
+    settings: S
+    texts: Mapping[str, str]
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """
+        @param environment: where settings are looked up that are no options; by default the
+            process's.
+        """
+        super().__init__()
+        self._environment = os.environ if environment is None else environment
+        # The defaults are for the help only; what is not given is not there.
+        self.update(dict.fromkeys(setting for row in self.table for setting in row.options))
+
+    def read(self, texts: Mapping[str, str]) -> S:
+        """
+        Read the settings.
+
+        @raise SettingsError: with everything that is wrong.
+        """
+        raise NotImplementedError
+
+    def file_problems(self, found: Mapping[str, Any]) -> Iterator[str]:
+        """
+        What is wrong with the files that settings name, one line each.
+
+        @param found: the settings that could be read, by their L{keys<Setting.key>}.
+        """
+        raise NotImplementedError
+
+    def wrong(self, problems: list[str]) -> str:
+        """What is said of settings that are wrong."""
+        return "\n  ".join(["wrong settings:", *problems])
+
+    def postOptions(self) -> None:
+        """
+        Check everything.
+
+        @raise usage.UsageError: with all that is wrong, one line each.
+        """
+        self.texts = self._setting_texts()
+        try:
+            self.settings = self.read(self.texts)
+        except SettingsError as error:
+            problems = [*error.problems, *self.file_problems(error.found)]
+        else:
+            keys = [setting.key for setting in self.table if setting.used]
+            found = {key: getattr(self.settings, key) for key in keys}
+            problems = list(self.file_problems(found))
+        if problems:
+            raise usage.UsageError(self.wrong(problems))
+
+    def _setting_texts(self) -> dict[str, str]:
+        """The settings' texts: the environment's, those of given options in their place."""
+        names = {name for setting in self.table for name in setting.names}
+        texts = {name: text for name, text in self._environment.items() if name in names}
+        for setting in self.table:
+            given = [self[option] for option in setting.options if self[option] is not None]
+            if given:
+                texts.update(dict.fromkeys(setting.names, ""))
+                texts[setting.name] = given[0]
+        return texts
+
+
+class ServiceOptions(SettingOptions[S]):
+    """
+    The command line of a service, which is a plugin of C{twistd}.
+
+    @cvar service: its name.
+    """
+
+    service: str
+    _wrong = False
+
+    def wrong(self, problems: list[str]) -> str:
+        """All of them, and how many they are."""
+        self._wrong = True
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
+        return f"{self.service} cannot start, {count} wrong:{lines}"
+
+    def getUsage(self, width: int | None = None) -> str:  # noqa: N802
+        """The help; beside complaints about settings, which it would bury, only where it is."""
+        if self._wrong:
+            return f"The settings: twistd {self.service} --help\n"
+        return str(super().getUsage(width))
