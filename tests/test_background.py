@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.background import Background
+from httpd.concurrency.coroutine_service import Background
 
 
 class Waiting(Background):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
+from httpd.representation.byteranges import ByteRange, RangeNotSatisfiable, parse_range
 from tests.properties import given
 
 

@@ -15,8 +15,8 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
-from assisted_images.listeners import CannotListen, Listener, ipv4_socket, listening_socket
-from assisted_images.tls import ServerTls, TlsFiles
+from httpd.listening.listeners import CannotListen, Listener, ipv4_socket, listening_socket
+from httpd.listening.tls import ServerTls, TlsFiles
 from tests.certificates import identity
 
 

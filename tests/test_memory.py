@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.memory import LOOK_SECONDS, MemoryReturn, trim_heap
+from httpd.process.memory import LOOK_SECONDS, MemoryReturn, trim_heap
 
 
 class MemoryReturnTests(SynchronousTestCase):

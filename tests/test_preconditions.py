@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.preconditions import Outcome, Validators, format_http_date, parse_http_date
+from httpd.representation.preconditions import (
+    Outcome,
+    Validators,
+    format_http_date,
+    parse_http_date,
+)
 from tests.properties import given
 
 NOW = 784111777

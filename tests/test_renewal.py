@@ -9,9 +9,9 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.renewal import LOOK_SECONDS, CertificateRenewal
-from assisted_images.streaming.threads import run_at_once
-from assisted_images.tls import ServerTls, TlsFiles
+from httpd.concurrency.threads import run_at_once
+from httpd.listening.renewal import LOOK_SECONDS, CertificateRenewal
+from httpd.listening.tls import ServerTls, TlsFiles
 from tests.certificates import Identity, identity
 from tests.test_tls import client, handshake
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.segments import (
+from httpd.representation.segments import (
     BytesSegment,
     FileSegment,
     Representation,

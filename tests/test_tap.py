@@ -23,11 +23,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent
 
-from assisted_images.listeners import Listener
-from assisted_images.logs.events import JsonLogObserver
 from assisted_images.settings.options import Options
-from assisted_images.sources.trust import tls_policy
 from assisted_images.tap import makeService
+from httpd.listening.listeners import Listener
+from httpd.logs.events import JsonLogObserver
+from httpd.outbound.trust import tls_policy
 from tests.certificates import identity
 
 reactor: Any = _reactor

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.settings.settings import parse_settings
-from assisted_images.tls import ServerTls, TlsError, TlsFiles
+from httpd.listening.tls import ServerTls, TlsError, TlsFiles
 from httpd.settings import cipher_suites
 from tests.certificates import Identity, identity
 from tests.settings.test_settings import SOUND, TLS

@@ -14,10 +14,10 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.internet.tcp import Server
 
-from assisted_images.streaming.sender_threads import SenderThreads
-from assisted_images.streaming.sendfile import SendfileServer
-from assisted_images.streaming.tls_transport import TlsServer
-from assisted_images.tls import ServerTls, TlsFiles
+from httpd.listening.tls import ServerTls, TlsFiles
+from httpd.streaming.sender_threads import SenderThreads
+from httpd.streaming.sendfile import SendfileServer
+from httpd.streaming.tls_transport import TlsServer
 from tests.certificates import Identity, identity
 
 

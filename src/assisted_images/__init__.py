@@ -6,7 +6,7 @@ segment; splicing is an overlay on that list, an initrd is an append, a Range is
 
 The layers, lowest first; imports go downward only (C{lint-imports} checks it):
 
-  - L{assisted_images.values}, L{assisted_images.segments}, C{byteranges}, C{preconditions},
+  - L{assisted_images.values}, L{httpd.representation.segments}, C{byteranges}, C{preconditions},
     C{cpio}, C{kargs}, C{catalog}, C{tokens}, C{settings}: pure values and arithmetic.
   - L{assisted_images.oci}: what container images are made of.  Pure as well.
   - L{assisted_images.iso}: what is inside a CoreOS ISO, and what a customised one is made of.

@@ -7,7 +7,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -15,34 +14,35 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from assisted_images.background import Background
-from assisted_images.listeners import Listener, listening_socket
-from assisted_images.logs.requests import RequestLog
-from assisted_images.open_files import OTHER_FILES, raise_open_file_limit
 from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
 from assisted_images.sources.assisted_service import AssistedService
 from assisted_images.sources.downloads import Downloader
 from assisted_images.sources.infra_envs import InfraEnvSource
 from assisted_images.sources.local import LocalInfraEnvs
-from assisted_images.sources.outbound import OutboundAgent
-from assisted_images.sources.proxies import Proxies
 from assisted_images.sources.registry_settings import make_registries, registry_agents
 from assisted_images.sources.releases import ReleaseDownloader
 from assisted_images.sources.room import Room
 from assisted_images.sources.sharing import FreshConfigurations, Lender, SharedConfigurations
-from assisted_images.sources.trust import tls_policy
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
 from assisted_images.store.populate import Workshop
-from assisted_images.streaming.slots import OwnSlots, Slots
-from assisted_images.streaming.threads import threads_of
-from assisted_images.tls import ServerTls, TlsFiles
+from assisted_images.values import USER_AGENT
 from assisted_images.web.application import Application
-from assisted_images.web.channel import Times
-from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
+from assisted_images.web.site import ServiceSite
 from assisted_images.web.tree import make_site
+from httpd.concurrency.coroutine_service import Background
+from httpd.concurrency.slots import OwnSlots, Slots
+from httpd.concurrency.threads import threads_of
+from httpd.http1.channel import Times
+from httpd.http1.connections import Connections
+from httpd.listening.listeners import Listener, listeners, listening_socket
+from httpd.listening.tls import ServerTls
+from httpd.logs.requests import RequestLog
+from httpd.outbound.agent import OutboundAgent
+from httpd.outbound.proxies import Proxies
+from httpd.outbound.trust import tls_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,6 @@ def _infra_envs(
     return SharedConfigurations(lender, reactor, observe)
 
 
-def make_tls(settings: Settings) -> ServerTls | None:
-    """The TLS of the one listener that has it; C{None} where there is no certificate."""
-    files = TlsFiles.of(partial(getattr, settings))
-    return None if files is None else ServerTls(files)
-
-
 def make_listeners(
     settings: Settings,
     application: Application,
@@ -151,36 +145,17 @@ def make_listeners(
     bind: Callable[[int], socket.socket] = listening_socket,
 ) -> Iterator[Listener]:
     """
-    The TLS listener and the plain one besides; without certificate a plain one alone.
+    The listeners over one resource tree; the plain one beside TLS has less of it where that is set.
 
     @param sockets: adopts listening sockets: the reactor, unless others listen on them, too.
     @param bind: makes the listening socket of a port.
     """
 
-    def listener(port: int, tls: ServerTls | None, *, boot_only: bool = False) -> Listener:
-        site = make_site(application, boot_only=boot_only)
-        return Listener(sockets, port, site, tls, bind)
+    def site(*, beside_tls: bool) -> ServiceSite:
+        boot_only = beside_tls and settings.http_serves is HttpServes.BOOT
+        return make_site(application, boot_only=boot_only)
 
-    plain = settings.http_listen_port
-    if tls is not None:
-        yield listener(settings.listen_port, tls)
-        if plain is not None:
-            yield listener(plain, None, boot_only=settings.http_serves is HttpServes.BOOT)
-    else:
-        yield listener(settings.listen_port if plain is None else plain, None)
-
-
-def allow_open_files(connections: Connections) -> None:
-    """Have at most as many connections as there can be files, with some files to spare."""
-    most = raise_open_file_limit() - OTHER_FILES
-    if most < connections.limit:
-        Logger().warn(
-            "{most} connections at most instead of MAX_CONNECTIONS={limit}:"
-            " the system allows this process no more open files",
-            most=most,
-            limit=connections.limit,
-        )
-        connections.limit = max(1, most)
+    return listeners(settings, site, sockets, tls, bind)
 
 
 class Outbound(Service):
@@ -195,10 +170,14 @@ class Outbound(Service):
                 verify=not settings.insecure_skip_verify,
             ),
             proxies,
+            user_agent=USER_AGENT,
         )
         self.registries = registry_agents(settings, proxies, reactor)
         self.assisted_service = OutboundAgent(
-            reactor, tls_policy(settings.assisted_service_api_trusted_ca_file), proxies
+            reactor,
+            tls_policy(settings.assisted_service_api_trusted_ca_file),
+            proxies,
+            user_agent=USER_AGENT,
         )
 
     def stopService(self) -> Deferred[Any]:

@@ -4,30 +4,30 @@ The composition root: makes a running service of the parts, and knows the reacto
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from twisted.application.service import IService, MultiService, Service
+from twisted.application.service import IService, Service
 from twisted.logger import Logger
-from twisted.python.components import Componentized
 
-from assisted_images import shutdown
 from assisted_images.assembly import (
     Outbound,
     Population,
-    allow_open_files,
     make_application,
     make_listeners,
-    make_tls,
 )
-from assisted_images.listeners import CannotListen
-from assisted_images.logs.service import ServiceLog
-from assisted_images.memory import MemoryReturn
-from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings
-from assisted_images.shutdown import Shutdown
-from assisted_images.web.connections import Connections
 from assisted_images.workers.primary import make_primary
+from httpd.http1.connections import Connections
+from httpd.listening.renewal import CertificateRenewal
+from httpd.listening.tls import ServerTls
+from httpd.logs.service import ServiceLog
+from httpd.process import shutdown
+from httpd.process.memory import MemoryReturn
+from httpd.process.service import HttpService
+from httpd.process.shutdown import Shutdown
 
 __all__ = ["Options", "makeService"]
 
@@ -43,8 +43,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         from twisted.internet import reactor
     settings = options.settings
     outbound = Outbound(settings, reactor)
-    tls = make_tls(settings)
-    log = ServiceLog(settings, options.parent or {})
+    tls = ServerTls.of(partial(getattr, settings))
+    log = service_log(settings, options.parent or {})
     others: list[Service] = []
     if settings.workers == 1:
         application = make_application(settings, reactor, outbound, log)
@@ -66,39 +66,23 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     return service
 
 
-class ImageService(MultiService):
-    """Everything that runs, and what is to be done about the process itself."""
+def service_log(settings: Settings, twistd: Mapping[str, Any]) -> ServiceLog:
+    """
+    The log that the settings ask for.
+
+    @param twistd: twistd's own options.
+    """
+    return ServiceLog(twistd, settings.log_level, 0 if settings.workers > 1 else None)
+
+
+class ImageService(HttpService):
+    """The service; says at its start what is unusual about it."""
 
     _log = Logger()
 
     def __init__(self, settings: Settings, log: ServiceLog, connections: Connections) -> None:
-        super().__init__()
+        super().__init__(log, connections)
         self._settings = settings
-        self._service_log = log
-        self._connections = connections
-
-    def setServiceParent(self, parent: Any) -> None:
-        """Join an application, and have its log written as JSON."""
-        super().setServiceParent(parent)
-        if isinstance(parent, Componentized):
-            self._service_log.begin(parent)
-
-    def privilegedStartService(self) -> None:
-        """
-        Listen.
-
-        @raise SystemExit: in the foreground, a port is not to be had; the log says which.
-        @raise CannotListen: the same in the background, where twistd passes it on to its parent.
-        """
-        allow_open_files(self._connections)
-        try:
-            super().privilegedStartService()
-        except CannotListen as error:
-            self._log.critical("{reason}", reason=str(error))
-            if not self._service_log.in_foreground:
-                raise
-            # Of any other exception twistd would print a traceback.
-            raise SystemExit(1) from None
 
     def startService(self) -> None:
         """Run, and say what is unusual about it."""

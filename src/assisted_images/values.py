@@ -10,6 +10,9 @@ from enum import StrEnum
 
 from semver import Version
 
+USER_AGENT = "assisted-images"
+"""Who this service is to the servers that it asks."""
+
 
 class Architecture(StrEnum):
     """A CPU architecture, spelled as assisted-service spells it."""

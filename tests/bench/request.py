@@ -31,10 +31,10 @@ from twisted.logger import ILogObserver, globalLogBeginner
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from assisted_images.listeners import Listener
 from assisted_images.settings.options import Options
 from assisted_images.tap import makeService
 from demo.certificate import CertificateFiles, development_certificate
+from httpd.listening.listeners import Listener
 from tests.bench import images
 from tests.bench.network import enter_own_network
 from tests.bench.scale import MIB

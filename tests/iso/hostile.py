@@ -35,8 +35,8 @@ from assisted_images.iso.layout import Layout, check_os_image, read_layout
 from assisted_images.iso.minimal import build_minimal_iso
 from assisted_images.iso.nmstate import nmstate_archive
 from assisted_images.iso.volume import BLOCK, Volume
-from assisted_images.segments import FileSegment, Representation
 from assisted_images.values import Architecture, Configuration, Extent
+from httpd.representation.segments import FileSegment, Representation
 from tests.coreos_reader import CoreosIso
 from tests.iso.images import Tree, filler, tree, write_genisoimage, write_xorriso
 

@@ -20,13 +20,13 @@ import pycdlib
 
 from assisted_images.iso.recording import Recorder
 from assisted_images.iso.view import PieceFile
-from assisted_images.segments import (
+from assisted_images.values import Architecture
+from httpd.representation.segments import (
     BytesSegment,
     FileSegment,
     Representation,
     ZeroSegment,
 )
-from assisted_images.values import Architecture
 
 Tree = dict[str, bytes | int]
 

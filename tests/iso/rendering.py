@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import BinaryIO
 
-from assisted_images.segments import FileSegment, Representation
+from httpd.representation.segments import FileSegment, Representation
 from tests.iso.images import FileSource, write_segments
 
 

@@ -25,8 +25,8 @@ from assisted_images.iso.compose import (
 from assisted_images.iso.layout import Layout, read_layout
 from assisted_images.iso.minimal import build_minimal_iso
 from assisted_images.kargs import KernelArgumentArea
-from assisted_images.segments import Representation
 from assisted_images.values import Architecture, Configuration, Extent
+from httpd.representation.segments import Representation
 from tests.coreos_reader import CoreosIso
 from tests.iso.images import (
     DEFAULT_ARGUMENTS,

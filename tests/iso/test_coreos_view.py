@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.iso.compose import AreaOverflow, discovery_iso
 from assisted_images.iso.layout import Layout, read_layout
 from assisted_images.iso.minimal import build_minimal_iso
-from assisted_images.segments import Representation
 from assisted_images.values import Architecture, Configuration
+from httpd.representation.segments import Representation
 from tests.coreos_reader import CoreosIso
 from tests.iso.images import (
     DEFAULT_ARGUMENTS,

@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.iso.layout import IsoError
 from assisted_images.iso.minimal import RAMDISK_AREA_BYTES, MinimalIso, build_minimal_iso
-from assisted_images.segments import BytesSegment, FileSegment, Representation
 from assisted_images.values import Architecture
+from httpd.representation.segments import BytesSegment, FileSegment, Representation
 from tests.coreos_reader import CoreosIso
 from tests.iso import fixtures
 from tests.iso.images import (

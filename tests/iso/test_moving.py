@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.iso.compose import AreaOverflow, discovery_iso
 from assisted_images.iso.layout import read_layout
-from assisted_images.segments import BytesSegment, Representation
 from assisted_images.values import Architecture, Configuration
+from httpd.representation.segments import BytesSegment, Representation
 from tests.coreos_reader import CoreosIso
 from tests.iso import fixtures
 from tests.iso.images import FileSource, tree, write_genisoimage, write_sparse, write_xorriso

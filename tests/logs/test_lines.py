@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.logs.lines import LEVELS, JsonLines, Unbuffered, beginning
+from httpd.logs.lines import LEVELS, JsonLines, Unbuffered, beginning
 from tests.logs.written import Written, hostile
 from tests.properties import given
 

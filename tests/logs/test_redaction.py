@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.logs.redaction import redacted
+from httpd.logs.redaction import redacted
 from tests.logs.written import TOKEN, Fault, Written, hostile
 from tests.properties import given
 

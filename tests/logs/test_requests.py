@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.logs.requests import FORMAT, NAMESPACE, Fact, RequestLines
+from httpd.logs.requests import FORMAT, NAMESPACE, Fact, RequestLines
 from tests.logs.written import TOKEN, Written, hostile
 from tests.properties import given
 

@@ -10,8 +10,9 @@ from twisted.application.service import Application
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.logs.service import ServiceLog
 from assisted_images.settings.settings import Settings, parse_settings
+from assisted_images.tap import service_log
+from httpd.logs.service import ServiceLog
 from tests.logs.test_requests import FACTS
 
 
@@ -45,7 +46,7 @@ class ServiceLogTests(SynchronousTestCase):
 
     def log(self, **changes: str) -> tuple[ServiceLog, ILogObserver]:
         """A log to a file, which an application has begun."""
-        log = ServiceLog(settings(self.directory, **changes), {"logfile": str(self.file)})
+        log = service_log(settings(self.directory, **changes), {"logfile": str(self.file)})
         application: Any = Application("assisted-images")
         log.begin(application)
         return log, application.getComponent(ILogObserver)
@@ -77,7 +78,7 @@ class ServiceLogTests(SynchronousTestCase):
 
     def test_by_twistd_s_own_log(self) -> None:
         """Requests are events, and what other workers have written is told in events."""
-        log = ServiceLog(settings(self.directory), {"syslog": True})
+        log = service_log(settings(self.directory), {"syslog": True})
         application: Any = Application("assisted-images")
         for _ in ("before an application has it written", "after that"):
             log.write_request(FACTS)

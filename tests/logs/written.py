@@ -10,8 +10,8 @@ import jwt
 from hypothesis import strategies as st
 from twisted.logger import Logger
 
-from assisted_images.logs.events import JsonLogObserver
-from assisted_images.logs.lines import JsonLines
+from httpd.logs.events import JsonLogObserver
+from httpd.logs.lines import JsonLines
 
 TOKEN = jwt.encode({"sub": "cb94f1b8-4bb6-4c0a-9e9c-1b0e6f3d4a55"}, "k" * 32, algorithm="HS256")
 

@@ -14,14 +14,15 @@ from twisted.internet.interfaces import IReactorTime
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Mirrors
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.parts import DownloadError, Part
+from assisted_images.sources.parts import Part
 from assisted_images.sources.registry import Registries
 from assisted_images.sources.registry_requests import Agents, RegistryRequests
 from assisted_images.sources.releases import ReleaseDownloader
 from assisted_images.sources.room import Room
-from assisted_images.sources.trust import tls_policy
-from assisted_images.streaming.threads import threads_of
 from assisted_images.values import Architecture
+from httpd.concurrency.threads import threads_of
+from httpd.outbound.failures import DownloadError
+from httpd.outbound.trust import tls_policy
 from tests.certificates import identity
 from tests.registries.payload import RELEASE, RELEASES, Payload, build_payload, small_iso
 from tests.registries.registry import PASSWORD, USER, Kind, Registry, start_registry

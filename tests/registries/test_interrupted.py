@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.web.iweb import IResponse
 
-from assisted_images.sources.parts import DownloadError, Part
+from assisted_images.sources.parts import Part
 from assisted_images.sources.registry import Registries
 from assisted_images.sources.registry_requests import RegistryRequests
 from assisted_images.sources.releases import (
@@ -20,6 +20,7 @@ from assisted_images.sources.releases import (
     ReleaseDownloader,
 )
 from assisted_images.sources.room import Room
+from httpd.outbound.failures import DownloadError
 from tests.registries.case import (
     SOURCE,
     X86_64,

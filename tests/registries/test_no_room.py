@@ -18,7 +18,7 @@ from assisted_images.sources.releases import ReleaseDownloader
 from assisted_images.sources.room import Room
 from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.store.populate import Workshop
-from assisted_images.streaming.threads import threads_of
+from httpd.concurrency.threads import threads_of
 from tests.registries.case import X86_64, ClientTestCase, registries_conf, release_images
 from tests.registries.registry import Registry
 from tests.registries.service import file_name

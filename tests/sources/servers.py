@@ -18,8 +18,9 @@ from twisted.web.client import BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent, IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
-from assisted_images.sources.outbound import OutboundAgent
-from assisted_images.sources.proxies import Proxies
+from assisted_images.values import USER_AGENT
+from httpd.outbound.agent import OutboundAgent
+from httpd.outbound.proxies import Proxies
 
 
 def trial_reactor() -> Any:
@@ -162,6 +163,7 @@ class ServerTestCase(TestCase):
             trial_reactor(),
             policy or BrowserLikePolicyForHTTPS(),
             proxies,
+            user_agent=USER_AGENT,
             persistent=persistent,
         )
         self.addCleanup(agent.close)

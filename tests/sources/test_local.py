@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.sources.local import LocalInfraEnvs
-from assisted_images.streaming.threads import run_at_once
 from assisted_images.values import Configuration, ImageType
+from httpd.concurrency.threads import run_at_once
 from tests.sources.test_infra_envs import infra_env
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"

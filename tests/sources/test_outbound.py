@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 from twisted.web.client import BrowserLikePolicyForHTTPS, readBody
 from twisted.web.iweb import IAgent, IPolicyForHTTPS
 
-from assisted_images.sources.failures import reason_of, was_cancelled
-from assisted_images.sources.proxies import Proxies
-from assisted_images.sources.trust import tls_policy
+from httpd.outbound.failures import reason_of, was_cancelled
+from httpd.outbound.proxies import Proxies
+from httpd.outbound.trust import tls_policy
 from tests.sources.servers import (
     Answer,
     Received,

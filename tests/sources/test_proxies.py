@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.proxies import Proxies, Proxy, basic_authorization
+from httpd.outbound.proxies import Proxies, Proxy, basic_authorization
 
 
 class ProxyTests(SynchronousTestCase):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.urls import origin_of, redacted, with_parameters, without_userinfo
+from httpd.outbound.urls import origin_of, redacted, with_parameters, without_userinfo
 
 URL = "https://user:swordfish@host.example:8443/a%20b/c.iso?token=swordfish#swordfish"
 

@@ -14,7 +14,7 @@ from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.sources.downloads import Downloader
 from assisted_images.store.images import ImageState, ImageStore, OsImage
 from assisted_images.store.populate import Workshop
-from assisted_images.streaming.threads import run_at_once
+from httpd.concurrency.threads import run_at_once
 from tests.sources.servers import ServerTestCase, trial_reactor
 from tests.store.images import LIMITS
 

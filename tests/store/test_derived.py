@@ -9,11 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import read_layout
-from assisted_images.segments import BytesSegment, Representation
 from assisted_images.store.derived import image_content
 from assisted_images.store.states import ImageContent
-from assisted_images.streaming.threads import run_at_once
 from assisted_images.values import Architecture, ImageType
+from httpd.concurrency.threads import run_at_once
+from httpd.representation.segments import BytesSegment, Representation
 from tests.store.images import entry, os_image
 
 BASE = "https://images.example/prefix/"

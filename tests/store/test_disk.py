@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 
 from assisted_images.store.files import Removal
 from assisted_images.store.images import ImageState
-from assisted_images.streaming.threads import run_at_once
+from httpd.concurrency.threads import run_at_once
 from tests.sources.origin import Origin
 from tests.sources.servers import always, response
 from tests.store.case import NAME, StoreTestCase

@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 
 from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.store.images import ImageState, OsImage
-from assisted_images.streaming.threads import run_at_once, threads_of
 from assisted_images.values import Architecture, ImageType
+from httpd.concurrency.threads import run_at_once, threads_of
 from tests.sources.origin import Origin
 from tests.sources.servers import trial_reactor
 from tests.store.case import NAME, StoreTestCase

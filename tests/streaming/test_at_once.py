@@ -17,9 +17,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from zope.interface import implementer
 
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.regions import TURN, RegionServer
-from assisted_images.streaming.threads import threads_of
+from httpd.concurrency.threads import threads_of
+from httpd.streaming.disk import DiskFile
+from httpd.streaming.regions import TURN, RegionServer
 from tests.sources.servers import trial_reactor
 from tests.transports import SenderWire, SendfileWire, TlsWire, Wire
 from tests.web.serving import Collecting

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.streaming.client_timer import ClientTimer
+from httpd.http1.client_timer import ClientTimer
 from tests.properties import given
 
 STALL_SECONDS = 90

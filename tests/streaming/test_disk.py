@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.segments import FileSegment
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.threads import run_at_once
+from httpd.concurrency.threads import run_at_once
+from httpd.representation.segments import FileSegment
+from httpd.streaming.disk import DiskFile
 from tests.properties import given
 
 CONTENT = bytes(n % 251 for n in range(10_000))

@@ -11,14 +11,14 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IBodyProducer
 from zope.interface.verify import verifyObject
 
-from assisted_images.segments import (
+from httpd.representation.segments import (
     BytesSegment,
     FileSegment,
     Representation,
     Segment,
     ZeroSegment,
 )
-from assisted_images.streaming.producer import PIECE, RepresentationProducer
+from httpd.streaming.producer import PIECE, RepresentationProducer
 from tests.properties import given
 from tests.streaming.consumers import PausingConsumer
 

@@ -20,10 +20,10 @@ from twisted.internet.threads import deferToThread
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.sender_threads import Pace, SenderThreads
-from assisted_images.streaming.sendfile import SendfileServer
-from assisted_images.streaming.threads import threads_of
+from httpd.concurrency.threads import threads_of
+from httpd.streaming.disk import DiskFile
+from httpd.streaming.sender_threads import Pace, SenderThreads
+from httpd.streaming.sendfile import SendfileServer
 from tests.properties import given
 from tests.sources.servers import trial_reactor
 from tests.transports import Wire

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.streaming.slots import OwnSlots
+from httpd.concurrency.slots import OwnSlots
 
 
 class SlotsTests(SynchronousTestCase):

@@ -16,9 +16,9 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.threads import threads_of
-from assisted_images.tls import TlsFiles
+from httpd.concurrency.threads import threads_of
+from httpd.listening.tls import TlsFiles
+from httpd.streaming.disk import DiskFile
 from tests.certificates import identity
 from tests.sources.servers import trial_reactor
 from tests.streaming.tls_serving import Scripted, ServedTestCase

@@ -14,8 +14,8 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.threads import deferToThread
 from zope.interface.verify import verifyObject
 
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.threads import threads_of
+from httpd.concurrency.threads import threads_of
+from httpd.streaming.disk import DiskFile
 from tests.sources.servers import trial_reactor
 from tests.streaming.tls_serving import Scripted, ServedTestCase
 from tests.transports import server_identity

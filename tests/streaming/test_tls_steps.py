@@ -14,10 +14,10 @@ from twisted.internet.testing import MemoryReactor
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.regions import TURN
-from assisted_images.streaming.threads import run_at_once
-from assisted_images.streaming.tls_transport import TlsServer
+from httpd.concurrency.threads import run_at_once
+from httpd.streaming.disk import DiskFile
+from httpd.streaming.regions import TURN
+from httpd.streaming.tls_transport import TlsServer
 from tests.streaming.tls_serving import Scripted
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.streaming.unsent import SendQueue
+from httpd.http1.client_timer import SendQueue
 
 
 class SendQueueTests(SynchronousTestCase):

@@ -14,7 +14,7 @@ from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from assisted_images.streaming.tls_transport import TlsServer
+from httpd.streaming.tls_transport import TlsServer
 from tests.sources.servers import trial_reactor
 from tests.transports import server_identity, server_tls
 

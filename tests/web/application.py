@@ -11,16 +11,16 @@ from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
 from assisted_images.kargs import KernelArgumentArea
-from assisted_images.logs.requests import RequestEvents
-from assisted_images.segments import Representation
 from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.store.states import ImageContent, ImageState, OsImage
-from assisted_images.streaming.slots import OwnSlots, Slots
-from assisted_images.streaming.threads import threads_of
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
 from assisted_images.web.application import Application
-from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
+from httpd.concurrency.slots import OwnSlots, Slots
+from httpd.concurrency.threads import threads_of
+from httpd.http1.connections import Connections
+from httpd.logs.requests import RequestEvents
+from httpd.representation.segments import Representation
 from tests.web.serving import reactor
 
 ID = "8d6f5bb6-9e3c-4a6e-8f0b-1c2d3e4f5a6b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.web.connections import Connections
+from httpd.http1.connections import Connections
 
 
 class Connection:

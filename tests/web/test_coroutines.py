@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.web.coroutines import begun
+from httpd.concurrency.coroutines import begun
 
 
 class BegunTests(SynchronousTestCase):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.web.heads import KnownHeads
+from httpd.http1.heads import KnownHeads
 from tests.properties import given, settings
 from tests.web.noting import Conversation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.web.negotiation import preferred_type
+from httpd.representation.negotiation import preferred_type
 from tests.properties import given
 
 OFFERED = ("text/plain", "application/problem+json")

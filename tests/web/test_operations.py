@@ -9,9 +9,9 @@ from twisted.trial.unittest import TestCase
 
 from assisted_images.sources.infra_envs import ConfigurationRequest
 from assisted_images.store.states import ImageState
-from assisted_images.streaming.slots import OwnSlots
 from assisted_images.values import Configuration
 from assisted_images.web.tree import make_site
+from httpd.concurrency.slots import OwnSlots
 from tests.web.application import (
     CONFIGURATION,
     ID,

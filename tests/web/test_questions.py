@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 import jwt
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.segments import Representation
 from assisted_images.sources.infra_envs import Credential, CredentialKind
 from assisted_images.store.states import ImageState
 from assisted_images.web.parameters import Parameters
 from assisted_images.web.problems import Problem
 from assisted_images.web.questions import About, Question, kept_questions
+from httpd.representation.segments import Representation
 from tests.web.application import ID, IMAGE, VERSION, content
 from tests.web.routes import TOKEN, RoutesTestCase
 

@@ -7,9 +7,9 @@ import os
 from twisted.internet.protocol import ServerFactory
 from twisted.trial.unittest import TestCase
 
-from assisted_images.listeners import listening_socket
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.ledger import Fact, Ledger
+from httpd.listening.listeners import listening_socket
 from tests.sources.servers import trial_reactor
 
 

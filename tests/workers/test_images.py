@@ -13,8 +13,8 @@ from assisted_images.store.checks import check_image
 from assisted_images.store.derived import image_content
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageState
-from assisted_images.streaming.threads import run_at_once
 from assisted_images.workers.images import ImageCopies, ImageSummaries
+from httpd.concurrency.threads import run_at_once
 from tests.store.images import LIMITS, entry, os_image
 
 _BASE_URL = "http://images.example"

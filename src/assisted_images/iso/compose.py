@@ -11,8 +11,8 @@ from assisted_images.iso.errors import IsoError
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.moving import with_moved_area
 from assisted_images.kargs import AreaOverflow, BadKernelArgument
-from assisted_images.segments import Representation
 from assisted_images.values import Configuration, Extent
+from httpd.representation.segments import Representation
 
 __all__ = [
     "AreaOverflow",

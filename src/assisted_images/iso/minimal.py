@@ -27,13 +27,13 @@ from assisted_images.iso.recording import merged
 from assisted_images.iso.remaster import Remaster
 from assisted_images.iso.view import RepresentationFile
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES, Volume
-from assisted_images.segments import (
+from assisted_images.values import Extent
+from httpd.representation.segments import (
     FileSegment,
     Representation,
     Source,
     ZeroSegment,
 )
-from assisted_images.values import Extent
 
 __all__ = ["RAMDISK_AREA_BYTES", "IsoError", "MinimalIso", "build_minimal_iso"]
 

@@ -16,8 +16,8 @@ from assisted_images.iso.embed_areas import file_of_ignition_area, whole_file
 from assisted_images.iso.errors import IsoError
 from assisted_images.iso.system_area import Sizes, is_all_in_volume, with_larger_volume
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES, Volume
-from assisted_images.segments import Representation
 from assisted_images.values import Extent
+from httpd.representation.segments import Representation
 
 __all__ = ["MovableArea", "read_movable_area", "with_moved_area"]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from assisted_images.iso.view import Piece
-from assisted_images.segments import (
+from httpd.representation.segments import (
     BytesSegment,
     FileSegment,
     Representation,

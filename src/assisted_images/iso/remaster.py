@@ -20,8 +20,8 @@ from assisted_images.iso.errors import IsoError
 from assisted_images.iso.recording import Recorder, merged
 from assisted_images.iso.view import PieceFile, RepresentationFile, VolumeFile
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES, Volume
-from assisted_images.segments import Representation, Source
 from assisted_images.values import Extent
+from httpd.representation.segments import Representation, Source
 
 # So a file is one piece, however large it is.
 _UNLIMITED = 1 << 62

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from assisted_images.iso.gpt import BACKUP_BYTES, GuidPartitionTable, Moved, moved_sector
 from assisted_images.iso.volume import SYSTEM_AREA_BYTES
-from assisted_images.segments import BytesSegment, Representation, ZeroSegment
 from assisted_images.values import Extent
+from httpd.representation.segments import BytesSegment, Representation, ZeroSegment
 
 _SECTOR = 512
 _MBR_SIGNATURE = slice(510, 512)

@@ -15,7 +15,7 @@ from itertools import accumulate, islice
 
 from assisted_images.files import SeekableFile
 from assisted_images.iso.errors import IsoError
-from assisted_images.segments import (
+from httpd.representation.segments import (
     BytesSegment,
     FileSegment,
     Representation,

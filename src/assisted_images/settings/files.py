@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
-from assisted_images.sources.trust import tls_policy
-from assisted_images.tls import tls_problems
+from httpd.listening.tls import tls_problems
+from httpd.outbound.trust import tls_policy
 from httpd.settings.files import readable_file, writable_directory
 
 

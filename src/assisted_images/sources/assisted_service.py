@@ -13,9 +13,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from assisted_images.sources.bodies import BodyTooLarge, discard, http_date, read_body
-from assisted_images.sources.concurrently import side_by_side
-from assisted_images.sources.failures import reason_of, was_cancelled
 from assisted_images.sources.infra_envs import (
     ConfigurationRequest,
     Credential,
@@ -24,6 +21,9 @@ from assisted_images.sources.infra_envs import (
     kernel_arguments,
 )
 from assisted_images.values import Configuration
+from httpd.concurrency.coroutines import side_by_side
+from httpd.outbound.bodies import BodyTooLarge, discard, http_date, read_body
+from httpd.outbound.failures import reason_of, was_cancelled
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes that one answer may have; real ones have some hundred KiB."""

@@ -7,13 +7,13 @@ from typing import Protocol
 
 from assisted_images.oci.digests import Hash
 from assisted_images.oci.manifests import Descriptor
-from assisted_images.sources.parts import DownloadError
+from httpd.outbound.failures import DownloadError
 
 
 class Blob(Protocol):
     """
     What a registry's blob is read into, by
-    L{ArrivingBody<assisted_images.sources.arrival.ArrivingBody>}.  All methods may block, and are
+    L{ArrivingBody<httpd.outbound.arrival.ArrivingBody>}.  All methods may block, and are
     used in threads, by one at a time.
     """
 

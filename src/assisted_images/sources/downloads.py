@@ -12,14 +12,15 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
-from assisted_images.sources.arrival import ArrivingBody
-from assisted_images.sources.bodies import discard, field_texts, http_date
-from assisted_images.sources.following import get
-from assisted_images.sources.parts import DownloadError, Origin, Part
-from assisted_images.sources.proxies import basic_authorization
+from assisted_images.sources.parts import Origin, Part
 from assisted_images.sources.room import Room
-from assisted_images.sources.urls import origin_of, redacted, with_parameters
-from assisted_images.streaming.threads import RunInThread
+from httpd.concurrency.threads import RunInThread
+from httpd.outbound.arrival import ArrivingBody
+from httpd.outbound.bodies import discard, field_texts, http_date
+from httpd.outbound.failures import DownloadError
+from httpd.outbound.proxies import basic_authorization
+from httpd.outbound.redirects import get
+from httpd.outbound.urls import origin_of, redacted, with_parameters
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes that are on disk, and the total where it is known."""

@@ -19,8 +19,8 @@ from assisted_images.sources.infra_envs import (
     InfraEnvError,
     kernel_arguments,
 )
-from assisted_images.streaming.threads import RunInThread
 from assisted_images.values import Configuration
+from httpd.concurrency.threads import RunInThread
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -18,12 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from httpd.outbound.failures import DownloadError
+
 PART = ".part"
 ORIGIN = ".part.json"
-
-
-class DownloadError(Exception):
-    """A download failed.  The text is the reason, in one phrase; it holds no secret."""
 
 
 class PartInUse(DownloadError):

@@ -4,7 +4,7 @@ through mirrors, all verified.
 
 Not by a client library in a thread: those that there are keep whole layers on disk or in memory,
 cannot be cancelled, and would bring other proxies, other trust and other errors than
-L{OutboundAgent<assisted_images.sources.outbound.OutboundAgent>} has.
+L{OutboundAgent<httpd.outbound.agent.OutboundAgent>} has.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from assisted_images.oci.manifests import (
 )
 from assisted_images.oci.mirrors import Blocked, Mirrors, Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.arrival import ArrivingBody
 from assisted_images.sources.blobs import Blob, BlobInMemory
-from assisted_images.sources.bodies import discard, field_texts
-from assisted_images.sources.following import read_small
-from assisted_images.sources.parts import DownloadError, NoSpace
+from assisted_images.sources.parts import NoSpace
 from assisted_images.sources.registry_requests import Missing, RegistryRequests
-from assisted_images.streaming.threads import RunInThread
 from assisted_images.values import Architecture
+from httpd.concurrency.threads import RunInThread
+from httpd.outbound.arrival import ArrivingBody
+from httpd.outbound.bodies import discard, field_texts
+from httpd.outbound.failures import DownloadError
+from httpd.outbound.redirects import read_small
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _T = TypeVar("_T")

@@ -18,11 +18,11 @@ from twisted.web.iweb import IAgent, IResponse
 
 from assisted_images.oci.auths import Credentials, PullSecret
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.bodies import discard
 from assisted_images.sources.challenges import Challenge
-from assisted_images.sources.following import get, read_small
-from assisted_images.sources.parts import DownloadError
-from assisted_images.sources.urls import origin_of, redacted
+from httpd.outbound.bodies import discard
+from httpd.outbound.failures import DownloadError
+from httpd.outbound.redirects import get, read_small
+from httpd.outbound.urls import origin_of, redacted
 
 _MOST_ANSWER_BYTES = 1 << 20
 _DEFAULT_LIFE = 60.0

@@ -13,13 +13,13 @@ from twisted.web.iweb import IResponse
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.bodies import discard, field_texts
 from assisted_images.sources.challenges import parse_challenges
-from assisted_images.sources.following import Unreachable, get
-from assisted_images.sources.outbound import OutboundAgent
-from assisted_images.sources.parts import DownloadError
 from assisted_images.sources.registry_logins import Logins, Side, no_entry, refused
-from assisted_images.sources.urls import origin_of
+from httpd.outbound.agent import OutboundAgent
+from httpd.outbound.bodies import discard, field_texts
+from httpd.outbound.failures import DownloadError
+from httpd.outbound.redirects import Unreachable, get
+from httpd.outbound.urls import origin_of
 
 
 class Missing(DownloadError):

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.manifests import Descriptor
-from assisted_images.sources.outbound import OutboundAgent
-from assisted_images.sources.proxies import Proxies
 from assisted_images.sources.registry import Registries
 from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
 from assisted_images.sources.registry_requests import Agents, RegistryRequests
-from assisted_images.sources.trust import tls_policy
-from assisted_images.streaming.threads import threads_of
+from assisted_images.values import USER_AGENT
+from httpd.concurrency.threads import threads_of
+from httpd.outbound.agent import OutboundAgent
+from httpd.outbound.proxies import Proxies
+from httpd.outbound.trust import tls_policy
 
 
 class RegistrySettings(Protocol):
@@ -48,8 +49,10 @@ def registry_agents(settings: RegistrySettings, proxies: Proxies, reactor: Any) 
     @raise ValueError: the bundle of trusted certificates cannot be read.
     """
     return Agents(
-        OutboundAgent(reactor, tls_policy(settings.registry_trusted_ca_file), proxies),
-        OutboundAgent(reactor, tls_policy(verify=False), proxies),
+        OutboundAgent(
+            reactor, tls_policy(settings.registry_trusted_ca_file), proxies, user_agent=USER_AGENT
+        ),
+        OutboundAgent(reactor, tls_policy(verify=False), proxies, user_agent=USER_AGENT),
     )
 
 

@@ -30,11 +30,12 @@ from assisted_images.sources.layers import (
     MemberIntoPart,
     MemberTarget,
 )
-from assisted_images.sources.parts import DownloadError, Origin, Part
+from assisted_images.sources.parts import Origin, Part
 from assisted_images.sources.registry import Image, Registries
 from assisted_images.sources.registry_requests import Missing
 from assisted_images.sources.room import Room
 from assisted_images.values import Architecture
+from httpd.outbound.failures import DownloadError
 
 _MOST_ISO_BYTES = 16 << 30
 

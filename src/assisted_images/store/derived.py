@@ -21,7 +21,6 @@ from assisted_images.iso.layout import Layout, read_layout
 from assisted_images.iso.minimal import MinimalIso, build_minimal_iso
 from assisted_images.iso.nmstate import nmstate_archive
 from assisted_images.iso.volume import IsoError
-from assisted_images.segments import Representation
 from assisted_images.store.durable import write_whole
 from assisted_images.store.records import (
     Stamp,
@@ -31,9 +30,10 @@ from assisted_images.store.records import (
     write_record,
 )
 from assisted_images.store.states import ImageContent
-from assisted_images.streaming.disk import DiskFile
-from assisted_images.streaming.threads import RunInThread
 from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, semantic_version
+from httpd.concurrency.threads import RunInThread
+from httpd.representation.segments import Representation
+from httpd.streaming.disk import DiskFile
 
 _PIECE = 1024 * 1024
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from assisted_images.catalog.catalog import Catalog, UnknownImage
-from assisted_images.sources.concurrently import side_by_side
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.populate import Preparation, Workshop
 from assisted_images.store.states import ImageContent, ImageState, OsImage
 from assisted_images.values import Architecture, ImageType
+from httpd.concurrency.coroutines import side_by_side
 
 __all__ = ["ImageContent", "ImageState", "ImageStore", "OsImage"]
 

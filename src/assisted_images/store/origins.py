@@ -14,7 +14,7 @@ from assisted_images.sources.downloads import Downloader, Progress
 from assisted_images.sources.parts import Part
 from assisted_images.sources.releases import ReleaseContent, ReleaseDownloader
 from assisted_images.store.durable import read_struct, write_struct
-from assisted_images.streaming.threads import RunInThread
+from httpd.concurrency.threads import RunInThread
 
 RELEASE = ".release.json"
 """Follows the name of an ISO that came out of a release payload, for its L{ReleaseOrigin}."""

@@ -16,7 +16,7 @@ from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.volume import IsoError
 from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.parts import DownloadError, NoSpace, Part, PartInUse
+from assisted_images.sources.parts import NoSpace, Part, PartInUse
 from assisted_images.sources.releases import ReleaseDownloader
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import image_content
@@ -24,8 +24,9 @@ from assisted_images.store.files import file_size, inode, remove_part, remove_se
 from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
 from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
-from assisted_images.streaming.slots import OwnSlots, Slots
-from assisted_images.streaming.threads import RunInThread
+from httpd.concurrency.slots import OwnSlots, Slots
+from httpd.concurrency.threads import RunInThread
+from httpd.outbound.failures import DownloadError
 
 LONGEST_DELAY = 300.0
 """Seconds until a failed image is tried again, at most."""

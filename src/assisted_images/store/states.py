@@ -11,8 +11,8 @@ from twisted.logger import Logger, LogLevel
 from assisted_images.catalog.catalog import Entry
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
-from assisted_images.segments import Representation
 from assisted_images.values import Architecture, ImageType
+from httpd.representation.segments import Representation
 
 
 class ImageState(StrEnum):

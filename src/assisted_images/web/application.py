@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
-from assisted_images.logs.requests import RequestLog
 from assisted_images.sources.infra_envs import InfraEnvSource
 from assisted_images.store.images import ImageStore
-from assisted_images.streaming.slots import Slots
-from assisted_images.streaming.threads import RunInThread
-from assisted_images.web.channel import Times
-from assisted_images.web.connections import Connections
 from assisted_images.web.metrics import Metrics
+from httpd.concurrency.slots import Slots
+from httpd.concurrency.threads import RunInThread
+from httpd.http1.channel import Times
+from httpd.http1.connections import Connections
+from httpd.logs.requests import RequestLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

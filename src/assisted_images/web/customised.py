@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from assisted_images.iso.compose import discovery_iso, initrd_addrsize, pxe_initrd
-from assisted_images.segments import Representation
 from assisted_images.store.images import ImageContent
-from assisted_images.streaming.threads import RunInThread
 from assisted_images.values import Architecture, Configuration, ImageType
 from assisted_images.web.respond import Content
+from httpd.concurrency.threads import RunInThread
+from httpd.representation.segments import Representation
 
 ISO = "application/vnd.efi-iso"
 """UEFI HTTP boot takes a URL of this type for an ISO, whatever it ends in."""

@@ -10,7 +10,6 @@ from twisted.web.server import NOT_DONE_YET
 
 from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.web.application import Application
-from assisted_images.web.coroutines import begun
 from assisted_images.web.cors import allow_origin, answer_preflight, is_preflight
 from assisted_images.web.errors import problem_of
 from assisted_images.web.parameters import Parameters
@@ -20,6 +19,7 @@ from assisted_images.web.request import ServiceRequest
 from assisted_images.web.resource import LeafResource
 from assisted_images.web.respond import Content, respond
 from assisted_images.web.selection import WantedImage, select_image
+from httpd.concurrency.coroutines import begun
 
 
 class Wanted(Protocol):

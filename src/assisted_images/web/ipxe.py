@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 from twisted.web.http import Request
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.segments import Representation
 from assisted_images.sources.infra_envs import ConfigurationRequest, Credential
 from assisted_images.values import ImageType
 from assisted_images.web.application import Application
 from assisted_images.web.problems import Problem
 from assisted_images.web.respond import Content
+from httpd.representation.segments import Representation
 
 KERNEL_ARGUMENTS = (
     "ignition.firstboot",

@@ -12,12 +12,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from assisted_images.store.images import ImageState, ImageStore
-from assisted_images.streaming.slots import Slots
-from assisted_images.web.connections import Connections
 from assisted_images.web.problems import Problem, finish_with, write_problem
 from assisted_images.web.request import ServiceRequest
 from assisted_images.web.request_counts import RequestCounts
 from assisted_images.web.resource import LeafResource
+from httpd.concurrency.slots import Slots
+from httpd.http1.connections import Connections
 
 _PREFIX = "assisted_image_service_"
 

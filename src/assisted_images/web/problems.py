@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from twisted.web.http import Request
 
-from assisted_images.web.negotiation import preferred_type
+from httpd.representation.negotiation import preferred_type
 
 PLAIN = "text/plain"
 PROBLEM_JSON = "application/problem+json"

@@ -18,11 +18,11 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource, getChildForRequest
 
-from assisted_images.logs.requests import RequestLog
-from assisted_images.web.channel import ClientObserver, DeadlineChannel
-from assisted_images.web.head_channel import ResponseHeaders
-from assisted_images.web.heads import Head
 from assisted_images.web.problems import Problem, write_problem
+from httpd.http1.channel import ClientObserver, DeadlineChannel
+from httpd.http1.head_channel import ResponseHeaders
+from httpd.http1.heads import Head
+from httpd.logs.requests import RequestLog
 
 MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away; nothing here takes a body."""

@@ -13,13 +13,13 @@ from functools import cached_property
 
 from twisted.internet.defer import CancelledError
 
-from assisted_images.byteranges import ByteRange, RangeNotSatisfiable, parse_range
-from assisted_images.preconditions import Outcome, Validators, format_http_date
-from assisted_images.segments import Representation
-from assisted_images.streaming.pieces import read_bytes
-from assisted_images.streaming.producer import RepresentationProducer
 from assisted_images.web.problems import Problem
 from assisted_images.web.request import ServiceRequest
+from httpd.representation.byteranges import ByteRange, RangeNotSatisfiable, parse_range
+from httpd.representation.preconditions import Outcome, Validators, format_http_date
+from httpd.representation.segments import Representation
+from httpd.streaming.disk import read_bytes
+from httpd.streaming.producer import RepresentationProducer
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site, version
 
-from assisted_images.logs.requests import RequestLog
-from assisted_images.web.channel import DeadlineChannel, Times
-from assisted_images.web.connections import Connections
-from assisted_images.web.heads import KnownHeads
 from assisted_images.web.request import RequestObserver, ServiceRequest
+from httpd.http1.channel import DeadlineChannel, Times
+from httpd.http1.connections import Connections
+from httpd.http1.heads import KnownHeads
+from httpd.logs.requests import RequestLog
 
 
 class ServiceSite(Site):

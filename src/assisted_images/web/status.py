@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from assisted_images.store.images import ImageStore, OsImage
-from assisted_images.streaming.slots import Slots
-from assisted_images.web.connections import Connections
-from assisted_images.web.negotiation import preferred_type
 from assisted_images.web.problems import finish_with
 from assisted_images.web.request import ServiceRequest
 from assisted_images.web.resource import LeafResource
+from httpd.concurrency.slots import Slots
+from httpd.http1.connections import Connections
+from httpd.representation.negotiation import preferred_type
 
 _JSON = "application/json"
 _TEXT = "text/plain"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from assisted_images.settings.settings import Settings
-from assisted_images.web.connections import Connection, Connections
 from assisted_images.workers.ledger import Fact, Ledger
+from httpd.http1.connections import Connection, Connections
 
 
 def share_of_connections(settings: Settings) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from assisted_images.web.connections import Connections
 from assisted_images.workers.ledger import Fact, Ledger
 from assisted_images.workers.team import Team
+from httpd.http1.connections import Connections
 
 
 class AllConnections:
     """
-    The primary's and those of its team, as L{Shutdown<assisted_images.shutdown.Shutdown>} wants
+    The primary's and those of its team, as L{Shutdown<httpd.process.shutdown.Shutdown>} wants
     them.
     """
 

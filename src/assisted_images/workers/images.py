@@ -14,9 +14,9 @@ from assisted_images.iso.volume import IsoError
 from assisted_images.store.derived import ContentSummary, content_again
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageContent, OsImage
-from assisted_images.streaming.slots import OwnSlots
-from assisted_images.streaming.threads import RunInThread
 from assisted_images.workers.messages import ImageSummary
+from httpd.concurrency.slots import OwnSlots
+from httpd.concurrency.threads import RunInThread
 
 _RETRY_SECONDS = 5.0
 

@@ -6,9 +6,9 @@ import sys
 
 from twisted.logger import globalLogBeginner
 
-from assisted_images.logs.events import JsonLogObserver
-from assisted_images.logs.lines import JsonLines, Unbuffered
-from assisted_images.logs.requests import RequestLines, RequestLog
+from httpd.logs.events import JsonLogObserver
+from httpd.logs.lines import JsonLines, Unbuffered
+from httpd.logs.requests import RequestLines, RequestLog
 
 
 def begin_log(level: str, worker: int) -> RequestLog:

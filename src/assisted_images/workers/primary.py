@@ -8,10 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
-from assisted_images.listeners import Listener
-from assisted_images.logs.service import ServiceLog
 from assisted_images.settings.settings import Settings
-from assisted_images.tls import ServerTls
 from assisted_images.web.application import Application
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.connections import NotedConnections, share_of_connections
@@ -19,6 +16,9 @@ from assisted_images.workers.draining import AllConnections
 from assisted_images.workers.inheritance import environment
 from assisted_images.workers.shared import Shared
 from assisted_images.workers.team import Team
+from httpd.listening.listeners import Listener
+from httpd.listening.tls import ServerTls
+from httpd.logs.service import ServiceLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from signal import SIGTERM
 from typing import Any
 
@@ -16,20 +17,12 @@ from twisted.internet.stdio import StandardIO
 from assisted_images.assembly import (
     Membership,
     Outbound,
-    allow_open_files,
     make_application,
     make_listeners,
-    make_tls,
 )
-from assisted_images.listeners import Listener
-from assisted_images.logs.requests import RequestLog
-from assisted_images.memory import MemoryReturn
-from assisted_images.renewal import CertificateRenewal
 from assisted_images.settings.settings import Settings
-from assisted_images.shutdown import Shutdown
 from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.sources.sharing import Lease
-from assisted_images.tls import ServerTls
 from assisted_images.web.application import Application
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
@@ -52,6 +45,13 @@ from assisted_images.workers.messages import (
 )
 from assisted_images.workers.slots import SharedSlots
 from assisted_images.workers.totals import families
+from httpd.listening.listeners import Listener
+from httpd.listening.renewal import CertificateRenewal
+from httpd.listening.tls import ServerTls
+from httpd.logs.requests import RequestLog
+from httpd.process.memory import MemoryReturn
+from httpd.process.open_files import allow_open_files
+from httpd.process.shutdown import Shutdown
 
 _PATIENCE_SECONDS = 5.0
 """How much longer than the primary a secondary lets answers end: it is for the primary to cut them,
@@ -104,7 +104,7 @@ class Secondary:
             self._application.run_in_thread,
             self._loaded,
         )
-        tls = make_tls(settings)
+        tls = ServerTls.of(partial(getattr, settings))
         self._listeners = self._make_listeners(tls)
         renewal: list[Service] = []
         if tls is not None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from assisted_images.listeners import listening_socket
 from assisted_images.workers import inheritance
 from assisted_images.workers.ledger import Fact, Ledger
 from assisted_images.workers.slots import SharedSlots, new_slots
+from httpd.listening.listeners import listening_socket
 
 
 @dataclass(frozen=True, slots=True)

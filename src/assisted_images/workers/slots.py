@@ -39,7 +39,7 @@ def new_slots(limit: int) -> int:
 @implementer(IReadDescriptor)
 class SharedSlots:
     """
-    One worker's view of the L{Slots<assisted_images.streaming.slots.Slots>} of all.
+    One worker's view of the L{Slots<httpd.concurrency.slots.Slots>} of all.
 
     First come first served within a worker; between workers the one that is quicker at the moment
     when a slot becomes free.

@@ -1,0 +1,1 @@
+"""Ports and TLS: what clients connect to, and certificates that are renewed meanwhile."""

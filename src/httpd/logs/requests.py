@@ -1,0 +1,71 @@
+"""The log of requests: one line for each, as JSON or as events of Twisted's log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from httpd.logs.lines import JsonLines, beginning
+
+Fact = str | int | float | None
+"""What is told of a request, such as its status."""
+
+FORMAT = "{method} {route} {status} {bytes} bytes in {seconds:.3f} s"
+"""The text of each line; the names are of facts."""
+
+OPTIONAL = ("range", "user_agent")
+"""Facts that are C{None}, and not written, where the client has not sent such a field."""
+
+NAMESPACE = "assisted_images.web.request"
+"""The part of the program that the lines are of."""
+
+_log = Logger(NAMESPACE)
+
+
+class RequestLog(Protocol):
+    """Where the lines of requests go."""
+
+    def write_request(self, facts: Mapping[str, Fact]) -> None:
+        """
+        Write the line of a request that is over.
+
+        @param facts: by their names, in order; those in L{FORMAT} and L{OPTIONAL} are among them.
+        """
+
+
+class RequestLines:
+    """
+    A L{RequestLog} that is lines of JSON.
+
+    They are what L{JsonLogObserver<httpd.logs.events.JsonLogObserver>} would write for
+    events; but events, made for any observer to look into, cost more than half of a request's line.
+    """
+
+    def __init__(self, lines: JsonLines, now: Callable[[], float] = time.time) -> None:
+        """
+        @param now: the Unix time.
+        """
+        self._lines = lines
+        self._now = now
+        self._written = lines.has("info")
+
+    def write_request(self, facts: Mapping[str, Fact]) -> None:
+        """Write its line, unless only worse things are written."""
+        if self._written:
+            line = beginning(self._now(), "info", NAMESPACE, FORMAT.format_map(facts))
+            line.update(facts)
+            for name in OPTIONAL:
+                if line[name] is None:
+                    del line[name]
+            self._lines.write(line)
+
+
+class RequestEvents:
+    """A L{RequestLog} that is events of Twisted's log, for whoever observes it."""
+
+    def write_request(self, facts: Mapping[str, Fact]) -> None:
+        """Emit an event."""
+        _log.info(FORMAT, **facts)

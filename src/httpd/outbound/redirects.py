@@ -1,0 +1,102 @@
+"""GET requests for what is downloaded: redirects followed, failures in one phrase each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NoReturn
+from urllib.parse import urljoin
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as LateError
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IResponse
+
+from httpd.outbound.bodies import BodyTooLarge, discard, field_texts, read_body
+from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
+from httpd.outbound.urls import is_http_url, redacted, without_userinfo
+
+_MOST_REDIRECTS = 10
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Unreachable(DownloadError):
+    """No HTTP response came."""
+
+
+async def get(
+    agent: IAgent,
+    clock: IReactorTime,
+    seconds: float,
+    url: str,
+    fields: Callable[[str], Headers],
+) -> IResponse:
+    """
+    The response that C{url} leads to, whatever its status.
+
+    @param seconds: how long each server may take to answer.
+    @param fields: the header fields for a URL.  It is asked for each that a redirect leads to, and
+        so decides who gets credentials (RFC 9110, section 15.4).
+    @raise Unreachable: there is none.
+    @raise DownloadError: too many redirects, or to what is no URL.
+    """
+    target = url
+    for _ in range(_MOST_REDIRECTS):
+        response = await _send(agent, clock, seconds, target, fields(target))
+        locations = field_texts(response.headers, b"location")
+        if response.code not in _REDIRECTS or not locations:
+            return response
+        discard(response)
+        target = _redirected(target, locations[0])
+    raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {redacted(url)}")
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        target = urljoin(url, location)
+    except ValueError:
+        target = ""
+    if not is_http_url(target):
+        raise DownloadError(f"{redacted(url)} redirects to what is no http URL; expected one")
+    return target
+
+
+async def _send(
+    agent: IAgent, clock: IReactorTime, seconds: float, url: str, fields: Headers
+) -> IResponse:
+    def too_slow(result: object, seconds: float) -> NoReturn:
+        raise Unreachable(f"{redacted(url)} did not answer within {seconds:g} s")
+
+    try:
+        request = agent.request(b"GET", without_userinfo(url).encode("ascii"), fields)
+        answer: Deferred[IResponse] = request.addTimeout(seconds, clock, too_slow)
+        return await answer
+    except DownloadError:
+        raise
+    except Exception as error:
+        if was_cancelled(error):
+            raise CancelledError from None
+        raise Unreachable(f"{redacted(url)} cannot be had: {reason_of(error)}") from None
+
+
+async def read_small(
+    response: IResponse, most: int, clock: IReactorTime, seconds: float, what: str
+) -> bytes:
+    """
+    The whole body of a response that should be small.
+
+    @param most: bytes that it may have.
+    @param seconds: how long it may take to come.
+    @param what: it is, for an error.
+    @raise DownloadError: it is larger, or does not come.
+    """
+    try:
+        return await read_body(response, most).addTimeout(seconds, clock)
+    except BodyTooLarge:
+        raise DownloadError(f"{what} has more than {most} bytes; expected fewer") from None
+    except LateError:
+        raise DownloadError(f"{what} did not arrive within {seconds:g} s") from None
+    except Exception as error:
+        if was_cancelled(error):
+            raise CancelledError from None
+        raise DownloadError(f"{what} broke off: {reason_of(error)}") from None
