@@ -9,7 +9,7 @@ import jwt
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.tokens import TokenError, infra_env_id
+from assisted_images.infra_envs.tokens import TokenError, infra_env_id
 from tests.properties import given
 
 INFRA_ENV = "cb94f1b8-4bb6-4c0a-9e9c-1b0e6f3d4a55"

@@ -14,16 +14,16 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
+from assisted_images.downloads.downloader import Downloader
+from assisted_images.downloads.room import Room
+from assisted_images.infra_envs.assisted_service import AssistedService
+from assisted_images.infra_envs.configurations import InfraEnvSource
+from assisted_images.infra_envs.local import LocalInfraEnvs
+from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
+from assisted_images.registries.releases import ReleaseDownloader
+from assisted_images.registries.settings import make_registries, registry_agents
 from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
-from assisted_images.sources.assisted_service import AssistedService
-from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.infra_envs import InfraEnvSource
-from assisted_images.sources.local import LocalInfraEnvs
-from assisted_images.sources.registry_settings import make_registries, registry_agents
-from assisted_images.sources.releases import ReleaseDownloader
-from assisted_images.sources.room import Room
-from assisted_images.sources.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
 from assisted_images.store.populate import Workshop

@@ -23,12 +23,12 @@ from assisted_images.iso.volume import VOLUME_ID_BYTES, volume_id_of
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.manifests import Descriptor
 from assisted_images.oci.references import PullSpec
+from assisted_images.registries.registry import Registries
+from assisted_images.registries.releases import architectures, iso_beginning, resolve
+from assisted_images.registries.settings import make_registries, registry_agents
 from assisted_images.settings.files import file_problems
 from assisted_images.settings.settings import parse_some
 from assisted_images.settings.table import SETTINGS
-from assisted_images.sources.registry import Registries
-from assisted_images.sources.registry_settings import make_registries, registry_agents
-from assisted_images.sources.releases import architectures, iso_beginning, resolve
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.proxies import Proxies

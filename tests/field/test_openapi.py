@@ -13,7 +13,7 @@ import jwt
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
-from assisted_images.sources.infra_envs import InfraEnvError
+from assisted_images.infra_envs.configurations import InfraEnvError
 from assisted_images.values import Configuration
 from assisted_images.web.tree import make_site, resource_tree
 from tests.field.images import file_name, noisy_image, os_images

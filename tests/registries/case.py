@@ -11,14 +11,14 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from assisted_images.downloads.parts import Part
+from assisted_images.downloads.room import Room
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Mirrors
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.parts import Part
-from assisted_images.sources.registry import Registries
-from assisted_images.sources.registry_requests import Agents, RegistryRequests
-from assisted_images.sources.releases import ReleaseDownloader
-from assisted_images.sources.room import Room
+from assisted_images.registries.registry import Registries
+from assisted_images.registries.releases import ReleaseDownloader
+from assisted_images.registries.requests import Agents, RegistryRequests
 from assisted_images.values import Architecture
 from httpd.concurrency.threads import threads_of
 from httpd.outbound.failures import DownloadError

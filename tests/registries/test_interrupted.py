@@ -12,14 +12,14 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.web.iweb import IResponse
 
-from assisted_images.sources.parts import Part
-from assisted_images.sources.registry import Registries
-from assisted_images.sources.registry_requests import RegistryRequests
-from assisted_images.sources.releases import (
+from assisted_images.downloads.parts import Part
+from assisted_images.downloads.room import Room
+from assisted_images.registries.registry import Registries
+from assisted_images.registries.releases import (
     ReleaseContent,
     ReleaseDownloader,
 )
-from assisted_images.sources.room import Room
+from assisted_images.registries.requests import RegistryRequests
 from httpd.outbound.failures import DownloadError
 from tests.registries.case import (
     SOURCE,

@@ -12,10 +12,10 @@ from twisted.internet.task import Clock, deferLater
 
 from assisted_images.catalog.catalog import Catalog
 from assisted_images.catalog.release_images import parse_release_images
-from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.parts import NoSpace, Part
-from assisted_images.sources.releases import ReleaseDownloader
-from assisted_images.sources.room import Room
+from assisted_images.downloads.downloader import Downloader
+from assisted_images.downloads.parts import NoSpace, Part
+from assisted_images.downloads.room import Room
+from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.store.populate import Workshop
 from httpd.concurrency.threads import threads_of

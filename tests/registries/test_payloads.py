@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from assisted_images.downloads.parts import NoSpace
+from assisted_images.downloads.room import Room
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.parts import NoSpace
-from assisted_images.sources.registry import Registries
-from assisted_images.sources.releases import (
+from assisted_images.registries.registry import Registries
+from assisted_images.registries.releases import (
     ReleaseDownloader,
     iso_beginning,
     resolve,
 )
-from assisted_images.sources.room import Room
 from assisted_images.values import Architecture
 from tests.registries.case import (
     ARM64,

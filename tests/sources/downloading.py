@@ -7,8 +7,8 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.parts import Part
+from assisted_images.downloads.downloader import Downloader
+from assisted_images.downloads.parts import Part
 from httpd.concurrency.threads import run_at_once
 from httpd.outbound.failures import DownloadError
 from tests.sources.servers import (

@@ -9,8 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 
-from assisted_images.sources.assisted_service import LARGEST_ANSWER, AssistedService
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.assisted_service import LARGEST_ANSWER, AssistedService
+from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
     Credential,
     CredentialKind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.challenges import Challenge, parse_challenges
+from assisted_images.registries.challenges import Challenge, parse_challenges
 from tests.properties import given
 
 _NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True)

@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import deferLater
 
-from assisted_images.sources.parts import NoSpace
+from assisted_images.downloads.parts import NoSpace
 from httpd.concurrency.threads import run_at_once, threads_of
 from httpd.outbound.failures import DownloadError
 from tests.sources.downloading import CONTENT, DownloadTestCase

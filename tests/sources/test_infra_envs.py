@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
     Credential,
     CredentialKind,

@@ -9,8 +9,8 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
-from assisted_images.sources.local import LocalInfraEnvs
+from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
+from assisted_images.infra_envs.local import LocalInfraEnvs
 from assisted_images.values import Configuration, ImageType
 from httpd.concurrency.threads import run_at_once
 from tests.sources.test_infra_envs import infra_env

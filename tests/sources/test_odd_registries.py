@@ -10,7 +10,7 @@ from twisted.internet.interfaces import ITCPTransport
 from assisted_images.oci.manifests import Descriptor, Manifest
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.registry import Image, Registries
+from assisted_images.registries.registry import Image, Registries
 from httpd.outbound.failures import DownloadError
 from tests.registries.case import SOURCE, pull_secret, registries_conf
 from tests.sources.servers import Received, always, response

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.parts import NoSpace, Origin, Part, PartInUse, lock_file
+from assisted_images.downloads.parts import NoSpace, Origin, Part, PartInUse, lock_file
 
 ORIGIN = Origin("digest", '"one"', '"one"', 86400.0, 6)
 

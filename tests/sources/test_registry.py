@@ -16,7 +16,7 @@ from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.manifests import MOST_BYTES, Descriptor, Manifest
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.registry import Image, Registries
+from assisted_images.registries.registry import Image, Registries
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 from tests.registries.case import RegistryTestCase, pull_secret, registries_conf

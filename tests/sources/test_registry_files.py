@@ -7,7 +7,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
+from assisted_images.registries.files import read_mirrors, read_pull_secret
 from tests.settings.test_settings import PULL_SECRET
 
 SPEC = PullSpec.parse("s3cr3t.example.com/a:b")

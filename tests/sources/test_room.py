@@ -7,8 +7,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.parts import NoSpace, Part
-from assisted_images.sources.room import Room
+from assisted_images.downloads.parts import NoSpace, Part
+from assisted_images.downloads.room import Room
 
 
 class RoomTests(SynchronousTestCase):

@@ -9,13 +9,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
     Credential,
     CredentialKind,
     InfraEnvError,
 )
-from assisted_images.sources.sharing import FreshConfigurations, Lease, Lender, SharedConfigurations
+from assisted_images.infra_envs.sharing import (
+    FreshConfigurations,
+    Lease,
+    Lender,
+    SharedConfigurations,
+)
 from assisted_images.values import Configuration, ImageType
 
 

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock, deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
 from assisted_images.catalog.catalog import Catalog, Entry
-from assisted_images.sources.downloads import Downloader
+from assisted_images.downloads.downloader import Downloader
 from assisted_images.store.images import ImageState, ImageStore, OsImage
 from assisted_images.store.populate import Workshop
 from httpd.concurrency.threads import run_at_once

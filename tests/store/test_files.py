@@ -8,9 +8,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Entry
+from assisted_images.downloads.durable import write_whole
+from assisted_images.downloads.parts import Origin, Part
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.parts import Origin, Part
-from assisted_images.store.durable import write_whole
 from assisted_images.store.files import (
     Removal,
     file_size,

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from assisted_images.catalog.catalog import Catalog, Entry
+from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.minimal import MinimalIso
 from assisted_images.kargs import KernelArgumentArea
-from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
 from assisted_images.store.states import ImageContent, ImageState, OsImage
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
 from assisted_images.web.application import Application

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     Credential,
     CredentialKind,
 )

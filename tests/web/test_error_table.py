@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import jwt
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     InfraEnvError,
 )
 from assisted_images.store.states import ImageState

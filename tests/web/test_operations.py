@@ -7,7 +7,7 @@ import json
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from assisted_images.sources.infra_envs import ConfigurationRequest
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.store.states import ImageState
 from assisted_images.values import Configuration
 from assisted_images.web.tree import make_site

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import jwt
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.infra_envs import Credential, CredentialKind
+from assisted_images.infra_envs.configurations import Credential, CredentialKind
 from assisted_images.store.states import ImageState
 from assisted_images.web.parameters import Parameters
 from assisted_images.web.problems import Problem

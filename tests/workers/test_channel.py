@@ -11,13 +11,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
     Credential,
     CredentialKind,
     InfraEnvError,
 )
-from assisted_images.sources.sharing import Lease
+from assisted_images.infra_envs.sharing import Lease
 from assisted_images.values import Configuration, ImageType
 from assisted_images.workers.channel import (
     Channel,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
+from assisted_images.registries.files import read_mirrors, read_pull_secret
 from httpd.listening.tls import tls_problems
 from httpd.outbound.trust import tls_policy
 from httpd.settings.files import readable_file, writable_directory

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.sources.parts import ORIGIN, PART, Part, PartInUse
-from assisted_images.store.durable import TEMPORARY
+from assisted_images.downloads.durable import TEMPORARY
+from assisted_images.downloads.parts import ORIGIN, PART, Part, PartInUse
 from assisted_images.store.origins import RELEASE
 from assisted_images.store.records import CHECKED
 from assisted_images.values import Architecture
@@ -33,7 +33,7 @@ _NAME = (
     rf"|nmstatectl-.+-(?:{_ARCHITECTURES}))"
 )
 _OURS = re.compile(rf"{_NAME}(?:{_SUFFIXES})?")
-_WRITTEN_WHOLE = "|".join(map(re.escape, (CHECKED, RELEASE)))
+_WRITTEN_WHOLE = "|".join(map(re.escape, (ORIGIN, CHECKED, RELEASE)))
 _OUR_TEMPORARY = re.compile(rf"{_NAME}(?:{_WRITTEN_WHOLE})?\.\w+{re.escape(TEMPORARY)}")
 
 

@@ -9,11 +9,11 @@ from typing import Protocol
 import msgspec
 
 from assisted_images.catalog.catalog import Entry
+from assisted_images.downloads.downloader import Downloader, Progress
+from assisted_images.downloads.durable import read_struct, write_struct
+from assisted_images.downloads.parts import Part
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.downloads import Downloader, Progress
-from assisted_images.sources.parts import Part
-from assisted_images.sources.releases import ReleaseContent, ReleaseDownloader
-from assisted_images.store.durable import read_struct, write_struct
+from assisted_images.registries.releases import ReleaseContent, ReleaseDownloader
 from httpd.concurrency.threads import RunInThread
 
 RELEASE = ".release.json"

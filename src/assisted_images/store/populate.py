@@ -13,11 +13,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from assisted_images.catalog.catalog import Entry
+from assisted_images.downloads.downloader import Downloader
+from assisted_images.downloads.parts import NoSpace, Part, PartInUse
 from assisted_images.iso.layout import Layout
 from assisted_images.iso.volume import IsoError
-from assisted_images.sources.downloads import Downloader
-from assisted_images.sources.parts import NoSpace, Part, PartInUse
-from assisted_images.sources.releases import ReleaseDownloader
+from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import image_content
 from assisted_images.store.files import file_size, inode, remove_part, remove_set_aside, set_aside

@@ -24,7 +24,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from assisted_images.store.durable import read_struct, write_struct
+from assisted_images.downloads.durable import read_struct, write_struct
 
 CHECKED = ".checked.json"
 """Follows the name of a file that has passed, for its record."""

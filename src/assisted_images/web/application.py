@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
-from assisted_images.sources.infra_envs import InfraEnvSource
+from assisted_images.infra_envs.configurations import InfraEnvSource
 from assisted_images.store.images import ImageStore
 from assisted_images.web.metrics import Metrics
 from httpd.concurrency.slots import Slots

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assisted_images.sources.infra_envs import ConfigurationRequest, Credential, CredentialKind
+from assisted_images.infra_envs.configurations import (
+    ConfigurationRequest,
+    Credential,
+    CredentialKind,
+)
+from assisted_images.infra_envs.tokens import TokenError, infra_env_id
 from assisted_images.store.images import ImageContent, OsImage
-from assisted_images.tokens import TokenError, infra_env_id
 from assisted_images.values import ImageType
 from assisted_images.web.application import Application
 from assisted_images.web.customised import Customisations, Product

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from assisted_images.infra_envs.configurations import InfraEnvError
 from assisted_images.iso.compose import AreaOverflow, NoKernelArgumentArea
 from assisted_images.iso.errors import IsoError
 from assisted_images.kargs import BadKernelArgument
-from assisted_images.sources.infra_envs import InfraEnvError
 from assisted_images.web.problems import Problem
 
 

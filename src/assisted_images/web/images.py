@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assisted_images.sources.infra_envs import ConfigurationRequest
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.store.images import ImageContent, OsImage
 from assisted_images.values import Architecture, ImageType
 from assisted_images.web.application import Application

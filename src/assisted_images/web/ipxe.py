@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from twisted.web.http import Request
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.sources.infra_envs import ConfigurationRequest, Credential
+from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
 from assisted_images.values import ImageType
 from assisted_images.web.application import Application
 from assisted_images.web.problems import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from assisted_images.sources.infra_envs import Credential, CredentialKind
+from assisted_images.infra_envs.configurations import Credential, CredentialKind
 from assisted_images.values import Architecture
 from assisted_images.web.problems import Problem
 from assisted_images.web.request import ServiceRequest

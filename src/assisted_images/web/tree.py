@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.web.resource import Resource
 
-from assisted_images.sources.infra_envs import CredentialKind
+from assisted_images.infra_envs.configurations import CredentialKind
 from assisted_images.web.application import Application
 from assisted_images.web.artifacts import BootArtifacts
 from assisted_images.web.customised import Customisations

@@ -19,8 +19,8 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from assisted_images.sources.assisted_service import LARGEST_ANSWER
-from assisted_images.sources.infra_envs import InfraEnvError
+from assisted_images.infra_envs.assisted_service import LARGEST_ANSWER
+from assisted_images.infra_envs.configurations import InfraEnvError
 from assisted_images.workers.messages import Answer, Cancel, Message, Question, Refusal
 
 _HEAD = 4

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from assisted_images.sources.infra_envs import ConfigurationRequest
-from assisted_images.sources.sharing import Lease
+from assisted_images.infra_envs.configurations import ConfigurationRequest
+from assisted_images.infra_envs.sharing import Lease
 from assisted_images.store.derived import ContentSummary
 from assisted_images.store.states import ImageState
 
@@ -118,7 +118,7 @@ class Family(Value, frozen=True):
 class Refusal(Value, frozen=True):
     """
     Why there is no configuration: an
-    L{InfraEnvError<assisted_images.sources.infra_envs.InfraEnvError>}.
+    L{InfraEnvError<assisted_images.infra_envs.configurations.InfraEnvError>}.
 
     @ivar status: 0: the answering side failed; its log says why.
     """

@@ -20,9 +20,9 @@ from assisted_images.assembly import (
     make_application,
     make_listeners,
 )
+from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
+from assisted_images.infra_envs.sharing import Lease
 from assisted_images.settings.settings import Settings
-from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvError
-from assisted_images.sources.sharing import Lease
 from assisted_images.web.application import Application
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
@@ -59,7 +59,7 @@ and to say so."""
 
 
 class PrimaryLender:
-    """A L{Lender<assisted_images.sources.sharing.Lender>}: the primary, who shares with all."""
+    """A L{Lender<assisted_images.infra_envs.sharing.Lender>}: the primary, who shares with all."""
 
     def __init__(self, channel: Channel[Any]) -> None:
         self._channel = channel

@@ -18,6 +18,7 @@ from typing import TypeVar
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import IResponse
 
+from assisted_images.downloads.parts import NoSpace
 from assisted_images.oci.digests import DigestMismatch, Hash
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.manifests import (
@@ -30,9 +31,8 @@ from assisted_images.oci.manifests import (
 )
 from assisted_images.oci.mirrors import Blocked, Mirrors, Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.blobs import Blob, BlobInMemory
-from assisted_images.sources.parts import NoSpace
-from assisted_images.sources.registry_requests import Missing, RegistryRequests
+from assisted_images.registries.blobs import Blob, BlobInMemory
+from assisted_images.registries.requests import Missing, RegistryRequests
 from assisted_images.values import Architecture
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.arrival import ArrivingBody

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.layers import MemberReader, Presence
 from assisted_images.oci.manifests import Descriptor
-from assisted_images.sources.blobs import Verified
-from assisted_images.sources.parts import Origin, Part
-from assisted_images.sources.room import Room
+from assisted_images.registries.blobs import Verified
 
 _LATEST = 1 << 33
 """Seconds since the epoch: later times, which any header may give, are no use to a file."""
@@ -35,7 +35,7 @@ class MemberTarget(Protocol):
 
 class LayerReading:
     """
-    A L{Blob<assisted_images.sources.blobs.Blob>}: one layer, decompressed and looked through for
+    A L{Blob<assisted_images.registries.blobs.Blob>}: one layer, decompressed and looked through for
     one member, as far as its bytes have come.  Nothing else of it is kept.
 
     @ivar sound: whether it can go on: not when a write has failed, or is under way.
@@ -62,11 +62,11 @@ class LayerReading:
 
     @property
     def size(self) -> int:
-        """See L{Blob<assisted_images.sources.blobs.Blob>}."""
+        """See L{Blob<assisted_images.registries.blobs.Blob>}."""
         return self._verified.size
 
     def append(self, pieces: Sequence[bytes]) -> None:
-        """See L{Blob<assisted_images.sources.blobs.Blob>}."""
+        """See L{Blob<assisted_images.registries.blobs.Blob>}."""
         self.sound = False
         for piece in pieces:
             self._verified.take(piece)
@@ -90,11 +90,11 @@ class LayerReading:
             self._target.begin(self._reader.size, self._reader.modified)
 
     def verify(self) -> None:
-        """See L{Blob<assisted_images.sources.blobs.Blob>}."""
+        """See L{Blob<assisted_images.registries.blobs.Blob>}."""
         self._verified.verify()
 
     def restart(self) -> None:
-        """See L{Blob<assisted_images.sources.blobs.Blob>}."""
+        """See L{Blob<assisted_images.registries.blobs.Blob>}."""
         self._target.forget()
         self._begin()
 

@@ -13,8 +13,8 @@ from twisted.web.iweb import IResponse
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.challenges import parse_challenges
-from assisted_images.sources.registry_logins import Logins, Side, no_entry, refused
+from assisted_images.registries.challenges import parse_challenges
+from assisted_images.registries.logins import Logins, Side, no_entry, refused
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.bodies import discard, field_texts
 from httpd.outbound.failures import DownloadError

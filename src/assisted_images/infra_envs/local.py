@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
     InfraEnvError,
     kernel_arguments,
@@ -37,7 +37,7 @@ still for a moment, in which a second change leaves no trace.
 
 class LocalInfraEnvs:
     """
-    An L{InfraEnvSource<assisted_images.sources.infra_envs.InfraEnvSource>} over a directory.
+    An L{InfraEnvSource<assisted_images.infra_envs.configurations.InfraEnvSource>} over a directory.
     Credentials are not looked at.
 
     Each request looks whether the files have changed, and only then they are read again: a BMC

@@ -18,7 +18,7 @@ from twisted.web.iweb import IAgent, IResponse
 
 from assisted_images.oci.auths import Credentials, PullSecret
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.challenges import Challenge
+from assisted_images.registries.challenges import Challenge
 from httpd.outbound.bodies import discard
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.redirects import get, read_small

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.manifests import Descriptor
-from assisted_images.sources.registry import Registries
-from assisted_images.sources.registry_files import read_mirrors, read_pull_secret
-from assisted_images.sources.registry_requests import Agents, RegistryRequests
+from assisted_images.registries.files import read_mirrors, read_pull_secret
+from assisted_images.registries.registry import Registries
+from assisted_images.registries.requests import Agents, RegistryRequests
 from assisted_images.values import USER_AGENT
 from httpd.concurrency.threads import threads_of
 from httpd.outbound.agent import OutboundAgent

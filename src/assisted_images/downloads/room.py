@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from assisted_images.sources.parts import Part
+from assisted_images.downloads.parts import Part
 
 
 class Room:

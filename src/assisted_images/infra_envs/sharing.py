@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from assisted_images.sources.infra_envs import ConfigurationRequest, InfraEnvSource
+from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvSource
 from assisted_images.values import Configuration
 
 LARGEST_TOTAL = 256 * 1024 * 1024

@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from assisted_images.sources.infra_envs import (
+from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
     Credential,
     CredentialKind,
@@ -67,7 +67,7 @@ def _ignition(request: ConfigurationRequest) -> _Call:
 
 class AssistedService:
     """
-    An L{InfraEnvSource<assisted_images.sources.infra_envs.InfraEnvSource>} that asks
+    An L{InfraEnvSource<assisted_images.infra_envs.configurations.InfraEnvSource>} that asks
     assisted-service.
     """
 

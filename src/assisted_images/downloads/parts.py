@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from assisted_images.downloads.durable import sync_directory, write_whole
 from httpd.outbound.failures import DownloadError
 
 PART = ".part"
@@ -93,7 +94,7 @@ class Part:
             self._origin_path.unlink(missing_ok=True)
             os.ftruncate(self._descriptor, 0)
             self.size = 0
-            _write_durably(self._origin_path, msgspec.json.encode(origin))
+            write_whole(self._origin_path, msgspec.json.encode(origin))
             self.origin = origin
 
     def append(self, pieces: Iterable[bytes]) -> None:
@@ -179,19 +180,3 @@ def _is_still(path: Path, descriptor: int) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     return False
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_directory(directory: Path) -> None:
-    """Make renames in C{directory} durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,8 +12,6 @@ from typing import TypeVar
 
 import msgspec
 
-from assisted_images.sources.parts import sync_directory
-
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 TEMPORARY = ".tmp"
@@ -56,3 +54,12 @@ def read_struct(path: Path, kind: type[_S]) -> _S | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def sync_directory(directory: Path) -> None:
+    """Make renames in C{directory} durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

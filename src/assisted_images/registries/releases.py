@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from assisted_images.downloads.downloader import Progress
+from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.image_references import (
     IMAGE_REFERENCES,
@@ -22,18 +25,15 @@ from assisted_images.oci.layers import Presence
 from assisted_images.oci.manifests import MOST_BYTES as MOST_CONFIG_BYTES
 from assisted_images.oci.manifests import Index, ManifestError, config_architecture
 from assisted_images.oci.references import PullSpec
-from assisted_images.sources.downloads import Progress
-from assisted_images.sources.layers import (
+from assisted_images.registries.members import (
     EnoughRead,
     LayerReading,
     MemberInMemory,
     MemberIntoPart,
     MemberTarget,
 )
-from assisted_images.sources.parts import Origin, Part
-from assisted_images.sources.registry import Image, Registries
-from assisted_images.sources.registry_requests import Missing
-from assisted_images.sources.room import Room
+from assisted_images.registries.registry import Image, Registries
+from assisted_images.registries.requests import Missing
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 
@@ -220,7 +220,7 @@ class _Extraction:
 class ReleaseDownloader:
     """
     Brings ISOs out of release payloads into L{Part}s, as
-    L{Downloader<assisted_images.sources.downloads.Downloader>} brings files.
+    L{Downloader<assisted_images.downloads.downloader.Downloader>} brings files.
 
     What an interrupted extraction needs to go on (hash, decompressor, place in the archive) is kept
     in memory; so another process begins anew.

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
-from assisted_images.sources.parts import Origin, Part
-from assisted_images.sources.room import Room
+from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.room import Room
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.arrival import ArrivingBody
 from httpd.outbound.bodies import discard, field_texts, http_date
