@@ -9,7 +9,7 @@ import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from assisted_images.cpio import archive
+from assisted_images.rootfs.cpio import archive
 
 _DIRECTORY = 0o040755
 _PROGRAM = 0o100755

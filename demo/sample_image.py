@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from pycdlib import PyCdlib
 from pycdlib.pycdlibexception import PyCdlibException
 
-from assisted_images.cpio import archive
+from assisted_images.rootfs.cpio import archive
 from demo.ingredients import Found
 from demo.ramdisk import initial_ramdisk
 from demo.tree import Ingredients, Tree, image_tree

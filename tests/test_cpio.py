@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images import cpio
+from assisted_images.rootfs import cpio
 from assisted_images.values import Extent
 from tests.properties import given, settings
 

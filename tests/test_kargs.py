@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.kargs import AreaOverflow, BadKernelArgument, KernelArgumentArea
+from assisted_images.live.kargs import AreaOverflow, BadKernelArgument, KernelArgumentArea
 from tests.properties import given
 
 argument = st.text(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import CollectorRegistry
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
@@ -22,16 +21,15 @@ from assisted_images.infra_envs.local import LocalInfraEnvs
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.registries.settings import make_registries, registry_agents
+from assisted_images.routes.application import Application
+from assisted_images.routes.metrics import Metrics
+from assisted_images.routes.tree import make_site
 from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
 from assisted_images.store.populate import Workshop
 from assisted_images.values import USER_AGENT
-from assisted_images.web.application import Application
-from assisted_images.web.metrics import Metrics
-from assisted_images.web.site import ServiceSite
-from assisted_images.web.tree import make_site
 from httpd.concurrency.coroutine_service import Background
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import threads_of
@@ -43,6 +41,7 @@ from httpd.logs.requests import RequestLog
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.proxies import Proxies
 from httpd.outbound.trust import tls_policy
+from httpd.web.site import ServiceSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def make_application(
         )
     slots, connections, lender = membership.slots, membership.connections, membership.lender
     store = _store(settings, reactor, outbound) if lender is None else ImageStore(settings.catalog)
-    metrics = Metrics(CollectorRegistry(), slots, store, connections)
+    metrics = Metrics(slots, store, connections)
     return Application(
         store=store,
         infra_envs=_infra_envs(settings, reactor, outbound, metrics, lender),

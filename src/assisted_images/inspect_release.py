@@ -17,9 +17,9 @@ from typing import Any, TextIO
 from tqdm import tqdm
 from twisted.python import usage
 
-from assisted_images.iso.errors import IsoError
-from assisted_images.iso.layout import os_version_of
-from assisted_images.iso.volume import VOLUME_ID_BYTES, volume_id_of
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.iso9660.volume import VOLUME_ID_BYTES, volume_id_of
+from assisted_images.live.layout import os_version_of
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.manifests import Descriptor
 from assisted_images.oci.references import PullSpec

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from assisted_images.cpio import archive
+from assisted_images.rootfs.cpio import archive
 from demo.sample_image import VOLUME_ID, write_image
 from demo.tree import Ingredients, image_tree
 from tests.bench.processes import BenchError, run

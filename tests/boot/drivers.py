@@ -8,7 +8,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-from assisted_images.cpio import members
+from assisted_images.rootfs.cpio import members
 from assisted_images.values import Extent
 
 CARD = "e1000"

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from assisted_images.cpio import archive
+from assisted_images.rootfs.cpio import archive
 from demo.sample_image import VOLUME_ID, write_image
 from demo.tree import Ingredients, image_tree
 

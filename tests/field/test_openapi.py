@@ -14,8 +14,8 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from assisted_images.infra_envs.configurations import InfraEnvError
+from assisted_images.routes.tree import make_site, resource_tree
 from assisted_images.values import Configuration
-from assisted_images.web.tree import make_site, resource_tree
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import INFRA_ENV_ID, FieldTestCase
 from tests.web.application import (

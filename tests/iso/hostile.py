@@ -21,8 +21,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from assisted_images import cpio
-from assisted_images.iso.compose import (
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.iso9660.volume import BLOCK, Volume
+from assisted_images.live.compose import (
     AreaOverflow,
     BadKernelArgument,
     NoKernelArgumentArea,
@@ -30,11 +31,10 @@ from assisted_images.iso.compose import (
     initrd_addrsize,
     pxe_initrd,
 )
-from assisted_images.iso.errors import IsoError
-from assisted_images.iso.layout import Layout, check_os_image, read_layout
-from assisted_images.iso.minimal import build_minimal_iso
-from assisted_images.iso.nmstate import nmstate_archive
-from assisted_images.iso.volume import BLOCK, Volume
+from assisted_images.live.layout import Layout, check_os_image, read_layout
+from assisted_images.live.minimal import build_minimal_iso
+from assisted_images.rootfs import cpio
+from assisted_images.rootfs.nmstate import nmstate_archive
 from assisted_images.values import Architecture, Configuration, Extent
 from httpd.representation.segments import FileSegment, Representation
 from tests.coreos_reader import CoreosIso

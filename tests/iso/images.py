@@ -18,8 +18,8 @@ from typing import Any, BinaryIO, cast
 
 import pycdlib
 
-from assisted_images.iso.recording import Recorder
-from assisted_images.iso.view import PieceFile
+from assisted_images.live.recording import Recorder
+from assisted_images.live.view import PieceFile
 from assisted_images.values import Architecture
 from httpd.representation.segments import (
     BytesSegment,

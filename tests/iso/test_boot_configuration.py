@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.boot_configuration import (
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.live.boot_configuration import (
     Edit,
     EditedText,
     for_minimal_iso,
     rootfs_argument,
     without_live_iso,
 )
-from assisted_images.iso.errors import IsoError
 from tests.properties import given
 
 URL = "https://images.example:8080/x/boot-artifacts/rootfs?arch=x86_64&version=418.94"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.layout import IsoError, check_os_image, read_layout
+from assisted_images.live.layout import IsoError, check_os_image, read_layout
 from tests.iso.images import tree, write_sparse
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images import cpio
-from assisted_images.iso.compose import (
+from assisted_images.live.compose import (
     AreaOverflow,
     BadKernelArgument,
     IsoError,
@@ -22,9 +21,10 @@ from assisted_images.iso.compose import (
     initrd_addrsize,
     pxe_initrd,
 )
-from assisted_images.iso.layout import Layout, read_layout
-from assisted_images.iso.minimal import build_minimal_iso
-from assisted_images.kargs import KernelArgumentArea
+from assisted_images.live.kargs import KernelArgumentArea
+from assisted_images.live.layout import Layout, read_layout
+from assisted_images.live.minimal import build_minimal_iso
+from assisted_images.rootfs import cpio
 from assisted_images.values import Architecture, Configuration, Extent
 from httpd.representation.segments import Representation
 from tests.coreos_reader import CoreosIso

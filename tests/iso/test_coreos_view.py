@@ -8,9 +8,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.compose import AreaOverflow, discovery_iso
-from assisted_images.iso.layout import Layout, read_layout
-from assisted_images.iso.minimal import build_minimal_iso
+from assisted_images.live.compose import AreaOverflow, discovery_iso
+from assisted_images.live.layout import Layout, read_layout
+from assisted_images.live.minimal import build_minimal_iso
 from assisted_images.values import Architecture, Configuration
 from httpd.representation.segments import Representation
 from tests.coreos_reader import CoreosIso

@@ -15,9 +15,9 @@ import zstandard
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.erofs import Erofs, Inode, read_program
-from assisted_images.iso.erofs_clusters import Clusters, CompressedInode
-from assisted_images.iso.errors import IsoError
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.rootfs.erofs import Erofs, Inode, read_program
+from assisted_images.rootfs.erofs_clusters import Clusters, CompressedInode
 from assisted_images.values import Extent
 from tests.iso.images import filler
 from tests.properties import given, settings

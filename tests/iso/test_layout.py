@@ -10,9 +10,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.layout import IsoError, Layout, read_layout
-from assisted_images.iso.volume import Volume
-from assisted_images.kargs import KernelArgumentArea
+from assisted_images.iso9660.volume import Volume
+from assisted_images.live.kargs import KernelArgumentArea
+from assisted_images.live.layout import IsoError, Layout, read_layout
 from assisted_images.values import Architecture, Extent
 from tests.coreos_reader import CoreosIso
 from tests.iso import fixtures

@@ -10,8 +10,8 @@ from pathlib import Path
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.layout import IsoError
-from assisted_images.iso.minimal import RAMDISK_AREA_BYTES, MinimalIso, build_minimal_iso
+from assisted_images.live.layout import IsoError
+from assisted_images.live.minimal import RAMDISK_AREA_BYTES, MinimalIso, build_minimal_iso
 from assisted_images.values import Architecture
 from httpd.representation.segments import BytesSegment, FileSegment, Representation
 from tests.coreos_reader import CoreosIso

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.compose import AreaOverflow, discovery_iso
-from assisted_images.iso.layout import read_layout
+from assisted_images.live.compose import AreaOverflow, discovery_iso
+from assisted_images.live.layout import read_layout
 from assisted_images.values import Architecture, Configuration
 from httpd.representation.segments import BytesSegment, Representation
 from tests.coreos_reader import CoreosIso

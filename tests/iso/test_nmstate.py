@@ -9,9 +9,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images import cpio
-from assisted_images.iso.layout import read_layout
-from assisted_images.iso.nmstate import IsoError, nmstate_archive
+from assisted_images.live.layout import read_layout
+from assisted_images.rootfs import cpio
+from assisted_images.rootfs.nmstate import IsoError, nmstate_archive
 from assisted_images.values import Extent
 from tests.iso.images import filler, tree, write_sparse
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from PySquashfsImage import SquashFsImage
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso import decompression
-from assisted_images.iso.errors import IsoError
-from assisted_images.iso.squashfs import read_program
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.rootfs import decompression
+from assisted_images.rootfs.squashfs import read_program
 from assisted_images.values import Extent
 from tests.iso.hostile import Watched
 from tests.iso.images import filler

@@ -10,14 +10,14 @@ from pathlib import Path
 import pycdlib
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.layout import read_layout
-from assisted_images.iso.volume import (
+from assisted_images.iso9660.volume import (
     BLOCK,
     VOLUME_ID_BYTES,
     IsoError,
     Volume,
     volume_id_of,
 )
+from assisted_images.live.layout import read_layout
 from assisted_images.values import Extent
 from tests.iso.images import (
     VOLUME_ID,

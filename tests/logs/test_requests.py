@@ -52,7 +52,7 @@ class RequestLinesTests(SynchronousTestCase):
         self.assertEqual(
             self.written(FACTS).text,
             '{"time":"2023-11-14T22:13:20.250Z","level":"info",'
-            '"namespace":"assisted_images.web.request",'
+            '"namespace":"httpd.web.request",'
             '"message":"GET /byid/:token 206 65536 bytes in 0.025 s",'
             '"request_id":"r1","method":"GET","route":"/byid/:token","range":"bytes=0-65535",'
             '"status":206,"bytes":65536,"seconds":0.0254,"aborted":false,"version":"4.18",'

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.cpio import archive
+from assisted_images.rootfs.cpio import archive
 from assisted_images.store.checks import Limits
 from assisted_images.values import Architecture, ImageType
 from demo.sample_image import VOLUME_ID, write_image

@@ -8,7 +8,7 @@ from threading import Event
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.iso.errors import IsoError
+from assisted_images.iso9660.errors import IsoError
 from assisted_images.store.checks import Limits, Stopped, check_image, stamped_digest
 from assisted_images.store.records import Record, Stamp
 from tests.store.images import LIMITS, entry, os_image

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.iso.layout import read_layout
+from assisted_images.live.layout import read_layout
 from assisted_images.store.derived import image_content
 from assisted_images.store.states import ImageContent
 from assisted_images.values import Architecture, ImageType

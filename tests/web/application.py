@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry
-
 from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
-from assisted_images.iso.layout import Layout
-from assisted_images.iso.minimal import MinimalIso
-from assisted_images.kargs import KernelArgumentArea
+from assisted_images.live.kargs import KernelArgumentArea
+from assisted_images.live.layout import Layout
+from assisted_images.live.minimal import MinimalIso
+from assisted_images.routes.application import Application
+from assisted_images.routes.metrics import Metrics
 from assisted_images.store.states import ImageContent, ImageState, OsImage
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
-from assisted_images.web.application import Application
-from assisted_images.web.metrics import Metrics
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import threads_of
 from httpd.http1.connections import Connections
@@ -121,7 +119,7 @@ def application(
         infra_envs=infra_envs,
         slots=slots,
         connections=connections,
-        metrics=Metrics(CollectorRegistry(), slots, images, connections),  # type: ignore[arg-type]
+        metrics=Metrics(slots, images, connections),  # type: ignore[arg-type]
         request_log=RequestEvents(),
         clock=reactor,
         run_in_thread=threads_of(reactor),

@@ -9,12 +9,12 @@ from twisted.internet.testing import StringTransport
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from assisted_images.web.problems import finish_with
-from assisted_images.web.request import ServiceRequest
 from httpd.http1.channel import DeadlineChannel
 from httpd.http1.connections import Connections
 from httpd.http1.heads import Head, KnownHeads
 from httpd.logs.requests import Fact
+from httpd.web.problems import finish_with
+from httpd.web.request import ServiceRequest
 from tests.web.serving import Observations, site_of
 
 _NAMES = "host", "Range", "user-agent", "connection", "x-none"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from assisted_images.web.problems import Problem, write_problem
-from assisted_images.web.request import ServiceRequest
-from assisted_images.web.resource import LeafResource
-from assisted_images.web.respond import Content, respond
+from httpd.web.problems import Problem, write_problem
+from httpd.web.request import ServiceRequest
+from httpd.web.resource import LeafResource
+from httpd.web.respond import Content, respond
 
 
 class Responding(LeafResource):

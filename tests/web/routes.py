@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jwt
 from twisted.trial.unittest import TestCase
 
-from assisted_images.web.tree import make_site
+from assisted_images.routes.tree import make_site
 from tests.web.application import (
     ID,
     IGNITION_AREA,

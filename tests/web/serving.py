@@ -21,10 +21,10 @@ from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 
-from assisted_images.web.site import ServiceSite
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestEvents
+from httpd.web.site import ServiceSite
 from tests.transports import Wire
 
 

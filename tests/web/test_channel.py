@@ -8,9 +8,9 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.web.resource import TextResource
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
+from httpd.web.resource import TextResource
 from tests.web.serving import site_of
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -8,12 +8,12 @@ from typing import ParamSpec, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from assisted_images.routes.discovery_images import Customisations, Product
 from assisted_images.store.states import ImageContent
 from assisted_images.values import Architecture, Configuration, ImageType
-from assisted_images.web.customised import Customisations, Product
-from assisted_images.web.respond import Content
 from httpd.concurrency.threads import run_at_once
 from httpd.representation.segments import BytesSegment
+from httpd.web.respond import Content
 from tests.web.application import ID, content
 
 P = ParamSpec("P")

@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from assisted_images.infra_envs.configurations import ConfigurationRequest
+from assisted_images.routes.tree import make_site
 from assisted_images.store.states import ImageState
 from assisted_images.values import Configuration
-from assisted_images.web.tree import make_site
 from httpd.concurrency.slots import OwnSlots
 from tests.web.application import (
     CONFIGURATION,

@@ -15,11 +15,11 @@ from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from assisted_images.web.resource import LeafResource, TextResource
-from assisted_images.web.respond import Content
 from httpd.concurrency.threads import threads_of
 from httpd.http1.channel import DeadlineChannel
 from httpd.streaming.disk import DiskFile
+from httpd.web.resource import LeafResource, TextResource
+from httpd.web.respond import Content
 from tests.transports import SenderWire, SendfileWire, TlsWire, Wire, server_identity
 from tests.web.responding import Responding
 from tests.web.serving import listen, reactor, site_of

@@ -8,11 +8,10 @@ import jwt
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.infra_envs.configurations import Credential, CredentialKind
+from assisted_images.routes.parameters import About, Parameters, Question, kept_questions
 from assisted_images.store.states import ImageState
-from assisted_images.web.parameters import Parameters
-from assisted_images.web.problems import Problem
-from assisted_images.web.questions import About, Question, kept_questions
 from httpd.representation.segments import Representation
+from httpd.web.problems import Problem
 from tests.web.application import ID, IMAGE, VERSION, content
 from tests.web.routes import TOKEN, RoutesTestCase
 

@@ -11,10 +11,10 @@ from typing import ClassVar
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from assisted_images.web.request import MAX_REQUEST_BODY, ServiceRequest
-from assisted_images.web.resource import LeafResource
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
+from httpd.web.request import MAX_REQUEST_BODY, ServiceRequest
+from httpd.web.resource import LeafResource
 from tests.transports import SendfileWire, TlsWire, Wire, server_identity
 from tests.web.serving import listen, site_of
 

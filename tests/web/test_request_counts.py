@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.web.request_counts import RequestCounts
+from httpd.web.request_counts import RequestCounts
 from tests.properties import given
 
 LABELS = ("service", "handler", "method", "code")
@@ -54,12 +54,6 @@ class Model:
             registry=self.registry,
         )
         self.sent = Counter("x_sent_bytes", "Body bytes sent to clients.", registry=self.registry)
-        self.configurations = Counter(
-            "x_configuration_requests",
-            "Configurations asked for; shared: answered without a call to assisted-service.",
-            ("shared",),
-            registry=self.registry,
-        )
 
     def started(self, route: str) -> None:
         self.in_flight.labels("", route).inc()
@@ -70,9 +64,6 @@ class Model:
         self.sizes.labels("", route, method, str(status)).observe(size)
         self.sent.inc(size)
 
-    def configuration_needed(self, *, shared: bool) -> None:
-        self.configurations.labels("true" if shared else "false").inc()
-
 
 def exposed(collector: RequestCounts | CollectorRegistry) -> str:
     """The text, but for when counting began."""
@@ -81,10 +72,8 @@ def exposed(collector: RequestCounts | CollectorRegistry) -> str:
 
 
 class RequestCountsTests(SynchronousTestCase):
-    @given(st.lists(requests), st.lists(requests, max_size=3), st.lists(st.booleans()))
-    def test_same_text(
-        self, over: list[Request], under_way: list[Request], shared: list[bool]
-    ) -> None:
+    @given(st.lists(requests), st.lists(requests, max_size=3))
+    def test_same_text(self, over: list[Request], under_way: list[Request]) -> None:
         counts, model = RequestCounts("x_"), Model()
         for one in (counts, model):
             for request in over:
@@ -92,8 +81,6 @@ class RequestCountsTests(SynchronousTestCase):
                 one.ended(*request)
             for request in under_way:
                 one.started(request[0])
-            for each in shared:
-                one.configuration_needed(shared=each)
         self.assertEqual(exposed(counts), exposed(model.registry))
 
     def test_since_when(self) -> None:

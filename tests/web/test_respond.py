@@ -10,10 +10,10 @@ from pathlib import Path
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.trial.unittest import TestCase
 
-from assisted_images.web.respond import Content
 from httpd.concurrency.threads import threads_of
 from httpd.representation.segments import BytesSegment, FileSegment, Representation, ZeroSegment
 from httpd.streaming.disk import DiskFile
+from httpd.web.respond import Content
 from tests.transports import SenderWire, SendfileWire, TlsWire, Wire
 from tests.web.responding import Responding
 from tests.web.serving import (

@@ -10,11 +10,11 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import connectProtocol
 from twisted.trial.unittest import TestCase
 
-from assisted_images.web.respond import Content
 from httpd.concurrency.threads import threads_of
 from httpd.http1.channel import Times
 from httpd.representation.segments import Representation, ZeroSegment
 from httpd.streaming.disk import DiskFile
+from httpd.web.respond import Content
 from tests.transports import SenderWire, SendfileWire, TlsWire, Wire
 from tests.web.responding import Responding
 from tests.web.serving import (

@@ -10,9 +10,9 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from assisted_images.web.problems import Problem, write_problem
-from assisted_images.web.request import MAX_REQUEST_BODY, ServiceRequest
-from assisted_images.web.resource import Branch, LeafResource, TextResource
+from httpd.web.problems import Problem, write_problem
+from httpd.web.request import MAX_REQUEST_BODY, ServiceRequest
+from httpd.web.resource import Branch, LeafResource, TextResource
 from tests.web.serving import Observations, ask, exchange, listen, parsed, site_of
 
 SECRET = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2VjcmV0"

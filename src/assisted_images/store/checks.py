@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.iso.layout import Layout, check_os_image, read_layout
-from assisted_images.iso.volume import IsoError
+from assisted_images.iso9660.volume import IsoError
+from assisted_images.live.layout import Layout, check_os_image, read_layout
 from assisted_images.store.records import Record, Stamp, Stopped, digest
 
 __all__ = ["Checked", "Limits", "Stopped", "check_image", "stamped_digest"]

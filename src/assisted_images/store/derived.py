@@ -18,10 +18,10 @@ import msgspec
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.durable import write_whole
-from assisted_images.iso.layout import Layout, read_layout
-from assisted_images.iso.minimal import MinimalIso, build_minimal_iso
-from assisted_images.iso.nmstate import nmstate_archive
-from assisted_images.iso.volume import IsoError
+from assisted_images.iso9660.volume import IsoError
+from assisted_images.live.layout import Layout, read_layout
+from assisted_images.live.minimal import MinimalIso, build_minimal_iso
+from assisted_images.rootfs.nmstate import nmstate_archive
 from assisted_images.store.records import (
     Stamp,
     digest,

@@ -15,8 +15,8 @@ from twisted.logger import Logger
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.downloader import Downloader
 from assisted_images.downloads.parts import NoSpace, Part, PartInUse
-from assisted_images.iso.layout import Layout
-from assisted_images.iso.volume import IsoError
+from assisted_images.iso9660.volume import IsoError
+from assisted_images.live.layout import Layout
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import image_content

@@ -9,8 +9,8 @@ from enum import StrEnum
 from twisted.logger import Logger, LogLevel
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.iso.layout import Layout
-from assisted_images.iso.minimal import MinimalIso
+from assisted_images.live.layout import Layout
+from assisted_images.live.minimal import MinimalIso
 from assisted_images.values import Architecture, ImageType
 from httpd.representation.segments import Representation
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from assisted_images.iso.volume import IsoError
+from assisted_images.iso9660.volume import IsoError
 from assisted_images.store.derived import ContentSummary, content_again
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageContent, OsImage

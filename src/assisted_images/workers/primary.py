@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
+from assisted_images.routes.application import Application
 from assisted_images.settings.settings import Settings
-from assisted_images.web.application import Application
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.connections import NotedConnections, share_of_connections
 from assisted_images.workers.draining import AllConnections

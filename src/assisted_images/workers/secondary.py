@@ -22,8 +22,8 @@ from assisted_images.assembly import (
 )
 from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
 from assisted_images.infra_envs.sharing import Lease
+from assisted_images.routes.application import Application
 from assisted_images.settings.settings import Settings
-from assisted_images.web.application import Application
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.channel import Channel

@@ -13,7 +13,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
 from assisted_images.infra_envs.sharing import SharedConfigurations
-from assisted_images.web.application import Application
+from assisted_images.routes.application import Application
 from assisted_images.workers.channel import NotAnswered
 from assisted_images.workers.images import ImageSummaries
 from assisted_images.workers.member import Events, Member

@@ -19,7 +19,7 @@ FORMAT = "{method} {route} {status} {bytes} bytes in {seconds:.3f} s"
 OPTIONAL = ("range", "user_agent")
 """Facts that are C{None}, and not written, where the client has not sent such a field."""
 
-NAMESPACE = "assisted_images.web.request"
+NAMESPACE = "httpd.web.request"
 """The part of the program that the lines are of."""
 
 _log = Logger(NAMESPACE)

@@ -1,0 +1,87 @@
+"""
+What is measured: the metrics of any service (L{httpd.web.metrics}), and those of images and their
+configurations; under the Go service's names where it has them (docs/operations.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from assisted_images.store.images import ImageState, ImageStore
+from httpd.concurrency.slots import Slots
+from httpd.http1.connections import Connections
+from httpd.web.metrics import HttpMetrics
+
+_PREFIX = "assisted_image_service_"
+
+
+class Metrics(HttpMetrics):
+    """The service's metrics."""
+
+    def __init__(self, slots: Slots, store: ImageStore, connections: Connections) -> None:
+        super().__init__(_PREFIX, slots, connections)
+        self.state.register(_ImageCollector(store))
+        configurations = Counter(
+            _PREFIX + "configuration_requests",
+            "Configurations asked for; shared: answered without a call to assisted-service.",
+            ("shared",),
+            registry=self.counts,
+        )
+        # To look for a label takes as long as to count.
+        self._shared, self._fetched = configurations.labels("true"), configurations.labels("false")
+        self._upstream = Histogram(
+            _PREFIX + "assisted_service_request_duration_seconds",
+            "The latency of calls to assisted-service, by call and outcome.",
+            ("call", "outcome"),
+            registry=self.counts,
+        )
+
+    def upstream_called(self, call: str, outcome: str, seconds: float) -> None:
+        """Count a call to assisted-service; C{outcome} is a status code or a failure's name."""
+        self._upstream.labels(call, outcome).observe(seconds)
+
+    def configuration_requested(self, shared: bool) -> None:
+        """Count a configuration that a request needed; C{shared}: another had asked for it."""
+        (self._shared if shared else self._fetched).inc()
+
+
+class _ImageCollector(Collector):
+    """Reads the images' state at each scrape, so that nothing is kept twice."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self._store = store
+
+    def collect(self) -> Iterable[Metric]:
+        """What is known of each image."""
+        labels = ("version", "arch", "type")
+        states = GaugeMetricFamily(
+            _PREFIX + "image_state", "1 for the state an image is in.", labels=(*labels, "state")
+        )
+        present = GaugeMetricFamily(
+            _PREFIX + "image_bytes", "Bytes of an image that are on disk.", labels=labels
+        )
+        total = GaugeMetricFamily(
+            _PREFIX + "image_total_bytes",
+            "Bytes that an image has in all; absent while that is not known.",
+            labels=labels,
+        )
+        next_try = GaugeMetricFamily(
+            _PREFIX + "image_next_try_timestamp_seconds",
+            "When a failed image is tried again, in Unix time; absent for others.",
+            labels=labels,
+        )
+        for image in self._store.images:
+            entry = image.entry
+            key = (entry.version, entry.architecture.value, entry.image_type.value)
+            for state in ImageState:
+                states.add_metric((*key, state.value), float(image.state is state))
+            present.add_metric(key, image.bytes)
+            if image.total is not None:
+                total.add_metric(key, image.total)
+            if image.next_try is not None:
+                next_try.add_metric(key, image.next_try)
+        yield from (states, present, total, next_try)

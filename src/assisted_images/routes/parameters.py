@@ -1,0 +1,166 @@
+"""Reading what a request says, and refusing what cannot be meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Generic, NamedTuple, TypeVar
+
+from assisted_images.infra_envs.configurations import Credential, CredentialKind
+from assisted_images.values import Architecture
+from httpd.web.problems import Problem
+from httpd.web.request import ServiceRequest
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+class Parameters(NamedTuple):
+    """
+    All that decides what a request asks.  Equal ones ask the same.
+
+    Some of it is secret, so the repr shows nothing.
+    """
+
+    path: tuple[str, ...]
+    """The parts of the path below the resource, decoded."""
+
+    query: tuple[tuple[bytes, bytes], ...] = ()
+    """The first value of each query parameter."""
+
+    authorization: str | None = None
+    """The C{Authorization} header."""
+
+    @classmethod
+    def of(cls, request: ServiceRequest) -> Parameters:
+        """Those of a request."""
+        arguments = request.args or {}
+        return cls(
+            tuple(request.path_below),
+            tuple([(name, values[0]) for name, values in arguments.items()]),
+            request.fields.get("authorization"),
+        )
+
+    def __repr__(self) -> str:
+        return "<Parameters>"
+
+    def parameter(self, name: str) -> str | None:
+        """A query parameter; L{None} where it is absent or empty."""
+        return dict(self.query).get(name.encode(), b"").decode("utf-8", "replace") or None
+
+    def version(self, missing: str) -> str:
+        """
+        The C{version} query parameter.
+
+        @raise Problem: it is absent; the text is C{missing}.
+        """
+        version = self.parameter("version")
+        if version is None:
+            raise Problem(400, missing)
+        return version
+
+    @property
+    def architecture(self) -> str:
+        """The C{arch} query parameter, as it was written; x86_64 where it is absent or empty."""
+        return self.parameter("arch") or Architecture.X86_64
+
+    def credential(
+        self, path_kind: CredentialKind = CredentialKind.NONE, path_token: str = ""
+    ) -> Credential:
+        """
+        What the client proves itself with towards assisted-service: the first of the places that
+        section 5 of the contract lists.
+
+        @param path_kind: what the path's token is, where it has one.
+        """
+        path = {path_kind: path_token}
+        for kind, secret in (
+            (CredentialKind.API_KEY, path.get(CredentialKind.API_KEY)),
+            (CredentialKind.API_KEY, self.parameter("api_key")),
+            (CredentialKind.IMAGE_TOKEN, path.get(CredentialKind.IMAGE_TOKEN)),
+            (CredentialKind.IMAGE_TOKEN, self.parameter("image_token")),
+            (CredentialKind.AUTHORIZATION, self.authorization),
+        ):
+            if secret:
+                return Credential(kind, secret)
+        return Credential()
+
+
+def checked_infra_env_id(text: str) -> str:
+    """
+    An infra-env's id as it stands in a path.
+
+    @raise Problem: it is no lower-case UUID.
+    """
+    if not is_infra_env_id(text):
+        # Not shown: some who mistake the route have a token there.
+        raise Problem(404, "the infra-env id in the path is wrong; expected a lower-case UUID")
+    return text
+
+
+def is_infra_env_id(text: str) -> bool:
+    """Whether C{text} is a lower-case UUID."""
+    return _UUID.fullmatch(text) is not None
+
+
+T = TypeVar("T")
+
+
+_KEPT = 64
+"""
+Questions that are kept, secrets and all, until others are asked.  With its parameters none is much
+larger than a request's head, which has 32 KiB at most; nearly all have 1 or 2 KiB.
+"""
+
+
+@dataclass(slots=True)
+class About:
+    """What the log and the metrics are told of a request, as far as it could be read."""
+
+    route: str = ""
+    """The pattern of its route; empty where it has none."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+Read = Callable[[Parameters, About], T]
+"""
+Reads parameters, and tells what they are about; nothing else decides what it returns.  Raises
+L{Problem} where they make no sense.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """What a request asks, or why it makes no sense."""
+
+    about: About
+    _wanted: T | None
+    _refusal: tuple[int, str] | None = None
+
+    @classmethod
+    def read(cls, read: Read[T], parameters: Parameters) -> Question[T]:
+        """Read it out of a request's parameters."""
+        about = About()
+        try:
+            return cls(about, read(parameters, about))
+        except Problem as problem:
+            return cls(about, None, (problem.status, problem.detail))
+
+    @property
+    def wanted(self) -> T:
+        """
+        What is asked for.
+
+        @raise Problem: the request makes no sense.
+        """
+        if self._wanted is None:
+            assert self._refusal is not None
+            raise Problem(*self._refusal)
+        return self._wanted
+
+
+def kept_questions(read: Read[T]) -> Callable[[Parameters], Question[T]]:
+    """Read each request's parameters; equal ones get the same object, as long as it is kept."""
+    return lru_cache(_KEPT)(lambda parameters: Question.read(read, parameters))

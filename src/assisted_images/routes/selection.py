@@ -1,0 +1,131 @@
+"""Finding the image that a request names, in the words of the contract's error table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from assisted_images.catalog.catalog import UnknownImage
+from assisted_images.store.images import ImageContent, ImageState, ImageStore, OsImage
+from assisted_images.values import Architecture, ImageType
+from httpd.texts import shown
+from httpd.web.problems import Problem
+
+_RETRY_SECONDS = 30
+
+
+def require_nothing(image: OsImage, content: ImageContent) -> None:
+    """Any image will do that is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedImage:
+    """What a request says of the OS image that it means."""
+
+    version: str
+    """The image's own version, or OpenShift's."""
+
+    architecture: Architecture
+    image_type: ImageType
+
+    unknown_status: int
+    """The status where there is no such image: 404 on image routes, else 400."""
+
+    require: Callable[[OsImage, ImageContent], None] = require_nothing
+    """Raises L{Problem} for an image that has not what it takes."""
+
+    @classmethod
+    def read(
+        cls,
+        version: str,
+        architecture: str,
+        image_type: ImageType,
+        *,
+        unknown_status: int,
+        require: Callable[[OsImage, ImageContent], None] = require_nothing,
+    ) -> WantedImage:
+        """
+        Read version and architecture as a client wrote them.
+
+        @raise Problem: there is no such architecture.
+        """
+        try:
+            known = Architecture.parse(architecture)
+        except ValueError as error:
+            wanted = f"{shown(version)} {shown(architecture)}"
+            raise Problem(unknown_status, f"version for {wanted}, not found: {error}") from None
+        return cls(version, known, image_type, unknown_status, require)
+
+
+def select_image(
+    store: ImageStore, wanted: WantedImage, clock: IReactorTime
+) -> tuple[OsImage, ImageContent]:
+    """
+    Find the image, as it is now.
+
+    @param clock: the one that the store's next tries go by.
+    @raise Problem: it is not configured, or has not what it takes; or 503, it is not ready.
+    """
+    try:
+        image = store.find(wanted.version, wanted.architecture, wanted.image_type)
+    except UnknownImage as error:
+        raise Problem(wanted.unknown_status, str(error)) from None
+    content = image.content
+    if content is None:
+        raise _not_ready(image, clock.seconds())
+    wanted.require(image, content)
+    return image, content
+
+
+def require_minimal(image: OsImage, content: ImageContent) -> None:
+    """
+    Check that there is a minimal ISO.
+
+    @raise Problem: there is none; the text says why.
+    """
+    if image.entry.architecture is Architecture.S390X:
+        raise Problem(
+            404,
+            "there is no minimal ISO for s390x: its boot loader cannot load a second initrd;"
+            " use full.iso or pxe-initrd",
+        )
+    if content.minimal is None:
+        raise _missing("minimal ISO", content.minimal_missing)
+
+
+def require_nmstate(image: OsImage, content: ImageContent) -> None:
+    """
+    Check that hosts that want C{nmstatectl} in their initrd will find it there.
+
+    @raise Problem: they will not; the text says why.
+    """
+    if content.nmstate_missing is not None:
+        raise _missing("initrd", content.nmstate_missing)
+
+
+def require_s390x(image: OsImage, content: ImageContent) -> None:
+    """
+    Check that the image is one for s390x.
+
+    @raise Problem: it is not.
+    """
+    if image.entry.architecture is not Architecture.S390X:
+        raise Problem(404, "the ins-file is for s390x only")
+
+
+def _missing(what: str, reason: str | None) -> Problem:
+    reason = reason or "it could not be made"
+    return Problem(503, f"no {what} of this image: {reason}", {"Retry-After": str(_RETRY_SECONDS)})
+
+
+def _not_ready(image: OsImage, now: float) -> Problem:
+    reason = f": {image.reason}" if image.state is ImageState.FAILED and image.reason else ""
+    wait = _RETRY_SECONDS if image.next_try is None else max(1, math.ceil(image.next_try - now))
+    return Problem(
+        503,
+        f"image {image.entry.version} for {image.entry.architecture} is {image.state}{reason}",
+        {"Retry-After": str(wait)},
+    )

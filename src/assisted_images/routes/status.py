@@ -1,0 +1,104 @@
+"""C{/health} and C{/status}: what is ready, and why the rest is not (contract, section 3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from assisted_images.store.images import ImageStore, OsImage
+from httpd.concurrency.slots import Slots
+from httpd.http1.connections import Connections
+from httpd.representation.negotiation import preferred_type
+from httpd.web.problems import finish_with
+from httpd.web.request import ServiceRequest
+from httpd.web.resource import LeafResource
+
+_JSON = "application/json"
+_TEXT = "text/plain"
+
+
+class Health(LeafResource):
+    """C{/health}: 200 while every configured image is ready and the service is not going down."""
+
+    def __init__(
+        self, store: ImageStore, connections: Connections, complete: Callable[[], bool]
+    ) -> None:
+        """
+        @param complete: whether the other processes of the service are ready, too.
+        """
+        super().__init__()
+        self._store = store
+        self._connections = connections
+        self._complete = complete
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Say how many images are ready."""
+        if self._connections.draining:
+            request.setResponseCode(503)
+            finish_with(request, b"shutting down\n", "text/plain; charset=utf-8")
+            return
+        images = self._store.images
+        ready = sum(image.content is not None for image in images)
+        text = f"{ready} of {len(images)} images are ready\n"
+        healthy = self._store.ready and self._complete()
+        if self._store.ready and not healthy:
+            text = "the images are ready, but not every worker is\n"
+        request.setResponseCode(200 if healthy else 503)
+        finish_with(request, text.encode(), "text/plain; charset=utf-8")
+
+
+class Status(LeafResource):
+    """C{/status}: each image's state, as JSON or as a short text for a terminal."""
+
+    def __init__(self, store: ImageStore, slots: Slots) -> None:
+        super().__init__()
+        self._store = store
+        self._slots = slots
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Answer in the form that the client likes best."""
+        images = list(map(_described, self._store.images))
+        downloads = {"in_flight": self._slots.in_use, "waiting": self._slots.waiting}
+        if preferred_type(request.getHeader("accept"), (_JSON, _TEXT)) == _TEXT:
+            last = "downloads: {in_flight}, waiting: {waiting}\n".format(**downloads)
+            text = "\n".join([*map(_line, images), last])
+            finish_with(request, text.encode(), "text/plain; charset=utf-8")
+        else:
+            document = {"images": images, "downloads": downloads}
+            finish_with(request, json.dumps(document, indent=1).encode() + b"\n", _JSON)
+
+
+def _described(image: OsImage) -> dict[str, str | int | float | None]:
+    entry = image.entry
+    return {
+        "version": entry.version,
+        "openshift_version": entry.openshift_version,
+        "rhcos_version": image.rhcos_version,
+        "arch": entry.architecture.value,
+        "type": entry.image_type.value,
+        "state": image.state.value,
+        "bytes": image.bytes,
+        "total": image.total,
+        "reason": image.reason or _missing(image),
+        "next_try": image.next_try,
+    }
+
+
+def _missing(image: OsImage) -> str | None:
+    """Why a ready image does not serve everything."""
+    if image.content is None:
+        return None
+    reasons = (image.content.minimal_missing, image.content.nmstate_missing)
+    return "; ".join(filter(None, reasons)) or None
+
+
+def _line(image: dict[str, str | int | float | None]) -> str:
+    total = image["total"] or "?"
+    reason = f": {image['reason']}" if image["reason"] else ""
+    if isinstance(image["next_try"], float):
+        reason += f"; next try at {datetime.fromtimestamp(image['next_try'], UTC):%H:%M:%S} UTC"
+    return (
+        f"{image['version']} {image['arch']} {image['type']} {image['state']}"
+        f" {image['bytes']}/{total} bytes{reason}"
+    )

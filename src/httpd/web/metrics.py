@@ -1,0 +1,141 @@
+"""What any service measures of itself, and the page that tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from httpd.concurrency.slots import Slots
+from httpd.http1.connections import Connections
+from httpd.web.problems import Problem, finish_with, write_problem
+from httpd.web.request import ServiceRequest
+from httpd.web.request_counts import RequestCounts
+from httpd.web.resource import LeafResource
+
+
+class HttpMetrics(Collector):
+    """
+    The metrics of requests, downloads and connections; a service adds its own.
+
+    @ivar counts: what this process alone has to tell.
+    @ivar state: what any process of the service would tell alike.
+    """
+
+    def __init__(self, prefix: str, slots: Slots, connections: Connections) -> None:
+        """
+        @param prefix: what the metrics' names begin with.
+        """
+        self.counts = CollectorRegistry()
+        self.state = CollectorRegistry()
+        self.state.register(_SlotCollector(prefix, slots))
+        self.counts.register(_ConnectionCollector(prefix, connections))
+        self._requests = RequestCounts(prefix)
+        self.counts.register(self._requests)
+        self.stalled_clients = Counter(
+            prefix + "stalled_clients",
+            "Clients dropped because they read nothing for too long.",
+            registry=self.counts,
+        )
+
+    def collect(self) -> Iterable[Metric]:
+        """All of them, now."""
+        yield from self.state.collect()
+        yield from self.counts.collect()
+
+    async def exposition(self) -> bytes:
+        """The same in Prometheus' text format."""
+        return generate_latest(self)
+
+    def request_started(self, route: str) -> None:
+        """Count a request to C{route} as in flight."""
+        self._requests.started(route)
+
+    def request_ended(
+        self, route: str, method: str, status: int, size: int, seconds: float
+    ) -> None:
+        """Count a request as over; C{size} is bytes of body sent."""
+        self._requests.ended(route, method, status, size, seconds)
+
+    def client_stalled(self) -> None:
+        """Count a client that is cut off because it took nothing for too long."""
+        self.stalled_clients.inc()
+
+
+class _SlotCollector(Collector):
+    """Reads at each scrape how many downloads there are, so that nothing is kept twice."""
+
+    def __init__(self, prefix: str, slots: Slots) -> None:
+        self._prefix = prefix
+        self._slots = slots
+
+    def collect(self) -> Iterable[Metric]:
+        """Downloads that are under way, and those that are to come."""
+        yield GaugeMetricFamily(
+            self._prefix + "downloads_in_flight", "Downloads that hold a slot.", self._slots.in_use
+        )
+        yield GaugeMetricFamily(
+            self._prefix + "downloads_waiting",
+            "Downloads that wait for a slot.",
+            self._slots.waiting,
+        )
+
+
+class _ConnectionCollector(Collector):
+    """Reads at each scrape how many connections there are."""
+
+    def __init__(self, prefix: str, connections: Connections) -> None:
+        self._prefix = prefix
+        self._connections = connections
+
+    def collect(self) -> Iterable[Metric]:
+        """Connections that are open, and what became of those that were too many."""
+        yield GaugeMetricFamily(
+            self._prefix + "connections",
+            "Client connections that are open.",
+            len(self._connections),
+        )
+        yield CounterMetricFamily(
+            self._prefix + "connections_refused",
+            "Connections cut because answers were under way on as many as there may be.",
+            self._connections.refused,
+        )
+        yield CounterMetricFamily(
+            self._prefix + "connections_reused",
+            "Connections without a request that were cut to make room for new ones.",
+            self._connections.reused,
+        )
+
+
+class MetricsResource(LeafResource):
+    """C{/metrics}, in Prometheus' text format."""
+
+    _log = Logger()
+
+    def __init__(self, exposition: Callable[[], Awaitable[bytes]]) -> None:
+        """
+        @param exposition: makes the text.
+        """
+        super().__init__()
+        self._exposition = exposition
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Answer with the value of everything, now."""
+        answer = Deferred.fromCoroutine(self._answer(request))
+        request.notifyFinish().addErrback(lambda _: answer.cancel())
+
+    async def _answer(self, request: ServiceRequest) -> None:
+        try:
+            text = await self._exposition()
+        except CancelledError:
+            return  # the client has left
+        except Exception:
+            self._log.failure("metrics cannot be told")
+            write_problem(request, Problem(500, "the service failed to answer; its log says why"))
+        else:
+            finish_with(request, text, CONTENT_TYPE_LATEST)
