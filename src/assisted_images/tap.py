@@ -54,7 +54,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         primary = make_primary(settings, options.texts, outbound, reactor, tls, log)
         application, listeners = primary.application, primary.listeners
         connections = primary.connections
-        others.append(primary.team)
+        others.append(primary.secondaries)
     first: list[Service] = [*listeners, Population(application.store)]
     if tls is not None:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))

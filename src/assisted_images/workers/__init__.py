@@ -11,7 +11,7 @@ What they share, and by what:
   - the cap on downloads is an eventfd, beside which a L{ledger} in shared memory says who has how
     many: L{slots}
   - images are files, which each opens for itself once the primary says that they are ready:
-    L{images}
+    L{image_copies}
   - C{/metrics} is the L{totals} of all
 
 With C{WORKERS=1} nothing of this is used.

@@ -6,14 +6,28 @@ import os
 import sys
 from functools import partial
 
-from twisted.logger import Logger
+from twisted.logger import Logger, globalLogBeginner
 
 from assisted_images.settings.settings import parse_settings
 from assisted_images.workers import inheritance
 from assisted_images.workers.channel import read_message
-from assisted_images.workers.logs import begin_log
 from assisted_images.workers.messages import Welcome
 from assisted_images.workers.secondary import Secondary
+from httpd.logs.events import JsonLogObserver
+from httpd.logs.lines import JsonLines, Unbuffered
+from httpd.logs.requests import RequestLines, RequestLog
+
+
+def begin_log(level: str, worker: int) -> RequestLog:
+    """
+    Write this process's log to standard output, which is a secondary's pipe to the primary.
+
+    @param level: the least severe that is written.
+    @return: where requests' lines go.
+    """
+    lines = JsonLines(Unbuffered(sys.stdout), level, worker)
+    globalLogBeginner.beginLoggingTo([JsonLogObserver(lines)], redirectStandardIO=False)
+    return RequestLines(lines)
 
 
 def main() -> int:

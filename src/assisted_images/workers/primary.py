@@ -12,10 +12,8 @@ from assisted_images.routes.application import Application
 from assisted_images.settings.settings import Settings
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.connections import NotedConnections, share_of_connections
-from assisted_images.workers.draining import AllConnections
-from assisted_images.workers.inheritance import environment
-from assisted_images.workers.shared import Shared
-from assisted_images.workers.team import Team
+from assisted_images.workers.inheritance import Shared, environment
+from assisted_images.workers.secondaries import AllConnections, Secondaries
 from httpd.listening.listeners import Listener
 from httpd.listening.tls import ServerTls
 from httpd.logs.service import ServiceLog
@@ -28,7 +26,7 @@ class Primary:
     application: Application
     listeners: Iterator[Listener]
     connections: AllConnections
-    team: Team
+    secondaries: Secondaries
 
 
 def make_primary(
@@ -49,7 +47,7 @@ def make_primary(
     connections = NotedConnections(share_of_connections(settings), shared.ledger)
     membership = Membership(shared.slots, connections)
     alone = make_application(settings, reactor, outbound, log, membership)
-    team = Team(
+    secondaries = Secondaries(
         alone,
         shared,
         {name: os.fsencode(text) for name, text in texts.items()},
@@ -57,11 +55,13 @@ def make_primary(
         reactor,
         log.pass_on,
     )
-    application = replace(alone, exposition=team.exposition, complete=lambda: team.complete)
+    application = replace(
+        alone, exposition=secondaries.exposition, complete=lambda: secondaries.complete
+    )
     sockets = FairSockets(reactor, shared.ledger)
     return Primary(
         application,
         make_listeners(settings, application, sockets, tls, shared.bind),
-        AllConnections(connections, team, shared.ledger),
-        team,
+        AllConnections(connections, secondaries, shared.ledger),
+        secondaries,
     )

@@ -28,7 +28,7 @@ from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.channel import Channel
 from assisted_images.workers.connections import NotedConnections, share_of_connections
-from assisted_images.workers.images import ImageCopies
+from assisted_images.workers.image_copies import ImageCopies
 from assisted_images.workers.ledger import Ledger
 from assisted_images.workers.messages import (
     Answer,

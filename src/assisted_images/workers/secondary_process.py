@@ -19,17 +19,17 @@ from assisted_images.workers.messages import Answer, Message, Question, ToPrimar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Who is told what of a member."""
+    """Who is told what of a secondary."""
 
-    told: Callable[[Member, Message], None]
+    told: Callable[[SecondaryProcess, Message], None]
     answer: Callable[[Question], Awaitable[Answer]]
     wrote: Callable[[bytes], None]
     """Gets whole lines of its log."""
-    ended: Callable[[Member, str], None]
+    ended: Callable[[SecondaryProcess, str], None]
     """Gets how it ended; empty: well."""
 
 
-class Member(ProcessProtocol):
+class SecondaryProcess(ProcessProtocol):
     """
     A secondary, from its start to its end.
 

@@ -15,8 +15,9 @@ from twisted.logger import Logger, LogLevel
 from assisted_images.infra_envs.sharing import SharedConfigurations
 from assisted_images.routes.application import Application
 from assisted_images.workers.channel import NotAnswered
-from assisted_images.workers.images import ImageSummaries
-from assisted_images.workers.member import Events, Member
+from assisted_images.workers.image_copies import ImageSummaries
+from assisted_images.workers.inheritance import Shared
+from assisted_images.workers.ledger import Fact, Ledger
 from assisted_images.workers.messages import (
     Answer,
     AskConfiguration,
@@ -29,8 +30,9 @@ from assisted_images.workers.messages import (
     Question,
     Welcome,
 )
-from assisted_images.workers.shared import Shared
+from assisted_images.workers.secondary_process import Events, SecondaryProcess
 from assisted_images.workers.totals import Collected, Totals
+from httpd.http1.connections import Connections
 
 _TELL_SECONDS = 0.25
 """How often the others are told what has become of the images."""
@@ -46,7 +48,7 @@ _LONGEST_DELAY = 60.0
 _YOUNG_SECONDS = 10.0
 
 
-class Team(Service):
+class Secondaries(Service):
     """
     The secondaries.
 
@@ -82,7 +84,7 @@ class Team(Service):
         self._summaries = ImageSummaries(application.store)
         self._images = Images(self._summaries.now(), False)
         self._totals = Totals()
-        self._members: dict[int, Member] = {}
+        self._secondaries: dict[int, SecondaryProcess] = {}
         self._delays: dict[int, float] = {}
         self._replacing: dict[int, Any] = {}
         self._telling = LoopingCall(self._tell)
@@ -97,22 +99,22 @@ class Team(Service):
     def drain(self) -> Deferred[None]:
         """Have each end when its answers have; fires when all have ended."""
         self._stop()
-        for member in [*self._members.values()]:
-            member.channel.tell(Drain())
-            Deferred.fromCoroutine(self._end_hanging(member))
+        for secondary in [*self._secondaries.values()]:
+            secondary.channel.tell(Drain())
+            Deferred.fromCoroutine(self._end_hanging(secondary))
         return self._all_ended()
 
     def stopService(self) -> Deferred[None]:
         """End those that are still there; fires when none is."""
         Service.stopService(self)
         self._stop()
-        for member in self._members.values():
-            member.kill()
+        for secondary in self._secondaries.values():
+            secondary.kill()
         return self._all_ended()
 
     async def exposition(self) -> bytes:
         """All workers' metrics, in Prometheus' text format."""
-        counting = map(self._count, self._members.values())
+        counting = map(self._count, self._secondaries.values())
         await gatherResults(list(map(Deferred.fromCoroutine, counting)))
         metrics = self._application.metrics
         sums = self._totals.with_own(metrics.counts.collect())
@@ -126,33 +128,37 @@ class Team(Service):
 
     def _start(self, number: int) -> None:
         self._replacing.pop(number, None)
-        member = self._members[number] = Member(number, self._reactor.seconds(), self._events)
+        secondary = self._secondaries[number] = SecondaryProcess(
+            number, self._reactor.seconds(), self._events
+        )
         try:
-            member.start(self._reactor, self._environment, self._shared.descriptors())
+            secondary.start(self._reactor, self._environment, self._shared.descriptors())
         except OSError as error:
-            self._ended(member, str(error))
+            self._ended(secondary, str(error))
             return
         listeners = len(self._shared.sockets)
-        member.channel.tell(Welcome(number, self._settings, listeners))
-        member.channel.tell(self._images)
+        secondary.channel.tell(Welcome(number, self._settings, listeners))
+        secondary.channel.tell(self._images)
 
-    def _told(self, member: Member, message: Message) -> None:
+    def _told(self, secondary: SecondaryProcess, message: Message) -> None:
         match message:
             case Loaded(images=images):
-                member.loaded = images
+                secondary.loaded = images
                 self._tell()
 
     def _tell(self) -> None:
         """Tell all of them what is new."""
-        store, members = self._application.store, self._members
-        if store.ready and len(members) == self._shared.workers - 1:
+        store, secondaries = self._application.store, self._secondaries
+        if store.ready and len(secondaries) == self._shared.workers - 1:
             everything = len(store.images)
-            self.complete |= all(member.loaded == everything for member in members.values())
+            self.complete |= all(
+                secondary.loaded == everything for secondary in secondaries.values()
+            )
         images = Images(self._summaries.now(), self.complete)
         if images != self._images:
             self._images = images
-            for member in members.values():
-                member.channel.tell(images)
+            for secondary in secondaries.values():
+                secondary.channel.tell(images)
         if self.complete and self._telling.running:
             self._telling.stop()  # nothing changes any more
 
@@ -166,32 +172,32 @@ class Team(Service):
                 return Answer(call, metrics=await self.exposition())
         raise TypeError(type(question))
 
-    async def _end_hanging(self, member: Member) -> None:
-        """End a member that hangs; one with answers under way has its time to go on."""
-        if not await self._count(member) and not self._shared.answers(member.number):
-            member.kill()
+    async def _end_hanging(self, secondary: SecondaryProcess) -> None:
+        """End a secondary that hangs; one with answers under way has its time to go on."""
+        if not await self._count(secondary) and not self._shared.answers(secondary.number):
+            secondary.kill()
 
-    async def _count(self, member: Member) -> bool:
-        """Note what a member has counted, if it says so; otherwise it has what it had."""
-        answer = Deferred.fromCoroutine(member.channel.ask(AskCounts))
+    async def _count(self, secondary: SecondaryProcess) -> bool:
+        """Note what a secondary has counted, if it says so; otherwise it has what it had."""
+        answer = Deferred.fromCoroutine(secondary.channel.ask(AskCounts))
         try:
             counts = (await answer.addTimeout(_COUNT_SECONDS, self._reactor)).counts
         except (TimeoutError, ConnectionLost, NotAnswered):
             return False
-        self._totals.note(member.number, counts or ())
+        self._totals.note(secondary.number, counts or ())
         return True
 
-    def _ended(self, member: Member, how: str) -> None:
-        number = member.number
-        del self._members[number]
+    def _ended(self, secondary: SecondaryProcess, how: str) -> None:
+        number = secondary.number
+        del self._secondaries[number]
         self._totals.end(number)
         lost = self._shared.release(number)
         if self._over is not None:
             self.cut += lost
-            if not self._members:
+            if not self._secondaries:
                 self._over.callback(None)
             return
-        delay = self._delay(number, self._reactor.seconds() - member.born)
+        delay = self._delay(number, self._reactor.seconds() - secondary.born)
         self._log.emit(
             LogLevel.error if how else LogLevel.info,
             "worker {ended} has ended ({how}) in the middle of {answers} answers; another takes"
@@ -223,8 +229,35 @@ class Team(Service):
     def _all_ended(self) -> Deferred[None]:
         if self._over is None:
             self._over = Deferred()
-            if not self._members:
+            if not self._secondaries:
                 self._over.callback(None)
         ended: Deferred[None] = Deferred()
         self._over.chainDeferred(ended)
         return ended
+
+
+class AllConnections:
+    """
+    The primary's and those of its secondaries, as
+    L{Shutdown<httpd.process.shutdown.Shutdown>} wants them.
+    """
+
+    def __init__(self, own: Connections, secondaries: Secondaries, ledger: Ledger) -> None:
+        self._own = own
+        self._secondaries = secondaries
+        self._ledger = ledger
+
+    @property
+    def answering(self) -> int:
+        """Connections on which an answer is under way, or was when its worker ended badly."""
+        _, *others = self._ledger.all(Fact.ANSWERING)
+        return self._own.answering + sum(others) + self._secondaries.cut
+
+    def drain(self) -> Deferred[None]:
+        """Close every connection when its answer is whole; fires when no secondary is left."""
+        both = gatherResults([self._own.drain(), self._secondaries.drain()])
+        return both.addCallback(lambda _: None)
+
+    def abort(self) -> None:
+        """Cut whatever is left; the secondaries' end with them."""
+        self._own.abort()

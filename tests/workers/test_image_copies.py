@@ -13,7 +13,7 @@ from assisted_images.store.checks import check_image
 from assisted_images.store.derived import image_content
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageState
-from assisted_images.workers.images import ImageCopies, ImageSummaries
+from assisted_images.workers.image_copies import ImageCopies, ImageSummaries
 from httpd.concurrency.threads import run_at_once
 from tests.store.images import LIMITS, entry, os_image
 

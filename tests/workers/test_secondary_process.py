@@ -9,8 +9,8 @@ from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.workers.inheritance import FROM_PRIMARY, LOG, TO_PRIMARY
-from assisted_images.workers.member import Events, Member
 from assisted_images.workers.messages import Answer, AskCounts, Drain, Message, Question
+from assisted_images.workers.secondary_process import Events, SecondaryProcess
 
 
 class Pipes:
@@ -27,21 +27,21 @@ class Pipes:
         self.open.discard(number)
 
 
-class MemberTests(SynchronousTestCase):
+class SecondaryProcessTests(SynchronousTestCase):
     def setUp(self) -> None:
         async def answer(question: Question) -> Answer:
             raise AssertionError("nothing is asked")
 
-        def told(member: Member, message: Message) -> None:
+        def told(secondary: SecondaryProcess, message: Message) -> None:
             raise AssertionError("nothing is told")
 
         events = Events(
-            told=told, answer=answer, wrote=lambda line: None, ended=lambda member, how: None
+            told=told, answer=answer, wrote=lambda line: None, ended=lambda secondary, how: None
         )
-        self.member = Member(1, 0.0, events)
+        self.secondary = SecondaryProcess(1, 0.0, events)
         self.pipes = Pipes()
         transport: Any = self.pipes
-        self.member.makeConnection(transport)
+        self.secondary.makeConnection(transport)
 
     def test_pipes_close_one_after_the_other(self) -> None:
         """
@@ -50,11 +50,11 @@ class MemberTests(SynchronousTestCase):
         """
         for first, second in ((FROM_PRIMARY, TO_PRIMARY), (TO_PRIMARY, FROM_PRIMARY)):
             self.setUp()
-            asked = Deferred.fromCoroutine(self.member.channel.ask(AskCounts))
+            asked = Deferred.fromCoroutine(self.secondary.channel.ask(AskCounts))
             for number in (first, second):
                 self.pipes.open.discard(number)
-                self.member.childConnectionLost(number)
-                self.member.channel.tell(Drain())
-                again = Deferred.fromCoroutine(self.member.channel.ask(AskCounts))
+                self.secondary.childConnectionLost(number)
+                self.secondary.channel.tell(Drain())
+                again = Deferred.fromCoroutine(self.secondary.channel.ask(AskCounts))
                 self.failureResultOf(again, ConnectionLost)
             self.failureResultOf(asked, ConnectionLost)
