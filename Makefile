@@ -88,7 +88,7 @@ boot-test: $(VENV)/.test
 fuzz: $(VENV)/.test
 	requirements/packages.sh test
 	-$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements/fuzz.txt
-	$(VENV)/bin/python -m tests.iso.fuzz $(FUZZ_SECONDS)
+	$(VENV)/bin/python -m tests.assisted_images.live.fuzz $(FUZZ_SECONDS)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

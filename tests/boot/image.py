@@ -20,9 +20,15 @@ from assisted_images.values import Architecture
 from demo.ingredients import find_ingredients
 from demo.ramdisk import initial_ramdisk
 from demo.tree import ROOTFS, Ingredients, Tree, image_tree
+from tests.assisted_images.live.images import (
+    MADE_AT,
+    VOLUME_ID,
+    tree,
+    write_genisoimage,
+    write_xorriso,
+)
 from tests.boot.drivers import network_driver
 from tests.boot.reproducible import make_reproducible
-from tests.iso.images import MADE_AT, VOLUME_ID, tree, write_genisoimage, write_xorriso
 from tests.running import found_program
 
 VERSION = "418.94.202601010000-0"

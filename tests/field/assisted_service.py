@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.internet.interfaces import ITCPTransport
 
-from tests.sources.servers import Received, Server, response, trial_reactor
+from tests.httpd.outbound.servers import Received, Server, response, trial_reactor
 
 
 class FreshlySigned:

@@ -15,7 +15,7 @@ from tests.certificates import identity
 from tests.field import clients
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import FieldTestCase
-from tests.sources.servers import trial_reactor
+from tests.httpd.outbound.servers import trial_reactor
 
 
 class ClientTestCase(FieldTestCase):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from twisted.internet.interfaces import IConsumer, IPullProducer, ITCPTransport
 from zope.interface import implementer
 
-from tests.sources.origin import Origin
-from tests.sources.servers import Answer, Received, response
+from tests.assisted_images.downloads.origin import Origin
+from tests.httpd.outbound.servers import Answer, Received, response
 
 _PIECE = 64 * 1024
 

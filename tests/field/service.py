@@ -16,8 +16,8 @@ from demo.infra_env import write_infra_env
 from demo.service import ServiceProcess
 from tests.canaries import canaries_of
 from tests.field.images import SMALLEST
+from tests.httpd.outbound.servers import ServerTestCase, trial_reactor
 from tests.running import base_environment
-from tests.sources.servers import ServerTestCase, trial_reactor
 
 SECONDS = 60.0
 """How long to wait for what has to happen; far longer than it takes."""

@@ -6,9 +6,9 @@ import os
 import subprocess
 
 from demo.service import ServiceProcess
+from tests.assisted_images.downloads.origin import Origin
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import FieldTestCase, events_of
-from tests.sources.origin import Origin
 
 _MIB = 1 << 20
 _DISK_BYTES = 40 * _MIB

@@ -10,10 +10,10 @@ from pathlib import Path
 from twisted.internet.interfaces import ITCPTransport
 
 from demo.service import ServiceProcess
+from tests.assisted_images.downloads.origin import Origin
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import SECONDS, FieldTestCase
-from tests.sources.origin import Origin
-from tests.sources.servers import Received, response
+from tests.httpd.outbound.servers import Received, response
 
 _SHA256 = hashlib.sha256(noisy_image()).hexdigest()
 

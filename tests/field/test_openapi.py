@@ -16,9 +16,7 @@ from twisted.trial.unittest import TestCase
 from assisted_images.infra_envs.configurations import InfraEnvError
 from assisted_images.routes.tree import make_site, resource_tree
 from assisted_images.values import Configuration
-from tests.field.images import file_name, noisy_image, os_images
-from tests.field.service import INFRA_ENV_ID, FieldTestCase
-from tests.web.application import (
+from tests.assisted_images.routes.application import (
     CONFIGURATION,
     ID,
     OPENSHIFT,
@@ -29,7 +27,9 @@ from tests.web.application import (
     entry,
     layout,
 )
-from tests.web.serving import ask, listen
+from tests.field.images import file_name, noisy_image, os_images
+from tests.field.service import INFRA_ENV_ID, FieldTestCase
+from tests.httpd.web.serving import ask, listen
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "openapi.json"
 _TOKEN = jwt.encode({"sub": ID}, "k" * 32, algorithm="HS256")

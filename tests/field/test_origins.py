@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from demo.service import ServiceProcess
+from tests.assisted_images.downloads.origin import Origin
+from tests.assisted_images.store.images import os_image
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.origin import ShortOrigin, by_path
 from tests.field.service import FieldTestCase, events_of
-from tests.sources.origin import Origin
-from tests.sources.servers import Answer, always, response
-from tests.store.images import os_image
+from tests.httpd.outbound.servers import Answer, always, response
 
 _HTML = b"<!DOCTYPE html><html><body>Please log in to this network.</body></html>"
 _RETRY_SECONDS = 0.5

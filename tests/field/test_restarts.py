@@ -10,11 +10,11 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 
 from demo.service import ServiceProcess
+from tests.assisted_images.downloads.origin import Origin
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.origin import ShortOrigin, WatchedOrigin, by_path
 from tests.field.service import SECONDS, FieldTestCase, events_of
-from tests.sources.origin import Origin
-from tests.sources.servers import Server
+from tests.httpd.outbound.servers import Server
 
 _KILLS = 10
 

@@ -18,7 +18,7 @@ from tests.certificates import identity
 from tests.field import clients
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import INFRA_ENV_ID, FieldTestCase
-from tests.sources.servers import Received, response
+from tests.httpd.outbound.servers import Received, response
 
 _BROKEN = (
     "GET {path} HTTP/1.1\r\nHost: a\r\nBad header {token}\r\n\r\n",

@@ -24,9 +24,9 @@ from httpd.concurrency.threads import threads_of
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.trust import tls_policy
 from tests.certificates import identity
+from tests.httpd.outbound.servers import ServerTestCase, trial_reactor
 from tests.registries.payload import RELEASE, RELEASES, Payload, build_payload, small_iso
 from tests.registries.registry import PASSWORD, USER, Kind, Registry, start_registry
-from tests.sources.servers import ServerTestCase, trial_reactor
 
 Seen = list[tuple[int, int | None]]
 """Progress: bytes, and bytes in all."""

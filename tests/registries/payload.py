@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assisted_images.values import Architecture
-from tests.iso.images import filler, tree, write_genisoimage
+from tests.assisted_images.live.images import filler, tree, write_genisoimage
 from tests.registries.layout import Compression, Descriptor, Layer, Layout
 from tests.registries.registry import PASSWORD, USER, Registry
 from tests.running import run
@@ -24,7 +24,7 @@ IMAGES = "ocp/art-dev"
 """The repository of the images that they consist of."""
 
 RHCOS_VERSION = "418.94.202410090804-0"
-"""As the volume ids of the small ISOs say; see L{tests.iso.images.VOLUME_ID}."""
+"""As the volume ids of the small ISOs say; see L{tests.assisted_images.live.images.VOLUME_ID}."""
 
 REFERENCES = "release-manifests/image-references"
 GO_NAMES = {Architecture.X86_64: "amd64", Architecture.ARM64: "arm64"}

@@ -14,8 +14,8 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from tests.httpd.outbound.servers import trial_reactor
 from tests.running import found_program
-from tests.sources.servers import trial_reactor
 
 USER = "puller"
 PASSWORD = "opensesame-pull-password"

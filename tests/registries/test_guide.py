@@ -11,7 +11,7 @@ from assisted_images.oci.mirrors import Mirrors
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture
 from demo.service import ROOT
-from tests.oci.documents import SHA256
+from tests.assisted_images.oci.documents import SHA256
 
 GUIDE = (ROOT / "docs" / "disconnected.md").read_text("utf-8")
 

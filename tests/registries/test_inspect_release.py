@@ -16,11 +16,11 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 from demo.service import ROOT
+from tests.httpd.outbound.servers import trial_reactor
 from tests.registries.case import SOURCE, RegistryTestCase, pull_secret, registries_conf, release_at
 from tests.registries.payload import IMAGES, RELEASE, RHCOS_VERSION, build_payload
 from tests.registries.registry import PASSWORD, Registry
 from tests.running import base_environment
-from tests.sources.servers import trial_reactor
 
 
 def command(*arguments: str) -> list[str]:

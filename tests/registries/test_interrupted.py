@@ -21,6 +21,7 @@ from assisted_images.registries.releases import (
 )
 from assisted_images.registries.requests import RegistryRequests
 from httpd.outbound.failures import DownloadError
+from tests.httpd.outbound.servers import Received, response, trial_reactor
 from tests.registries.case import (
     SOURCE,
     X86_64,
@@ -29,7 +30,6 @@ from tests.registries.case import (
     release_at,
 )
 from tests.registries.registry import Registry
-from tests.sources.servers import Received, response, trial_reactor
 
 
 class InterruptedTests(ClientTestCase):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from twisted.internet.interfaces import ITCPTransport
 
+from tests.httpd.outbound.servers import Received, response
 from tests.registries.case import (
     SOURCE,
     X86_64,
@@ -17,7 +18,6 @@ from tests.registries.payload import (
     RELEASES,
 )
 from tests.registries.registry import Registry
-from tests.sources.servers import Received, response
 
 
 class RedirectTests(ClientTestCase):

@@ -19,11 +19,11 @@ from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.store.populate import Workshop
 from httpd.concurrency.threads import threads_of
+from tests.assisted_images.store.images import LIMITS
+from tests.httpd.outbound.servers import trial_reactor
 from tests.registries.case import X86_64, ClientTestCase, registries_conf, release_images
 from tests.registries.registry import Registry
 from tests.registries.service import file_name
-from tests.sources.servers import trial_reactor
-from tests.store.images import LIMITS
 
 
 class NarrowRoom(Room):

@@ -7,10 +7,10 @@ import json
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
+from tests.assisted_images.workers.service import ask
 from tests.field import clients
 from tests.registries.case import BOTH, X86_64, release_images, small_isos
 from tests.registries.service import ReleaseServiceTestCase, file_name
-from tests.workers.service import ask
 
 
 class TogetherTests(ReleaseServiceTestCase):

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.interfaces import ITCPTransport
 
+from tests.httpd.outbound.servers import Received, response
 from tests.registries.registry import PASSWORD, USER
-from tests.sources.servers import Received, response
 
 ISSUER = "token-issuer"
 SERVICE = "container-registry"

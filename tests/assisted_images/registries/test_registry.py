@@ -1,0 +1,291 @@
+"""The client of registries against servers that do what no registry should."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import trustme
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.task import Clock, deferLater
+
+from assisted_images.oci.errors import PayloadError
+from assisted_images.oci.manifests import MOST_BYTES, Descriptor, Manifest
+from assisted_images.oci.mirrors import Place
+from assisted_images.oci.references import PullSpec
+from assisted_images.registries.registry import Image, Registries
+from assisted_images.values import Architecture
+from httpd.outbound.failures import DownloadError
+from tests.httpd.outbound.servers import Answer, Received, Server, always, response, trial_reactor
+from tests.registries.case import RegistryTestCase, pull_secret, registries_conf
+
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+BLOB = bytes(range(256)) * 16
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@dataclass
+class Contents:
+    """Answers with what is at the last part of a path, as a registry that knows nothing else."""
+
+    by_name: dict[str, bytes] = field(default_factory=dict)
+    media_type: str = _MANIFEST
+
+    def __call__(self, received: Received, transport: ITCPTransport) -> None:
+        content = self.by_name.get(received.path.rpartition("/")[2])
+        if content is None:
+            transport.write(response("404 Not Found"))
+        else:
+            transport.write(response(body=content, Content_Type=self.media_type))
+
+
+class HostileTestCase(RegistryTestCase):
+    timeout = 30
+
+    def peer(self, answer: Answer) -> tuple[Server, str]:
+        """A server in a registry's place; with TLS, which is what a client tries first."""
+        server = self.serve(answer, trustme.CA().issue_cert("localhost"))
+        return server, f"localhost:{server.port}"
+
+    def client(self, place: str, **more: Any) -> Registries:
+        return self.registries(conf=registries_conf(place), **more)
+
+    async def refused(self, answer: Answer, **more: Any) -> str:
+        """Why a manifest cannot be had."""
+        _, place = self.peer(answer)
+        spec = PullSpec.parse(f"{place}/a/b:tag")
+        return await self.failure(self.client(place, **more).manifest(spec), DownloadError)
+
+
+class ManifestTests(HostileTestCase):
+    """Manifests that are none, or others."""
+
+    async def test_too_large(self) -> None:
+        """With a length that says so, and without."""
+        large = b" " * (MOST_BYTES + 1)
+        text = await self.refused(always(response(body=large)))
+        self.assertIn(f"more than {MOST_BYTES} bytes", text)
+
+        def chunked(received: Received, transport: ITCPTransport) -> None:
+            head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            transport.write(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(large), large))
+
+        self.assertIn(f"more than {MOST_BYTES} bytes", await self.refused(chunked))
+
+    async def test_not_what_its_header_says(self) -> None:
+        other = digest_of(b"other")
+        text = await self.refused(always(response(body=b"{}", Docker_Content_Digest=other)))
+        self.assertIn(other, text)
+        self.assertIn(digest_of(b"{}"), text)
+        text = await self.refused(always(response(body=b"{}", Docker_Content_Digest="md5:1")))
+        self.assertIn("Docker-Content-Digest is not a digest", text)
+
+    async def test_nonsense(self) -> None:
+        for body in (b"", b"<html>", b"[]", b"{}", b'{"manifests": 7}', b"\xff" * 100):
+            self.assertIn("expected", await self.refused(always(response(body=body))))
+
+    async def test_index_of_indexes(self) -> None:
+        inner = json.dumps({"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}).encode()
+        entry = {"mediaType": _INDEX, "digest": digest_of(inner), "size": len(inner)}
+        platform = {"architecture": "amd64", "os": "linux"}
+        outer = {
+            "schemaVersion": 2,
+            "mediaType": _INDEX,
+            "manifests": [{**entry, "platform": platform}],
+        }
+        contents = Contents(
+            {"tag": json.dumps(outer).encode(), digest_of(inner): inner}, media_type=_INDEX
+        )
+        _, place = self.peer(contents)
+        spec = PullSpec.parse(f"{place}/a/b:tag")
+        text = await self.failure(self.client(place).image(spec, Architecture.X86_64), PayloadError)
+        self.assertIn("index of indexes", text)
+
+    async def test_redirected_for_ever(self) -> None:
+        text = await self.refused(always(response("302 Found", Location="/v2/")))
+        self.assertIn("more than 10 redirects", text)
+
+    async def test_server_errors(self) -> None:
+        for status in ("500 Internal", "429 Slow down", "302 Nowhere", "400 Bad"):
+            self.assertIn(f"answers {status[:3]}", await self.refused(always(response(status))))
+        self.assertIn("denies a/b (403)", await self.refused(always(response("403 No"))))
+
+
+class ChallengeTests(HostileTestCase):
+    """Registries and token services that ask for odd things."""
+
+    async def test_unknown_scheme(self) -> None:
+        for challenge in ("Negotiate", "", "Digest realm=x"):
+            refusal = response("401 Unauthorized", WWW_Authenticate=challenge)
+            self.assertIn("expected Basic or Bearer", await self.refused(always(refusal)))
+
+    async def test_realms(self) -> None:
+        for realm in ("", "ftp://x", "/token", "https://", "http://[", "https://a:b", "a b"):
+            challenge = f'Bearer realm="{realm}"'
+            refusal = response("401 Unauthorized", WWW_Authenticate=challenge)
+            text = await self.refused(always(refusal))
+            self.assertIn("expected an https URL as realm", text)
+
+    async def test_answers(self) -> None:
+        """What is no token does not get into a request."""
+        for body in (
+            b"",
+            b"[]",
+            b'{"token": 7}',
+            b'{"token": "a\\r\\nb"}',
+            b'{"token": ""}',
+            b'{"expires_in": "x"}',
+            b"\xff",
+        ):
+            tokens = self.serve(always(response(body=body)))
+            challenge = f'Bearer realm="{tokens.url}/t?key=swordfish"'
+            refusal = response("401 Unauthorized", WWW_Authenticate=challenge)
+            text = await self.refused(always(refusal))
+            self.assertIn("sent no token", text)
+            self.assertNotIn("swordfish", text)
+            self.assertIn("/t?key=swordfish&scope=repository", tokens.requests[0].target)
+
+    async def test_large_answer(self) -> None:
+        tokens = self.serve(always(response(body=b" " * (2 << 20))))
+        challenge = f'Bearer realm="{tokens.url}"'
+        refusal = response("401 Unauthorized", WWW_Authenticate=challenge)
+        self.assertIn("more than", await self.refused(always(refusal)))
+
+    async def test_access_token(self) -> None:
+        """The token's other name (token.md)."""
+        tokens = self.serve(always(response(body=b'{"access_token": "abc"}')))
+
+        def answer(received: Received, transport: ITCPTransport) -> None:
+            if received.headers.get("authorization") == "Bearer abc":
+                transport.write(response("404 Not Found"))
+                return
+            challenge = f'Bearer realm="{tokens.url}"'
+            transport.write(response("401 Unauthorized", WWW_Authenticate=challenge))
+
+        self.assertIn("(404)", await self.refused(answer))
+
+    async def test_who_gets_the_login(self) -> None:
+        """Nobody before it was asked for; nobody else to whom a redirect leads."""
+        elsewhere = self.serve(always(response("404 Not Found")))
+
+        def answer(received: Received, transport: ITCPTransport) -> None:
+            if "authorization" in received.headers:
+                transport.write(response("307 Elsewhere", Location=f"{elsewhere.url}/x"))
+            else:
+                challenge = 'Basic realm="x"'
+                transport.write(response("401 Unauthorized", WWW_Authenticate=challenge))
+
+        server, place = self.peer(answer)
+        client = self.client(place, secret=pull_secret(place))
+        await self.failure(client.manifest(PullSpec.parse(f"{place}/a/b")), DownloadError)
+        self.assertNotIn("authorization", server.requests[0].headers)
+        self.assertIn("authorization", server.requests[1].headers)
+        self.assertEqual(len(elsewhere.requests), 1)
+        self.assertNotIn("authorization", elsewhere.requests[0].headers)
+
+
+class BlobTests(HostileTestCase):
+    """Blobs that are longer, shorter, others, or do not come."""
+
+    def image(self, place: str) -> Image:
+        spec = PullSpec.parse(f"{place}/a/b:tag")
+        manifest = Manifest(Descriptor(digest_of(b""), 0, ""), ())
+        return Image(spec, digest_of(b""), manifest, Place(spec, insecure=True), chosen=True)
+
+    async def blob(self, answer: Answer, **more: Any) -> bytes:
+        _, place = self.peer(answer)
+        descriptor = Descriptor(digest_of(BLOB), len(BLOB), "")
+        return await self.client(place, **more).small_blob(self.image(place), descriptor, len(BLOB))
+
+    async def no_blob(self, answer: Answer) -> str:
+        return await self.failure(self.blob(answer), DownloadError)
+
+    async def test_sound(self) -> None:
+        self.assertEqual(await self.blob(always(response(body=BLOB))), BLOB)
+
+    async def test_other_lengths(self) -> None:
+        """The manifest, not the response, says how long a blob is."""
+        text = await self.no_blob(always(response(body=BLOB + b"more")))
+        self.assertIn(f"more bytes than its {len(BLOB)}", text)
+        text = await self.no_blob(always(response(body=BLOB[:-1])))
+        self.assertIn(f"sent {len(BLOB) - 1} bytes instead of {len(BLOB)}", text)
+
+    async def test_other_bytes(self) -> None:
+        text = await self.no_blob(always(response(body=BLOB[::-1])))
+        self.assertIn(digest_of(BLOB[::-1]), text)
+        self.assertIn(digest_of(BLOB), text)
+
+    async def test_more_than_wanted(self) -> None:
+        """What a manifest says of a config's size is not taken for granted."""
+        _, place = self.peer(always(response()))
+        descriptor = Descriptor(digest_of(BLOB), 1 << 40, "")
+        client = self.client(place)
+        text = await self.failure(
+            client.small_blob(self.image(place), descriptor, 1000), DownloadError
+        )
+        self.assertIn("expected at most 1000", text)
+
+    async def test_other_range(self) -> None:
+        """A range that nobody asked for is no part of a blob."""
+        for content_range in ("bytes 0-9/4096", "bytes 5-4095/4096", "nonsense", ""):
+            asked: list[str | None] = []
+
+            def answer(
+                received: Received,
+                transport: ITCPTransport,
+                asked: list[str | None] = asked,
+                content_range: str = content_range,
+            ) -> None:
+                asked.append(received.headers.get("range"))
+                if len(asked) == 1:
+                    transport.write(response(body=BLOB[:100], length=len(BLOB)))
+                    transport.loseConnection()
+                else:
+                    transport.write(
+                        response("206 Partial", BLOB[100:], Content_Range=content_range)
+                    )
+
+            server, place = self.peer(answer)
+            conf = registries_conf(place, f"{place}/mirror")
+            registries = self.registries(conf=conf)
+            descriptor = Descriptor(digest_of(BLOB), len(BLOB), "")
+            text = await self.failure(
+                registries.small_blob(self.image(place), descriptor, len(BLOB)), DownloadError
+            )
+            self.assertEqual(asked, [None, "bytes=100-"])
+            self.assertIn("it sent another range than bytes 100", text)
+            await server.all_connections_lost()
+
+    async def test_stalled(self) -> None:
+        """A registry that sends nothing any more is given up."""
+        server, place = self.peer(always(response(body=BLOB[:100], length=len(BLOB))))
+        clock = Clock()
+        arrived: list[int] = []
+        registries = replace(
+            self.client(place, clock=clock), arrived=lambda _, size: arrived.append(size)
+        )
+        descriptor = Descriptor(digest_of(BLOB), len(BLOB), "")
+        fetching = Deferred.fromCoroutine(
+            registries.small_blob(self.image(place), descriptor, len(BLOB))
+        )
+        while arrived != [100]:
+            await _turn()
+        clock.pump([1.0] * 100)
+        failure = await self.failure(_awaited(fetching), DownloadError)
+        self.assertIn("nothing has arrived for 20 s", failure)
+        await server.all_connections_lost()
+
+
+async def _awaited(fetching: Any) -> Any:
+    return await fetching
+
+
+async def _turn() -> None:
+    await deferLater(trial_reactor(), 0)

@@ -1,0 +1,80 @@
+"""A store over a directory, real origins and a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
+from twisted.internet.task import Clock, deferLater
+from twisted.logger import LogEvent, globalLogPublisher
+
+from assisted_images.catalog.catalog import Catalog, Entry
+from assisted_images.downloads.downloader import Downloader
+from assisted_images.store.images import ImageState, ImageStore, OsImage
+from assisted_images.store.populate import Workshop
+from httpd.concurrency.threads import run_at_once
+from tests.assisted_images.store.images import LIMITS
+from tests.httpd.outbound.servers import ServerTestCase, trial_reactor
+
+NAME = "rhcos-full-iso-417.1-x86_64.iso"
+
+
+class StoreTestCase(ServerTestCase):
+    """A directory, a clock, and the log's news of images' states."""
+
+    def setUp(self) -> None:
+        self.directory = Path(self.mktemp())
+        self.directory.mkdir()
+        self.clock = Clock()
+        self.changes: list[tuple[str, str]] = []
+        self.news: DeferredQueue[None] = DeferredQueue()
+        observer: Any = self.observe
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+
+    def observe(self, event: LogEvent) -> None:
+        if "state" in event:
+            self.changes.append((event["version"], event["state"]))
+            # Not before whoever logs it goes on to wait.
+            trial_reactor().callLater(0, self.news.put, None)
+
+    def store(self, *entries: Entry, run_in_thread: Any = run_at_once) -> ImageStore:
+        return ImageStore(
+            Catalog(entries),
+            Workshop(
+                data_dir=self.directory,
+                downloader=Downloader(self.agent(), self.clock, run_in_thread),
+                clock=self.clock,
+                run_in_thread=run_in_thread,
+                limits=LIMITS,
+                base_url="http://images.example",
+            ),
+        )
+
+    def start(self, store: ImageStore) -> Deferred[None]:
+        running = Deferred.fromCoroutine(store.populate())
+        running.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        self.addCleanup(running.cancel)
+        return running
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for the change of an image's state that makes C{reached} true."""
+        while not reached():
+            await self.news.get()
+
+    def states(self, store: ImageStore) -> list[str]:
+        return [image.state.value for image in store.images]
+
+    def names(self) -> list[str]:
+        return sorted(path.name for path in self.directory.iterdir())
+
+    async def pass_stall(self, image: OsImage) -> None:
+        """Let time pass until the image's origin is given up."""
+        while image.state is ImageState.DOWNLOADING:
+            self.clock.advance(10)
+            await self.turn()
+
+    async def turn(self) -> None:
+        await deferLater(trial_reactor(), 0)

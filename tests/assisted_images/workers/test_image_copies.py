@@ -1,0 +1,95 @@
+"""Images that another process has brought."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from assisted_images.catalog.catalog import Catalog
+from assisted_images.store.checks import check_image
+from assisted_images.store.derived import image_content
+from assisted_images.store.images import ImageStore
+from assisted_images.store.states import ImageState
+from assisted_images.workers.image_copies import ImageCopies, ImageSummaries
+from httpd.concurrency.threads import run_at_once
+from tests.assisted_images.store.images import LIMITS, entry, os_image
+
+_BASE_URL = "http://images.example"
+
+
+class ImagesTests(SynchronousTestCase):
+    """A store that brings an image, and one that follows it."""
+
+    def setUp(self) -> None:
+        self.data = Path(self.mktemp())
+        self.data.mkdir()
+        catalog = Catalog([entry("http://127.0.0.1:1/x")])
+        self.first, self.second = ImageStore(catalog), ImageStore(catalog)
+        self.loaded: list[int] = []
+        self.clock = Clock()
+        self.summaries = ImageSummaries(self.first)
+        self.copies = ImageCopies(
+            self.second,
+            (self.data, _BASE_URL),
+            self.clock,
+            run_at_once,
+            lambda: self.loaded.append(self.copies.count),
+        )
+
+    def bring(self) -> None:
+        """Have the first store's image ready."""
+        [image] = self.first.images
+        path = self.data / image.entry.file_name
+        path.write_bytes(os_image())
+        layout = check_image(path, image.entry, LIMITS, None).layout  # type: ignore[arg-type]
+        content = image_content(path, layout, image.entry, _BASE_URL, run_at_once)
+        image.change(ImageState.READY, content=content)
+
+    def test_follows(self) -> None:
+        """What the first says of it, the second says, and is not ready for it."""
+        [image], [copy] = self.first.images, self.second.images
+        image.bytes, image.total = 5, 10
+        image.change(ImageState.FAILED, "no", next_try=7.5)
+        self.copies.follow(self.summaries.now())
+        self.assertEqual(
+            (copy.state, copy.reason, copy.next_try, copy.bytes, copy.total),
+            (ImageState.FAILED, "no", 7.5, 5, 10),
+        )
+        self.assertIsNone(copy.content)
+        self.assertEqual(self.loaded, [0])
+
+    def test_same_content(self) -> None:
+        """Made once more of the file, without writing anything."""
+        self.bring()
+        before = {path.name: path.stat().st_mtime_ns for path in self.data.iterdir()}
+        self.copies.follow(self.summaries.now())
+        self.assertEqual(self.loaded[-1], 1)
+        [image], [copy] = self.first.images, self.second.images
+        assert image.content is not None
+        assert copy.content is not None
+        self.assertEqual(copy.content.image.digest, image.content.image.digest)
+        assert image.content.minimal is not None
+        assert copy.content.minimal is not None
+        self.assertEqual(copy.content.minimal.image.digest, image.content.minimal.image.digest)
+        self.assertEqual(copy.content.minimal.layout, image.content.minimal.layout)
+        after = {path.name: path.stat().st_mtime_ns for path in self.data.iterdir()}
+        self.assertEqual(after, before)
+
+    def test_another_file_by_now(self) -> None:
+        """Is not served in its place; when the right one is back, that is."""
+        self.bring()
+        [image] = self.first.images
+        path = self.data / image.entry.file_name
+        times = path.stat().st_mtime_ns
+        os.utime(path, ns=(times, times + 1))
+        self.copies.follow(self.summaries.now())
+        [copy] = self.second.images
+        self.assertIsNone(copy.content)
+        self.assertEqual(self.loaded, [])
+        os.utime(path, ns=(times, times))
+        self.clock.advance(5)
+        self.assertIsNotNone(copy.content)
+        self.assertEqual(self.loaded, [1])

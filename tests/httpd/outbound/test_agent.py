@@ -1,0 +1,250 @@
+"""The agent against real servers and a real proxy: which way requests take, and whom they trust."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import trustme
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import BrowserLikePolicyForHTTPS, readBody
+from twisted.web.iweb import IAgent, IPolicyForHTTPS
+
+from httpd.outbound.failures import reason_of, was_cancelled
+from httpd.outbound.proxies import Proxies
+from httpd.outbound.trust import tls_policy
+from tests.httpd.outbound.servers import (
+    Answer,
+    Received,
+    ServerTestCase,
+    always,
+    response,
+    trial_reactor,
+)
+
+
+class _Far(Protocol):
+    """The far side of a tunnel."""
+
+    def __init__(self, near: ITCPTransport) -> None:
+        self.near = near
+
+    def dataReceived(self, data: bytes) -> None:
+        self.near.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.near.loseConnection()
+
+
+def tunnelling(received: Received, transport: ITCPTransport) -> None:
+    """Answer C{CONNECT} as a proxy does."""
+
+    async def open_tunnel() -> None:
+        host, port = received.target.rsplit(":", 1)
+        endpoint = HostnameEndpoint(trial_reactor(), host.encode(), int(port))
+        far: Any = await endpoint.connect(Factory.forProtocol(lambda: _Far(transport)))
+        connection = transport.protocol  # type: ignore[attr-defined]
+        connection.tunnel = far.transport.write
+        connection.lost.addCallback(lambda _: far.transport.loseConnection())
+        transport.write(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
+
+    Deferred.fromCoroutine(open_tunnel())
+
+
+async def get(agent: IAgent, url: str) -> bytes:
+    """The body, or the reason why there is none."""
+    try:
+        return await readBody(await agent.request(b"GET", url.encode()))
+    except Exception as error:
+        return reason_of(error).encode()
+
+
+class DirectTests(ServerTestCase):
+    """Without a proxy."""
+
+    async def test_http(self) -> None:
+        server = self.serve(always(response(body=b"content")))
+        self.assertEqual(await get(self.agent(), server.url + "/x?y"), b"content")
+        self.assertEqual(server.requests[0].target, "/x?y")
+        self.assertEqual(server.requests[0].headers["user-agent"], "assisted-images")
+
+    async def test_cancelled_at_once(self) -> None:
+        """While the name is resolved: that is no trouble with the name."""
+        server = self.serve(always(response()))
+        running = self.agent().request(b"GET", server.url.encode())
+        running.cancel()
+        await self.assertFailure(running, CancelledError)
+        self.assertEqual(server.requests, [])
+
+    async def test_connections_are_kept(self) -> None:
+        server = self.serve(always(response(body=b"content")))
+        agent = self.agent(persistent=True)
+        for _ in range(3):
+            await get(agent, server.url)
+        self.assertEqual(len(server.connections), 1)
+        await agent.close()
+
+    async def test_nobody_listens(self) -> None:
+        self.assertEqual(await get(self.agent(), "http://127.0.0.1:1/"), b"connection refused")
+
+    async def test_no_such_host(self) -> None:
+        agent = self.agent()
+        self.assertEqual(
+            await get(agent, "http://no-such-host.invalid/"), b"its host name cannot be resolved"
+        )
+
+    async def test_closed_without_an_answer(self) -> None:
+        server = self.serve(lambda received, transport: transport.loseConnection())
+        self.assertEqual(await get(self.agent(), server.url), b"it closed the connection")
+
+
+class TrustTests(ServerTestCase):
+    """Whom TLS trusts."""
+
+    def setUp(self) -> None:
+        self.authority = trustme.CA()
+        self.bundle = Path(self.mktemp())
+        self.authority.cert_pem.write_to_path(str(self.bundle))
+
+    async def fetch(self, policy: IPolicyForHTTPS, *names: str) -> bytes:
+        certificate = self.authority.issue_cert(*names)
+        server = self.serve(always(response(body=b"content")), certificate)
+        return await get(self.agent(policy), server.url)
+
+    async def test_bundle(self) -> None:
+        self.assertEqual(await self.fetch(tls_policy(self.bundle), "localhost"), b"content")
+
+    async def test_several_authorities_in_a_bundle(self) -> None:
+        other = trustme.CA()
+        self.bundle.write_bytes(other.cert_pem.bytes() + self.authority.cert_pem.bytes())
+        self.assertEqual(await self.fetch(tls_policy(self.bundle), "localhost"), b"content")
+
+    async def test_system_roots_stay(self) -> None:
+        """The bundle comes besides the system's roots, here those that SSL_CERT_FILE names."""
+        other = Path(self.mktemp())
+        trustme.CA().cert_pem.write_to_path(str(other))
+        self.patch_environment("SSL_CERT_FILE", str(self.bundle))
+        self.assertEqual(await self.fetch(tls_policy(other), "localhost"), b"content")
+
+    def patch_environment(self, name: str, value: str) -> None:
+        import os  # noqa: PLC0415
+
+        before = os.environ.get(name)
+        os.environ[name] = value
+
+        def restore() -> None:
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
+
+        self.addCleanup(restore)
+
+    async def test_unknown_authority(self) -> None:
+        for policy in [tls_policy(), BrowserLikePolicyForHTTPS()]:
+            text = await self.fetch(policy, "localhost")
+            self.assertEqual(text, b"TLS failed: certificate verify failed")
+
+    async def test_other_host_name(self) -> None:
+        text = await self.fetch(tls_policy(self.bundle), "other.example")
+        self.assertEqual(text, b"its TLS certificate is for another host name")
+
+    async def test_insecure(self) -> None:
+        """INSECURE_SKIP_VERIFY, also with a CA file: neither authority nor name is looked at."""
+        for bundle in [None, self.bundle]:
+            policy = tls_policy(bundle, verify=False)
+            self.assertEqual(await self.fetch(policy, "other.example"), b"content")
+
+    def test_no_bundle(self) -> None:
+        empty = Path(self.mktemp())
+        empty.write_bytes(b"not PEM")
+        for path in [empty, Path("/no/such/file")]:
+            with self.assertRaisesRegex(ValueError, f"{path} cannot be read as PEM"):
+                tls_policy(path)
+
+
+class ProxyTests(ServerTestCase):
+    """By way of a proxy."""
+
+    def setUp(self) -> None:
+        self.authority = trustme.CA()
+        self.bundle = Path(self.mktemp())
+        self.authority.cert_pem.write_to_path(str(self.bundle))
+
+    def through(self, proxy: str, bypass: str | None = None) -> IAgent:
+        return self.agent(tls_policy(self.bundle), Proxies.of(proxy, proxy, bypass))
+
+    async def test_http(self) -> None:
+        """A plain proxy is asked for the whole URL (RFC 9112, section 3.2.2)."""
+        proxy = self.serve(always(response(body=b"by proxy")))
+        agent = self.through(f"http://Aladdin:open%20sesame@127.0.0.1:{proxy.port}")
+        self.assertEqual(await get(agent, "http://origin.example/x?y"), b"by proxy")
+        received = proxy.requests[0]
+        self.assertEqual(received.target, "http://origin.example/x?y")
+        self.assertEqual(received.headers["host"], "origin.example")
+        self.assertEqual(
+            received.headers["proxy-authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        )
+
+    async def test_bypassed(self) -> None:
+        proxy = self.serve(always(response(body=b"by proxy")))
+        origin = self.serve(always(response(body=b"direct")))
+        agent = self.through(f"127.0.0.1:{proxy.port}", "127.0.0.0/8")
+        self.assertEqual(await get(agent, origin.url), b"direct")
+        self.assertNotIn("proxy-authorization", origin.requests[0].headers)
+
+    async def test_https(self) -> None:
+        """TLS goes through a tunnel, end to end; the proxy learns the host and nothing else."""
+        origin = self.serve(
+            always(response(body=b"content" * 100_000)), self.authority.issue_cert("localhost")
+        )
+        proxy = self.serve(tunnelling)
+        agent = self.through(f"http://Aladdin:open%20sesame@127.0.0.1:{proxy.port}")
+        self.assertEqual(await get(agent, origin.url + "/x?secret"), b"content" * 100_000)
+        [received] = proxy.requests
+        self.assertEqual((received.method, received.target), ("CONNECT", origin.url[8:]))
+        self.assertEqual(
+            received.headers["proxy-authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+        )
+        self.assertNotIn("proxy-authorization", origin.requests[0].headers)
+
+    async def test_certificate_behind_a_proxy(self) -> None:
+        """The origin's name is verified, not the proxy's."""
+        origin = self.serve(always(response()), self.authority.issue_cert("other.example"))
+        proxy = self.serve(tunnelling)
+        text = await get(self.through(f"127.0.0.1:{proxy.port}"), origin.url)
+        self.assertEqual(text, b"its TLS certificate is for another host name")
+
+    async def test_proxy_over_tls(self) -> None:
+        proxy = self.serve(
+            always(response(body=b"by proxy")), self.authority.issue_cert("localhost")
+        )
+        agent = self.through(f"https://localhost:{proxy.port}")
+        self.assertEqual(await get(agent, "http://origin.example/"), b"by proxy")
+
+    async def test_refused(self) -> None:
+        refuse = always(response("407 Proxy Authentication Required"))
+        garbage = always(bytes(100_000))
+        hang_up: Answer = lambda received, transport: transport.loseConnection()  # noqa: E731
+        for answer, text in [
+            (refuse, b"the proxy answered CONNECT with '407 Proxy Authentication Required'"),
+            (garbage, b"the proxy's answer to CONNECT is no HTTP response"),
+            (hang_up, b"the proxy closed the connection"),
+        ]:
+            proxy = self.serve(answer)
+            agent = self.through(f"127.0.0.1:{proxy.port}")
+            self.assertEqual(await get(agent, "https://origin.example/"), text)
+
+    async def test_cancelled(self) -> None:
+        """While the proxy has not answered yet."""
+        proxy = self.serve(lambda received, transport: None)
+        agent = self.through(f"127.0.0.1:{proxy.port}")
+        running = agent.request(b"GET", b"https://origin.example/")
+        await proxy.arrivals.get()
+        running.cancel()
+        error: Any = await self.assertFailure(running, CancelledError)
+        self.assertTrue(was_cancelled(error))
+        await proxy.all_connections_lost()

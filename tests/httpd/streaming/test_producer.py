@@ -1,0 +1,177 @@
+"""The producer, against consumers that pause and sources that answer later, or never."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IBodyProducer
+from zope.interface.verify import verifyObject
+
+from httpd.representation.segments import (
+    BytesSegment,
+    FileSegment,
+    Representation,
+    Segment,
+    ZeroSegment,
+)
+from httpd.streaming.producer import PIECE, RepresentationProducer
+from tests.httpd.streaming.consumers import PausingConsumer
+from tests.properties import given
+
+
+@dataclass(eq=False)
+class ScriptedSource:
+    """Bytes that come at once, or when the test says so; never more than C{most} at a time."""
+
+    content: bytes
+    most: int = PIECE
+    later: bool = False
+    asked: list[tuple[Deferred[bytes], bytes]] = field(default_factory=list)
+    identity: str = "scripted"
+
+    def read(self, offset: int, length: int) -> bytes | Deferred[bytes]:
+        data = self.content[offset : offset + min(length, self.most)]
+        if not self.later:
+            return data
+        answer: Deferred[bytes] = Deferred()
+        self.asked.append((answer, data))
+        return answer
+
+    def answer(self) -> None:
+        deferred, data = self.asked.pop()
+        deferred.callback(data)
+
+
+def playing(
+    representation: Representation, consumer: PausingConsumer
+) -> tuple[RepresentationProducer, Deferred[None]]:
+    producer = RepresentationProducer(representation)
+    consumer.registerProducer(producer, streaming=True)
+    return producer, producer.startProducing(consumer)
+
+
+def of_file(source: ScriptedSource) -> Representation:
+    return Representation.of(FileSegment(source, 0, len(source.content)))
+
+
+sizes = st.one_of(st.integers(0, 50), st.integers(PIECE - 2, PIECE + 2))
+
+
+@st.composite
+def segments(draw: st.DrawFn) -> tuple[Segment, bytes]:
+    size = draw(sizes)
+    content = bytes(n % 251 for n in range(draw(st.integers(0, 50)))).ljust(size, b"x")[:size]
+    file = FileSegment(ScriptedSource(content, most=40_000), 0, size)
+    segment: Segment = BytesSegment(content) if draw(st.booleans()) else file
+    return draw(st.sampled_from([(segment, content), (ZeroSegment(size), bytes(size))]))
+
+
+class PlayingTests(SynchronousTestCase):
+    def test_interface(self) -> None:
+        verifyObject(IBodyProducer, RepresentationProducer(Representation()))
+
+    @given(st.lists(segments(), max_size=5), st.booleans())
+    def test_plays_exactly_the_representation(
+        self, parts: list[tuple[Segment, bytes]], pausing: bool
+    ) -> None:
+        representation = Representation(tuple(segment for segment, _ in parts))
+        consumer = PausingConsumer(pausing=pausing)
+        producer, done = playing(representation, consumer)
+        while not done.called:
+            producer.resumeProducing()
+        self.successResultOf(done)
+        self.assertEqual(bytes(consumer.taken), b"".join(content for _, content in parts))
+        self.assertEqual(producer.written, representation.length)
+
+    def test_no_write_while_paused(self) -> None:
+        consumer = PausingConsumer()
+        producer, done = playing(Representation.of(ZeroSegment(3 * PIECE)), consumer)
+        self.assertEqual(consumer.writes, 1)
+        producer.resumeProducing()
+        self.assertEqual(consumer.writes, 2)
+        self.assertNoResult(done)
+
+    def test_is_over_only_when_the_last_bytes_were_taken(self) -> None:
+        """A paused consumer still has the last piece in its buffer."""
+        consumer = PausingConsumer()
+        producer, done = playing(Representation.from_bytes(b"last"), consumer)
+        self.assertEqual(bytes(consumer.taken), b"last")
+        self.assertNoResult(done)
+        producer.resumeProducing()
+        self.successResultOf(done)
+
+    def test_resumed_from_within_write(self) -> None:
+        """TLS transports pause and resume within one write; the order of bytes stays."""
+
+        class Impatient(PausingConsumer):
+            def write(self, data: bytes) -> None:
+                super().write(data)
+                self.producer.resumeProducing()
+
+        content = bytes(range(256)) * 4096
+        consumer = Impatient()
+        _, done = playing(of_file(ScriptedSource(content)), consumer)
+        self.successResultOf(done)
+        self.assertEqual(bytes(consumer.taken), content)
+
+
+class WaitingTests(SynchronousTestCase):
+    """Bytes that are not at hand come by a Deferred."""
+
+    def test_in_order(self) -> None:
+        source = ScriptedSource(bytes(range(100)), most=30, later=True)
+        consumer = PausingConsumer(pausing=False)
+        _, done = playing(of_file(source), consumer)
+        while source.asked:
+            self.assertEqual(len(source.asked), 1)
+            source.answer()
+        self.successResultOf(done)
+        self.assertEqual(bytes(consumer.taken), source.content)
+
+    def test_resuming_does_not_ask_twice(self) -> None:
+        source = ScriptedSource(b"content", later=True)
+        producer, done = playing(of_file(source), PausingConsumer())
+        producer.resumeProducing()
+        producer.resumeProducing()
+        self.assertEqual(len(source.asked), 1)
+        source.answer()
+        producer.resumeProducing()
+        self.successResultOf(done)
+
+    def test_stopped_meanwhile(self) -> None:
+        source = ScriptedSource(b"content", later=True)
+        consumer = PausingConsumer()
+        producer, done = playing(of_file(source), consumer)
+        producer.stopProducing()
+        source.answer()
+        self.assertEqual(consumer.writes, 0)
+        self.assertNoResult(done)
+
+    def test_cancelled_meanwhile(self) -> None:
+        source = ScriptedSource(b"content", later=True)
+        consumer = PausingConsumer()
+        _, done = playing(of_file(source), consumer)
+        done.cancel()
+        self.failureResultOf(done)
+        source.answer()
+        self.assertEqual(consumer.writes, 0)
+
+
+class FailingTests(SynchronousTestCase):
+    def test_source_that_raises(self) -> None:
+        class Broken(ScriptedSource):
+            def read(self, offset: int, length: int) -> bytes:
+                raise EOFError("truncated")
+
+        _, done = playing(of_file(Broken(b"content")), PausingConsumer())
+        self.failureResultOf(done, EOFError)
+
+    def test_source_that_fails_later(self) -> None:
+        source = ScriptedSource(b"content", later=True)
+        _, done = playing(of_file(source), PausingConsumer())
+        source.asked[0][0].errback(Failure(OSError("disk")))
+        self.failureResultOf(done, OSError)
