@@ -10,7 +10,7 @@ from assisted_images.routes.discovery_images import OCTETS
 from assisted_images.routes.download import Download
 from assisted_images.routes.parameters import About, Parameters
 from assisted_images.routes.selection import WantedImage, require_nothing, require_s390x
-from assisted_images.store.images import ImageContent, OsImage
+from assisted_images.store.images import OsImage, ReadyImage
 from assisted_images.values import ImageType
 from httpd.texts import shown
 from httpd.web.problems import Problem
@@ -56,10 +56,10 @@ class BootArtifacts(Download[BootArtifact]):
         return BootArtifact(image, artifact)
 
     async def fetch(
-        self, wanted: BootArtifact, image: OsImage, content: ImageContent, request: ServiceRequest
+        self, wanted: BootArtifact, image: OsImage, ready: ReadyImage, request: ServiceRequest
     ) -> Content:
         """Take the file out of the image."""
-        artifact, layout = wanted.artifact, content.layout
+        artifact, layout = wanted.artifact, ready.layout
         extents, name = {
             "kernel": (layout.kernel, layout.kernel_name),
             "rootfs": (layout.rootfs, "rootfs.img"),
@@ -67,5 +67,5 @@ class BootArtifacts(Download[BootArtifact]):
         }[artifact]
         if extents is None:
             raise Problem(404, f"this OS image has no {artifact}")
-        representation = boot_artifact(content.image, extents)
-        return Content(representation, OCTETS, name, PUBLIC, content.last_modified)
+        representation = boot_artifact(ready.image, extents)
+        return Content(representation, OCTETS, name, PUBLIC, ready.last_modified)

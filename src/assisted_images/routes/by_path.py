@@ -18,7 +18,7 @@ from assisted_images.routes.parameters import (
     checked_infra_env_id,
     is_infra_env_id,
 )
-from assisted_images.store.images import ImageContent, OsImage
+from assisted_images.store.images import OsImage, ReadyImage
 from assisted_images.values import ImageType
 from httpd.texts import shown
 from httpd.web.problems import Problem
@@ -74,11 +74,11 @@ class ImagesByPath(Download[CustomisedImage]):
         self,
         wanted: CustomisedImage,
         image: OsImage,
-        content: ImageContent,
+        ready: ReadyImage,
         request: ServiceRequest,
     ) -> Content:
         """Get the configuration, and put it into the image."""
-        return await wanted.fetch(self.application, self._customisations, content)
+        return await wanted.fetch(self.application, self._customisations, ready)
 
     def _infra_env_id(self, key: str) -> str:
         if self.kind is CredentialKind.NONE:

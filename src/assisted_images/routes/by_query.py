@@ -11,7 +11,7 @@ from assisted_images.routes.download import Download
 from assisted_images.routes.ipxe_script import ipxe_script
 from assisted_images.routes.parameters import About, Parameters, checked_infra_env_id
 from assisted_images.routes.selection import WantedImage, require_nmstate
-from assisted_images.store.images import ImageContent, OsImage
+from assisted_images.store.images import OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.texts import shown
 from httpd.web.problems import Problem
@@ -63,13 +63,13 @@ class Images(Download[CustomisedImage | IpxeScript]):
         self,
         wanted: CustomisedImage | IpxeScript,
         image: OsImage,
-        content: ImageContent,
+        ready: ReadyImage,
         request: ServiceRequest,
     ) -> Content:
         """Get the configuration, and put it into the image or the script."""
         match wanted:
             case CustomisedImage():
-                return await wanted.fetch(self.application, self._customisations, content)
+                return await wanted.fetch(self.application, self._customisations, ready)
             case IpxeScript():
                 return await ipxe_script(
                     self.application, request, wanted.infra_env_id, image.entry

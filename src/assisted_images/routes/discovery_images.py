@@ -18,7 +18,7 @@ from assisted_images.infra_envs.configurations import (
 from assisted_images.live.compose import discovery_iso, initrd_addrsize, pxe_initrd
 from assisted_images.routes.application import Application
 from assisted_images.routes.selection import WantedImage, require_minimal, require_nothing
-from assisted_images.store.images import ImageContent
+from assisted_images.store.images import ReadyImage
 from assisted_images.values import Architecture, Configuration, ImageType
 from httpd.concurrency.threads import RunInThread
 from httpd.representation.segments import Representation
@@ -38,7 +38,7 @@ _KEPT = 64
 class Product(NamedTuple):
     """Something that is made of an OS image and a configuration."""
 
-    compose: Callable[[ImageContent, Configuration], Representation]
+    compose: Callable[[ReadyImage, Configuration], Representation]
     content_type: str
     filename: str
 
@@ -68,10 +68,10 @@ class Customisations:
 
     def __init__(self, run_in_thread: RunInThread) -> None:
         self._run_in_thread = run_in_thread
-        self._kept: OrderedDict[tuple[object, ...], tuple[ImageContent, Content]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], tuple[ReadyImage, Content]] = OrderedDict()
 
     async def content(
-        self, product: Product, image: ImageContent, configuration: Configuration
+        self, product: Product, image: ReadyImage, configuration: Configuration
     ) -> Content:
         """Compose a product, or take it from those kept."""
         # The image is part of the key by identity, so it is kept with the value to stay unique.  A
@@ -100,20 +100,20 @@ class Customisations:
         return content
 
 
-def _iso(image: ImageContent, configuration: Configuration) -> Representation:
+def _iso(image: ReadyImage, configuration: Configuration) -> Representation:
     return discovery_iso(image.image, image.layout, configuration)
 
 
-def _minimal_iso(image: ImageContent, configuration: Configuration) -> Representation:
+def _minimal_iso(image: ReadyImage, configuration: Configuration) -> Representation:
     assert image.minimal is not None, "looked at when the image was selected"
     return discovery_iso(image.minimal.image, image.minimal.layout, configuration)
 
 
-def _initrd(image: ImageContent, configuration: Configuration) -> Representation:
+def _initrd(image: ReadyImage, configuration: Configuration) -> Representation:
     return pxe_initrd(image.image, image.layout, configuration, image.nmstate)
 
 
-def _addrsize(image: ImageContent, configuration: Configuration) -> Representation:
+def _addrsize(image: ReadyImage, configuration: Configuration) -> Representation:
     return initrd_addrsize(image.layout, _initrd(image, configuration).length)
 
 
@@ -153,7 +153,7 @@ class CustomisedImage:
         )
 
     async def fetch(
-        self, application: Application, customisations: Customisations, image: ImageContent
+        self, application: Application, customisations: Customisations, image: ReadyImage
     ) -> Content:
         """Get the configuration, and put it into the image."""
         configuration = await application.infra_envs.configuration(self.configuration)

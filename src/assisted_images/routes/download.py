@@ -15,7 +15,7 @@ from assisted_images.live.kargs import BadKernelArgument
 from assisted_images.routes.application import Application
 from assisted_images.routes.parameters import About, Parameters, kept_questions
 from assisted_images.routes.selection import WantedImage, select_image
-from assisted_images.store.images import ImageContent, OsImage
+from assisted_images.store.images import OsImage, ReadyImage
 from httpd.concurrency.coroutines import begun
 from httpd.web.cors import allow_origin, answer_preflight, is_preflight
 from httpd.web.problems import Problem, write_problem
@@ -59,7 +59,7 @@ class Download(LeafResource, Generic[W]):
         raise NotImplementedError
 
     async def fetch(
-        self, wanted: W, image: OsImage, content: ImageContent, request: ServiceRequest
+        self, wanted: W, image: OsImage, ready: ReadyImage, request: ServiceRequest
     ) -> Content:
         """
         Make it of an image that is ready; called once the request has a slot.
@@ -91,11 +91,11 @@ class Download(LeafResource, Generic[W]):
                 request.observe_as(question.about.route)
             request.facts.update(question.about.facts)
             wanted = question.wanted
-            image, content = select_image(
+            image, ready = select_image(
                 self.application.store, wanted.image, self.application.clock
             )
             async with self.application.slots:
-                await respond(request, await self.fetch(wanted, image, content, request))
+                await respond(request, await self.fetch(wanted, image, ready, request))
         except CancelledError:
             pass  # the client has left, or was cut off
         except Exception as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.catalog.catalog import UnknownImage
-from assisted_images.store.images import ImageContent, ImageState, ImageStore, OsImage
+from assisted_images.store.images import ImageState, ImageStore, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.texts import shown
 from httpd.web.problems import Problem
@@ -17,7 +17,7 @@ from httpd.web.problems import Problem
 _RETRY_SECONDS = 30
 
 
-def require_nothing(image: OsImage, content: ImageContent) -> None:
+def require_nothing(image: OsImage, ready: ReadyImage) -> None:
     """Any image will do that is ready."""
 
 
@@ -34,7 +34,7 @@ class WantedImage:
     unknown_status: int
     """The status where there is no such image: 404 on image routes, else 400."""
 
-    require: Callable[[OsImage, ImageContent], None] = require_nothing
+    require: Callable[[OsImage, ReadyImage], None] = require_nothing
     """Raises L{Problem} for an image that has not what it takes."""
 
     @classmethod
@@ -45,7 +45,7 @@ class WantedImage:
         image_type: ImageType,
         *,
         unknown_status: int,
-        require: Callable[[OsImage, ImageContent], None] = require_nothing,
+        require: Callable[[OsImage, ReadyImage], None] = require_nothing,
     ) -> WantedImage:
         """
         Read version and architecture as a client wrote them.
@@ -62,7 +62,7 @@ class WantedImage:
 
 def select_image(
     store: ImageStore, wanted: WantedImage, clock: IReactorTime
-) -> tuple[OsImage, ImageContent]:
+) -> tuple[OsImage, ReadyImage]:
     """
     Find the image, as it is now.
 
@@ -73,14 +73,14 @@ def select_image(
         image = store.find(wanted.version, wanted.architecture, wanted.image_type)
     except UnknownImage as error:
         raise Problem(wanted.unknown_status, str(error)) from None
-    content = image.content
-    if content is None:
+    ready = image.ready
+    if ready is None:
         raise _not_ready(image, clock.seconds())
-    wanted.require(image, content)
-    return image, content
+    wanted.require(image, ready)
+    return image, ready
 
 
-def require_minimal(image: OsImage, content: ImageContent) -> None:
+def require_minimal(image: OsImage, ready: ReadyImage) -> None:
     """
     Check that there is a minimal ISO.
 
@@ -92,21 +92,21 @@ def require_minimal(image: OsImage, content: ImageContent) -> None:
             "there is no minimal ISO for s390x: its boot loader cannot load a second initrd;"
             " use full.iso or pxe-initrd",
         )
-    if content.minimal is None:
-        raise _missing("minimal ISO", content.minimal_missing)
+    if ready.minimal is None:
+        raise _missing("minimal ISO", ready.minimal_missing)
 
 
-def require_nmstate(image: OsImage, content: ImageContent) -> None:
+def require_nmstate(image: OsImage, ready: ReadyImage) -> None:
     """
     Check that hosts that want C{nmstatectl} in their initrd will find it there.
 
     @raise Problem: they will not; the text says why.
     """
-    if content.nmstate_missing is not None:
-        raise _missing("initrd", content.nmstate_missing)
+    if ready.nmstate_missing is not None:
+        raise _missing("initrd", ready.nmstate_missing)
 
 
-def require_s390x(image: OsImage, content: ImageContent) -> None:
+def require_s390x(image: OsImage, ready: ReadyImage) -> None:
     """
     Check that the image is one for s390x.
 

@@ -39,7 +39,7 @@ class Health(LeafResource):
             finish_with(request, b"shutting down\n", "text/plain; charset=utf-8")
             return
         images = self._store.images
-        ready = sum(image.content is not None for image in images)
+        ready = sum(image.ready is not None for image in images)
         text = f"{ready} of {len(images)} images are ready\n"
         healthy = self._store.ready and self._complete()
         if self._store.ready and not healthy:
@@ -87,9 +87,9 @@ def _described(image: OsImage) -> dict[str, str | int | float | None]:
 
 def _missing(image: OsImage) -> str | None:
     """Why a ready image does not serve everything."""
-    if image.content is None:
+    if image.ready is None:
         return None
-    reasons = (image.content.minimal_missing, image.content.nmstate_missing)
+    reasons = (image.ready.minimal_missing, image.ready.nmstate_missing)
     return "; ".join(filter(None, reasons)) or None
 
 

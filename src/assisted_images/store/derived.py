@@ -29,7 +29,7 @@ from assisted_images.store.records import (
     read_record,
     write_record,
 )
-from assisted_images.store.states import ImageContent
+from assisted_images.store.states import ReadyImage
 from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, semantic_version
 from httpd.concurrency.threads import RunInThread
 from httpd.representation.segments import Representation
@@ -42,9 +42,9 @@ class _Missing(Exception):
     """Something could not be made; the text is the reason."""
 
 
-def image_content(
+def ready_image(
     path: Path, layout: Layout, entry: Entry, base_url: str | None, run_in_thread: RunInThread
-) -> ImageContent:
+) -> ReadyImage:
     """
     Make everything that is served of the image at C{path}.
 
@@ -64,7 +64,7 @@ def image_content(
         minimal = _minimal(path, source, entry, base_url, nmstate)
     except _Missing as missing:
         minimal_missing = str(missing)
-    return ImageContent(
+    return ReadyImage(
         image=source.representation(),
         layout=layout,
         last_modified=source.last_modified,
@@ -75,7 +75,7 @@ def image_content(
     )
 
 
-class ContentSummary(msgspec.Struct, frozen=True):
+class ReadySummary(msgspec.Struct, frozen=True):
     """
     What is served of an image, so that another process can see whether it has the same: the
     digests of representations, and why there are not more.
@@ -88,22 +88,22 @@ class ContentSummary(msgspec.Struct, frozen=True):
     nmstate_missing: str | None
 
     @classmethod
-    def of(cls, content: ImageContent) -> ContentSummary:
-        """The summary of a content."""
+    def of(cls, ready: ReadyImage) -> ReadySummary:
+        """The summary of an image that is ready."""
         return cls(
-            content.image.digest,
-            None if content.minimal is None else content.minimal.image.digest,
-            content.minimal_missing,
-            None if content.nmstate is None else content.nmstate.digest,
-            content.nmstate_missing,
+            ready.image.digest,
+            None if ready.minimal is None else ready.minimal.image.digest,
+            ready.minimal_missing,
+            None if ready.nmstate is None else ready.nmstate.digest,
+            ready.nmstate_missing,
         )
 
 
-def content_again(
-    path: Path, entry: Entry, base_url: str | None, run_in_thread: RunInThread, of: ContentSummary
-) -> ImageContent:
+def ready_image_again(
+    path: Path, entry: Entry, base_url: str | None, run_in_thread: RunInThread, of: ReadySummary
+) -> ReadyImage:
     """
-    What L{image_content} has made in another process, once more: without checks, and without
+    What L{ready_image} has made in another process, once more: without checks, and without
     writing anything.
 
     @raise OSError: the image cannot be read.
@@ -120,7 +120,7 @@ def content_again(
             minimal = _minimal(path, source, entry, base_url, nmstate)
         except _Missing as missing:
             raise IsoError(str(missing)) from None
-    content = ImageContent(
+    ready = ReadyImage(
         image=source.representation(),
         layout=layout,
         last_modified=source.last_modified,
@@ -129,9 +129,9 @@ def content_again(
         nmstate=nmstate,
         nmstate_missing=of.nmstate_missing,
     )
-    if ContentSummary.of(content) != of:
+    if ReadySummary.of(ready) != of:
         raise IsoError("it is not the file any more that was found ready")
-    return content
+    return ready
 
 
 def _nmstate_again(

@@ -7,11 +7,11 @@ from twisted.logger import Logger
 from assisted_images.catalog.catalog import Catalog, UnknownImage
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.populate import Preparation, Workshop
-from assisted_images.store.states import ImageContent, ImageState, OsImage
+from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.concurrency.coroutines import side_by_side
 
-__all__ = ["ImageContent", "ImageState", "ImageStore", "OsImage"]
+__all__ = ["ReadyImage", "ImageState", "ImageStore", "OsImage"]
 
 
 class ImageStore:

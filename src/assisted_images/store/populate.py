@@ -19,7 +19,7 @@ from assisted_images.iso9660.volume import IsoError
 from assisted_images.live.layout import Layout
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
-from assisted_images.store.derived import image_content
+from assisted_images.store.derived import ready_image
 from assisted_images.store.files import file_size, inode, remove_part, remove_set_aside, set_aside
 from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
 from assisted_images.store.records import Record, forget, read_record, write_record
@@ -231,8 +231,8 @@ class Preparation:
     async def _finish(self, layout: Layout) -> None:
         workshop = self._workshop
         async with workshop.checks:
-            content = await workshop.run_in_thread(
-                image_content,
+            ready = await workshop.run_in_thread(
+                ready_image,
                 self._target,
                 layout,
                 self._image.entry,
@@ -240,14 +240,14 @@ class Preparation:
                 workshop.run_in_thread,
             )
         await workshop.run_in_thread(remove_set_aside, self._target)
-        for missing in filter(None, {content.nmstate_missing, content.minimal_missing}):
+        for missing in filter(None, {ready.nmstate_missing, ready.minimal_missing}):
             self._log.warn(
                 "image {version} {arch} has no minimal ISO: {reason}",
                 version=self._version,
                 arch=self._image.entry.architecture.value,
                 reason=missing,
             )
-        self._image.change(ImageState.READY, content=content)
+        self._image.change(ImageState.READY, ready=ready)
 
     async def _remember(self) -> None:
         """See to it that the next start need not hash the image, if nobody touches it."""

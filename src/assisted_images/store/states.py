@@ -26,7 +26,7 @@ class ImageState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageContent:
+class ReadyImage:
     """What is served of an OS image that is ready."""
 
     image: Representation
@@ -51,7 +51,7 @@ class OsImage:
     @ivar total: bytes in all; None while that is not known.
     @ivar reason: why it has failed, or waits.
     @ivar next_try: when it will be tried again, in seconds since the epoch.
-    @ivar content: what is served; None until it is ready.
+    @ivar ready: what is served; None until it is ready.
     """
 
     _log = Logger()
@@ -63,12 +63,12 @@ class OsImage:
         self.bytes = 0
         self.total: int | None = None
         self.next_try: float | None = None
-        self.content: ImageContent | None = None
+        self.ready: ReadyImage | None = None
 
     @property
     def rhcos_version(self) -> str | None:
         """The version that the image itself names; None until it is ready."""
-        return None if self.content is None else self.content.layout.os_version
+        return None if self.ready is None else self.ready.layout.os_version
 
     def has(self, architecture: Architecture, image_type: ImageType) -> bool:
         """Whether images of this type are made of it."""
@@ -81,7 +81,7 @@ class OsImage:
         reason: str | None = None,
         *,
         next_try: float | None = None,
-        content: ImageContent | None = None,
+        ready: ReadyImage | None = None,
     ) -> None:
         """
         Go over to C{state}, and say so in the log: with the fields C{version}, C{arch}, C{type},
@@ -90,7 +90,7 @@ class OsImage:
         self.state = state
         self.reason = reason
         self.next_try = next_try
-        self.content = content
+        self.ready = ready
         self._log.emit(
             LogLevel.warn if state is ImageState.FAILED else LogLevel.info,
             "image {version} {arch} {type}: {state}"

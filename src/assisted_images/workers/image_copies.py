@@ -11,9 +11,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from assisted_images.iso9660.volume import IsoError
-from assisted_images.store.derived import ContentSummary, content_again
+from assisted_images.store.derived import ReadySummary, ready_image_again
 from assisted_images.store.images import ImageStore
-from assisted_images.store.states import ImageContent, OsImage
+from assisted_images.store.states import OsImage, ReadyImage
 from assisted_images.workers.messages import ImageSummary
 from httpd.concurrency.slots import OwnSlots
 from httpd.concurrency.threads import RunInThread
@@ -27,15 +27,15 @@ class ImageSummaries:
     def __init__(self, store: ImageStore) -> None:
         self._store = store
         # Digests take time, and what is ready stays as it is.
-        self._ready: dict[OsImage, ContentSummary] = {}
+        self._ready: dict[OsImage, ReadySummary] = {}
 
     def now(self) -> tuple[ImageSummary, ...]:
         """Every image's state, in the catalogue's order."""
         return tuple(map(self._summary, self._store.images))
 
     def _summary(self, image: OsImage) -> ImageSummary:
-        if image.content is not None and image not in self._ready:
-            self._ready[image] = ContentSummary.of(image.content)
+        if image.ready is not None and image not in self._ready:
+            self._ready[image] = ReadySummary.of(image.ready)
         return ImageSummary(
             image.state,
             image.reason,
@@ -74,22 +74,22 @@ class ImageCopies:
     @property
     def count(self) -> int:
         """Images that this worker can serve."""
-        return sum(image.content is not None for image in self._store.images)
+        return sum(image.ready is not None for image in self._store.images)
 
     def follow(self, summaries: Iterable[ImageSummary]) -> None:
         """Take over what the primary says, and load what has become ready."""
         for image, summary in zip(self._store.images, summaries, strict=True):
             present = (summary.bytes, summary.total)
             image.follow(summary.state, summary.reason, summary.next_try, present)
-            if summary.content and image.content is None and image not in self._loading:
+            if summary.ready and image.ready is None and image not in self._loading:
                 self._loading.add(image)
-                Deferred.fromCoroutine(self._load(image, summary.content))
+                Deferred.fromCoroutine(self._load(image, summary.ready))
         self._tell()
 
-    async def _load(self, image: OsImage, summary: ContentSummary) -> None:
-        while image.content is None:
+    async def _load(self, image: OsImage, summary: ReadySummary) -> None:
+        while image.ready is None:
             try:
-                image.content = await self._read(image, summary)
+                image.ready = await self._read(image, summary)
                 continue
             except OSError as error:
                 self._failed(image, error.strerror or type(error).__name__)
@@ -109,10 +109,10 @@ class ImageCopies:
             reason=reason,
         )
 
-    async def _read(self, image: OsImage, summary: ContentSummary) -> ImageContent:
+    async def _read(self, image: OsImage, summary: ReadySummary) -> ReadyImage:
         async with self._reading:
             return await self._run_in_thread(
-                content_again,
+                ready_image_again,
                 self._data_dir / image.entry.file_name,
                 image.entry,
                 self._base_url,

@@ -13,7 +13,7 @@ import msgspec
 
 from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.infra_envs.sharing import Lease
-from assisted_images.store.derived import ContentSummary
+from assisted_images.store.derived import ReadySummary
 from assisted_images.store.states import ImageState
 
 
@@ -50,7 +50,7 @@ class ImageSummary(Value, frozen=True):
     bytes: int
     total: int | None
     next_try: float | None
-    content: ContentSummary | None
+    ready: ReadySummary | None
 
 
 class Images(Message, frozen=True):

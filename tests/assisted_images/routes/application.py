@@ -12,7 +12,7 @@ from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso
 from assisted_images.routes.application import Application
 from assisted_images.routes.metrics import Metrics
-from assisted_images.store.states import ImageContent, ImageState, OsImage
+from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import threads_of
@@ -55,7 +55,7 @@ def layout(*, kernel_arguments: bool = True, ramdisk: Extent | None = None) -> L
     )
 
 
-def content(**changes: object) -> ImageContent:
+def content(**changes: object) -> ReadyImage:
     minimal = Representation.from_bytes(IMAGE[:70_000])
     parts: dict[str, object] = {
         "image": Representation.from_bytes(IMAGE),
@@ -64,7 +64,7 @@ def content(**changes: object) -> ImageContent:
         "minimal": MinimalIso(minimal, layout(ramdisk=Extent(65_000, 100))),
         "nmstate": Representation.from_bytes(b"nmstate archive"),
     }
-    return ImageContent(**{**parts, **changes})  # type: ignore[arg-type]
+    return ReadyImage(**{**parts, **changes})  # type: ignore[arg-type]
 
 
 def entry(architecture: str = "x86_64", version: str = VERSION, kind: str = "full-iso") -> Entry:
@@ -80,12 +80,12 @@ def entry(architecture: str = "x86_64", version: str = VERSION, kind: str = "ful
 class Images:
     """What the web layer sees of an image store."""
 
-    def __init__(self, contents: Mapping[Entry, ImageContent | None]) -> None:
+    def __init__(self, contents: Mapping[Entry, ReadyImage | None]) -> None:
         self._catalog = Catalog(contents)
         self.images = tuple(map(OsImage, self._catalog.images))
         for image in self.images:
             if contents[image.entry] is not None:
-                image.change(ImageState.READY, content=contents[image.entry])
+                image.change(ImageState.READY, ready=contents[image.entry])
 
     def find(self, version: str, architecture: Architecture, image_type: ImageType) -> OsImage:
         entry = self._catalog.find(version, architecture, image_type)
@@ -93,7 +93,7 @@ class Images:
 
     @property
     def ready(self) -> bool:
-        return all(image.content is not None for image in self.images)
+        return all(image.ready is not None for image in self.images)
 
 
 @dataclass

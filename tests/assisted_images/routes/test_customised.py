@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.routes.discovery_images import Customisations, Product
-from assisted_images.store.states import ImageContent
+from assisted_images.store.states import ReadyImage
 from assisted_images.values import Architecture, Configuration, ImageType
 from httpd.concurrency.threads import run_at_once
 from httpd.representation.segments import BytesSegment
@@ -45,7 +45,7 @@ class CustomisationsTests(SynchronousTestCase):
     def made(
         self,
         product: Product = FULL,
-        image: ImageContent | None = None,
+        image: ReadyImage | None = None,
         ignition: bytes = b"{}",
     ) -> Content:
         making = self.customisations.content(product, image or self.image, configuration(ignition))

@@ -146,7 +146,7 @@ class ErrorTableTests(RoutesTestCase):
     async def test_image_without_an_ignition_area(self) -> None:
         """Images before 4.6 have none."""
         old = content(layout=replace(layout(), ignition_area=None))
-        self.images.images[0].change(ImageState.READY, content=old)
+        self.images.images[0].change(ImageState.READY, ready=old)
         await self.assert_problem(
             f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso", 422, "no area for an Ignition config"
         )

@@ -36,7 +36,7 @@ class HealthAndStatusTests(TestCase):
     async def test_health(self) -> None:
         answer = await ask(self.port, "/health")
         self.assertEqual((answer.status, answer.text), (503, "1 of 2 images are ready\n"))
-        self.images.images[1].change(ImageState.READY, content=content())
+        self.images.images[1].change(ImageState.READY, ready=content())
         answer = await ask(self.port, "/health")
         self.assertEqual((answer.status, answer.text), (200, "2 of 2 images are ready\n"))
 

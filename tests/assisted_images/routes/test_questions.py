@@ -138,7 +138,7 @@ class RepeatedRequestTests(RoutesTestCase):
         first = await self.get(path)
         image.change(ImageState.FAILED, "404 Not Found")
         self.assertEqual((await self.get(path)).status, 503)
-        image.change(ImageState.READY, content=content(last_modified=5.0, image=SHORTER))
+        image.change(ImageState.READY, ready=content(last_modified=5.0, image=SHORTER))
         again = await self.get(path)
         self.assertEqual((first.status, again.status), (200, 200))
         self.assertEqual(len(again.body), SHORTER.length)

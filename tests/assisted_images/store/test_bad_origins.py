@@ -47,7 +47,7 @@ class BadOriginTests(StoreTestCase):
         )
         self.assertIsNotNone(reasons[3])
         self.assertEqual([image.next_try for image in store.images], [5.0] * 4 + [None])
-        self.assertEqual([image.content is None for image in store.images], [True] * 4 + [False])
+        self.assertEqual([image.ready is None for image in store.images], [True] * 4 + [False])
         self.assertEqual(store.images[1].bytes, 5000)
 
         for origin in origins.values():

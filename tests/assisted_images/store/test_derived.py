@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.live.layout import read_layout
-from assisted_images.store.derived import image_content
-from assisted_images.store.states import ImageContent
+from assisted_images.store.derived import ready_image
+from assisted_images.store.states import ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.concurrency.threads import run_at_once
 from httpd.representation.segments import BytesSegment, Representation
@@ -31,12 +31,12 @@ class DerivedTests(SynchronousTestCase):
         self.directory = Path(self.mktemp())
         self.directory.mkdir()
 
-    def content(self, image: Entry, base_url: str | None = BASE) -> ImageContent:
+    def content(self, image: Entry, base_url: str | None = BASE) -> ReadyImage:
         path = self.directory / image.file_name
         path.write_bytes(os_image())
         with path.open("rb") as file:
             layout = read_layout(file)
-        return image_content(path, layout, image, base_url, run_at_once)
+        return ready_image(path, layout, image, base_url, run_at_once)
 
     def test_own_rootfs(self) -> None:
         """Hosts fetch the rootfs from here, wherever here is for them."""

@@ -34,10 +34,10 @@ class PopulateTests(StoreTestCase):
         self.assertEqual(self.names(), [NAME, NAME + ".checked.json"])
         [image] = store.images
         self.assertEqual((image.bytes, image.total), (len(os_image()), len(os_image())))
-        assert image.content is not None
-        self.assertEqual(image.content.last_modified, 86400.0)
-        self.assertEqual(image.content.layout.volume_id, "rhcos-sample")
-        self.assertIsNotNone(image.content.minimal)
+        assert image.ready is not None
+        self.assertEqual(image.ready.last_modified, 86400.0)
+        self.assertEqual(image.ready.layout.volume_id, "rhcos-sample")
+        self.assertIsNotNone(image.ready.minimal)
         self.assertEqual([state for _, state in self.changes], ["downloading", "checking", "ready"])
 
     async def test_second_start(self) -> None:

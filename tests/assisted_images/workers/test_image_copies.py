@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Catalog
 from assisted_images.store.checks import check_image
-from assisted_images.store.derived import image_content
+from assisted_images.store.derived import ready_image
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageState
 from assisted_images.workers.image_copies import ImageCopies, ImageSummaries
@@ -45,8 +45,8 @@ class ImagesTests(SynchronousTestCase):
         path = self.data / image.entry.file_name
         path.write_bytes(os_image())
         layout = check_image(path, image.entry, LIMITS, None).layout  # type: ignore[arg-type]
-        content = image_content(path, layout, image.entry, _BASE_URL, run_at_once)
-        image.change(ImageState.READY, content=content)
+        content = ready_image(path, layout, image.entry, _BASE_URL, run_at_once)
+        image.change(ImageState.READY, ready=content)
 
     def test_follows(self) -> None:
         """What the first says of it, the second says, and is not ready for it."""
@@ -58,7 +58,7 @@ class ImagesTests(SynchronousTestCase):
             (copy.state, copy.reason, copy.next_try, copy.bytes, copy.total),
             (ImageState.FAILED, "no", 7.5, 5, 10),
         )
-        self.assertIsNone(copy.content)
+        self.assertIsNone(copy.ready)
         self.assertEqual(self.loaded, [0])
 
     def test_same_content(self) -> None:
@@ -68,13 +68,13 @@ class ImagesTests(SynchronousTestCase):
         self.copies.follow(self.summaries.now())
         self.assertEqual(self.loaded[-1], 1)
         [image], [copy] = self.first.images, self.second.images
-        assert image.content is not None
-        assert copy.content is not None
-        self.assertEqual(copy.content.image.digest, image.content.image.digest)
-        assert image.content.minimal is not None
-        assert copy.content.minimal is not None
-        self.assertEqual(copy.content.minimal.image.digest, image.content.minimal.image.digest)
-        self.assertEqual(copy.content.minimal.layout, image.content.minimal.layout)
+        assert image.ready is not None
+        assert copy.ready is not None
+        self.assertEqual(copy.ready.image.digest, image.ready.image.digest)
+        assert image.ready.minimal is not None
+        assert copy.ready.minimal is not None
+        self.assertEqual(copy.ready.minimal.image.digest, image.ready.minimal.image.digest)
+        self.assertEqual(copy.ready.minimal.layout, image.ready.minimal.layout)
         after = {path.name: path.stat().st_mtime_ns for path in self.data.iterdir()}
         self.assertEqual(after, before)
 
@@ -87,9 +87,9 @@ class ImagesTests(SynchronousTestCase):
         os.utime(path, ns=(times, times + 1))
         self.copies.follow(self.summaries.now())
         [copy] = self.second.images
-        self.assertIsNone(copy.content)
+        self.assertIsNone(copy.ready)
         self.assertEqual(self.loaded, [])
         os.utime(path, ns=(times, times))
         self.clock.advance(5)
-        self.assertIsNotNone(copy.content)
+        self.assertIsNotNone(copy.ready)
         self.assertEqual(self.loaded, [1])
