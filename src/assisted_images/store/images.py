@@ -11,7 +11,7 @@ from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.concurrency.coroutines import side_by_side
 
-__all__ = ["ReadyImage", "ImageState", "ImageStore", "OsImage"]
+__all__ = ["ImageState", "ImageStore", "OsImage", "ReadyImage"]
 
 
 class ImageStore:
