@@ -22,8 +22,9 @@ from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, Shar
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.registries.settings import make_registries, registry_agents
 from assisted_images.routes.application import Application
+from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
-from assisted_images.routes.tree import make_site
+from assisted_images.routes.tree import AllWorkers, make_site
 from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
 from assisted_images.store.checks import Limits
@@ -67,6 +68,7 @@ def make_application(
             OwnSlots(settings.max_concurrent_requests), Connections(settings.max_connections)
         )
     slots, connections, lender = membership.slots, membership.connections, membership.lender
+    run_in_thread = threads_of(reactor)
     store = _store(settings, reactor, outbound) if lender is None else ImageStore(settings.catalog)
     metrics = Metrics(slots, store, connections)
     return Application(
@@ -77,7 +79,8 @@ def make_application(
         metrics=metrics,
         request_log=request_log,
         clock=reactor,
-        run_in_thread=threads_of(reactor),
+        run_in_thread=run_in_thread,
+        customisations=Customisations(run_in_thread),
         allowed_domains=settings.allowed_domains,
         times=Times(
             header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
@@ -142,17 +145,20 @@ def make_listeners(
     sockets: Any,
     tls: ServerTls | None,
     bind: Callable[[int], socket.socket] = listening_socket,
+    all_workers: AllWorkers | None = None,
 ) -> Iterator[Listener]:
     """
-    The listeners over one resource tree; the plain one beside TLS has less of it where that is set.
+    The listeners over one table of routes; the plain one beside TLS has less of it where that is
+    set.
 
     @param sockets: adopts listening sockets: the reactor, unless others listen on them, too.
     @param bind: makes the listening socket of a port.
+    @param all_workers: C{None}: there is this process alone.
     """
 
     def site(*, beside_tls: bool) -> ServiceSite:
         boot_only = beside_tls and settings.http_serves is HttpServes.BOOT
-        return make_site(application, boot_only=boot_only)
+        return make_site(application, all_workers, boot_only=boot_only)
 
     return listeners(settings, site, sockets, tls, bind)
 

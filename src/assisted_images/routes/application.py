@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.infra_envs.configurations import InfraEnvSource
+from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.store.images import ImageStore
 from httpd.concurrency.slots import Slots
@@ -25,22 +25,17 @@ class Application:
     infra_envs: InfraEnvSource
     slots: Slots
     connections: Connections
+    customisations: Customisations
     metrics: Metrics
     request_log: RequestLog
     clock: IReactorTime
     run_in_thread: RunInThread
 
     allowed_domains: tuple[str, ...] = ()
-    """Origins that browsers may read from; C{*} is any (contract, section 7)."""
+    """Origins that browsers may read from; C{*} is any (docs/http-api.md, "Cross-origin reads")."""
 
     times: Times = field(default_factory=Times)
     """How long clients may take."""
-
-    exposition: Callable[[], Awaitable[bytes]] | None = None
-    """Makes the text of C{/metrics}, where it is not that of C{metrics} alone."""
-
-    complete: Callable[[], bool] = lambda: True
-    """Whether the other processes of the service can serve every image, too."""
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

@@ -1,120 +1,21 @@
-"""
-What an infra-env's configuration makes of an OS image, as contents that can be served.
-
-A BMC reads one discovery image by thousands of requests: composing is done once for all of them.
-"""
+"""Images that carry an infra-env's configuration, by whichever route they are asked for."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from assisted_images.infra_envs.configurations import (
-    ConfigurationRequest,
-    Credential,
-)
-from assisted_images.live.compose import discovery_iso, initrd_addrsize, pxe_initrd
+from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
 from assisted_images.routes.application import Application
-from assisted_images.routes.selection import WantedImage, require_minimal, require_nothing
-from assisted_images.store.images import ReadyImage
-from assisted_images.values import Architecture, Configuration, ImageType
-from httpd.concurrency.threads import RunInThread
-from httpd.representation.segments import Representation
+from assisted_images.routes.customisations import Product
+from assisted_images.routes.selection import (
+    SelectedImage,
+    WantedImage,
+    require_minimal,
+    require_nothing,
+)
+from assisted_images.values import ImageType
+from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
-
-ISO = "application/vnd.efi-iso"
-"""UEFI HTTP boot takes a URL of this type for an ISO, whatever it ends in."""
-
-OCTETS = "application/octet-stream"
-
-PRIVATE = "private, no-cache"
-"""Discovery images hold secrets, and follow their infra-env at once."""
-
-_KEPT = 64
-
-
-class Product(NamedTuple):
-    """Something that is made of an OS image and a configuration."""
-
-    compose: Callable[[ReadyImage, Configuration], Representation]
-    content_type: str
-    filename: str
-
-    @classmethod
-    def discovery_iso(
-        cls, image_type: ImageType, architecture: Architecture, infra_env_id: str
-    ) -> Product:
-        """The ISO of a type."""
-        if image_type is ImageType.DISCONNECTED:
-            return cls(_iso, ISO, f"agent-ove.{architecture}.iso")
-        compose = _minimal_iso if image_type is ImageType.MINIMAL else _iso
-        return cls(compose, ISO, f"{infra_env_id}-discovery.iso")
-
-    @classmethod
-    def pxe_initrd(cls, infra_env_id: str) -> Product:
-        """The initial ramdisk with the configuration appended."""
-        return cls(_initrd, OCTETS, f"{infra_env_id}-initrd.img")
-
-    @classmethod
-    def initrd_addrsize(cls, infra_env_id: str) -> Product:
-        """The address and size of that ramdisk, 16 bytes, for an s390x LPAR."""
-        return cls(_addrsize, OCTETS, f"{infra_env_id}-initrd.addrsize")
-
-
-class Customisations:
-    """The contents composed last, each of at most a few hundred KiB besides what is on disk."""
-
-    def __init__(self, run_in_thread: RunInThread) -> None:
-        self._run_in_thread = run_in_thread
-        self._kept: OrderedDict[tuple[object, ...], tuple[ReadyImage, Content]] = OrderedDict()
-
-    async def content(
-        self, product: Product, image: ReadyImage, configuration: Configuration
-    ) -> Content:
-        """Compose a product, or take it from those kept."""
-        # The image is part of the key by identity, so it is kept with the value to stay unique.  A
-        # configuration that is not shared is another object each time.
-        key = (product, id(image), configuration)
-        kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-            return kept[1]
-
-        def composed() -> Content:
-            content = Content(
-                product.compose(image, configuration),
-                product.content_type,
-                product.filename,
-                PRIVATE,
-                configuration.last_modified,
-            )
-            content.validators  # noqa: B018  hashes the new bytes here, off the reactor
-            return content
-
-        content = await self._run_in_thread(composed)
-        self._kept[key] = image, content
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        return content
-
-
-def _iso(image: ReadyImage, configuration: Configuration) -> Representation:
-    return discovery_iso(image.image, image.layout, configuration)
-
-
-def _minimal_iso(image: ReadyImage, configuration: Configuration) -> Representation:
-    assert image.minimal is not None, "looked at when the image was selected"
-    return discovery_iso(image.minimal.image, image.minimal.layout, configuration)
-
-
-def _initrd(image: ReadyImage, configuration: Configuration) -> Representation:
-    return pxe_initrd(image.image, image.layout, configuration, image.nmstate)
-
-
-def _addrsize(image: ReadyImage, configuration: Configuration) -> Representation:
-    return initrd_addrsize(image.layout, _initrd(image, configuration).length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +36,7 @@ class CustomisedImage:
         credential: Credential,
     ) -> CustomisedImage:
         """
-        A discovery image, by whatever route it is asked for.
+        A discovery image.
 
         @raise Problem: there is no such architecture.
         """
@@ -153,8 +54,8 @@ class CustomisedImage:
         )
 
     async def fetch(
-        self, application: Application, customisations: Customisations, image: ReadyImage
+        self, application: Application, image: SelectedImage, request: ServiceRequest
     ) -> Content:
         """Get the configuration, and put it into the image."""
         configuration = await application.infra_envs.configuration(self.configuration)
-        return await customisations.content(self.product, image, configuration)
+        return await application.customisations.content(self.product, image.ready, configuration)

@@ -1,8 +1,12 @@
-"""The iPXE script of an infra-env, for hosts without assisted-service (contract, section 6)."""
+"""
+The iPXE script of an infra-env, for hosts without assisted-service (docs/http-api.md, "Infra-envs
+without assisted-service").
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from twisted.web.http import Request
@@ -10,9 +14,11 @@ from twisted.web.http import Request
 from assisted_images.catalog.catalog import Entry
 from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
 from assisted_images.routes.application import Application
-from assisted_images.values import ImageType
+from assisted_images.routes.selection import SelectedImage, WantedImage
+from assisted_images.values import Configuration, ImageType
 from httpd.representation.segments import Representation
 from httpd.web.problems import Problem
+from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
 
 KERNEL_ARGUMENTS = (
@@ -26,23 +32,39 @@ KERNEL_ARGUMENTS = (
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", re.ASCII)
 
 
-async def ipxe_script(
-    application: Application, request: Request, infra_env_id: str, entry: Entry
-) -> Content:
-    """
-    A script that boots the infra-env with kernel, initrd and rootfs from this same listener.
+@dataclass(frozen=True, slots=True)
+class IpxeScript:
+    """What boots an infra-env from kernel, initrd and rootfs of this same listener."""
 
-    @raise Problem: 400, the C{Host} header is no host; 422, a kernel argument that a script
-        cannot hold.
-    """
-    wanted = ConfigurationRequest(infra_env_id, ImageType.FULL, Credential())
-    configuration = await application.infra_envs.configuration(wanted)
+    image: WantedImage
+    infra_env_id: str
+
+    async def fetch(
+        self, application: Application, image: SelectedImage, request: ServiceRequest
+    ) -> Content:
+        """
+        Write the script.
+
+        @raise Problem: 400, the C{Host} header is no host; 422, a kernel argument that a script
+            cannot hold.
+        """
+        wanted = ConfigurationRequest(self.infra_env_id, ImageType.FULL, Credential())
+        configuration = await application.infra_envs.configuration(wanted)
+        script = _script(_base_url(request), self.infra_env_id, image.os_image.entry, configuration)
+        return Content(
+            Representation.from_bytes(script.encode()),
+            "text/plain; charset=utf-8",
+            f"{self.infra_env_id}.ipxe",
+            "private, no-cache",
+        )
+
+
+def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configuration) -> str:
     for argument in configuration.kernel_arguments:
         if not argument.isprintable() or "${" in argument:
             raise Problem(
                 422, "a kernel argument has a control character or ${, which iPXE would expand"
             )
-    base = _base_url(request)
     query = urlencode({"arch": entry.architecture.value, "version": entry.version})
     arguments = " ".join(
         (
@@ -52,18 +74,12 @@ async def ipxe_script(
             *configuration.kernel_arguments,
         )
     )
-    # UEFI's iPXE hands over only the initrds that the kernel line names (boot-notes).
-    script = (
+    # UEFI's iPXE hands over only the initrds that the kernel line names (docs/booting.md).
+    return (
         "#!ipxe\n"
         f"initrd --name initrd {base}/images/{infra_env_id}/pxe-initrd?{query}\n"
         f"kernel {base}/boot-artifacts/kernel?{query} {arguments}\n"
         "boot\n"
-    )
-    return Content(
-        Representation.from_bytes(script.encode()),
-        "text/plain; charset=utf-8",
-        f"{infra_env_id}.ipxe",
-        "private, no-cache",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -12,6 +12,8 @@ from assisted_images.infra_envs.configurations import Credential, CredentialKind
 from assisted_images.values import Architecture
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
+
+VERSION_REQUIRED = "'version' parameter required"
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
@@ -24,7 +26,7 @@ class Parameters(NamedTuple):
     """
 
     path: tuple[str, ...]
-    """The parts of the path below the resource, decoded."""
+    """What stands in the path for the parameters of the route, decoded."""
 
     query: tuple[tuple[bytes, bytes], ...] = ()
     """The first value of each query parameter."""
@@ -37,7 +39,7 @@ class Parameters(NamedTuple):
         """Those of a request."""
         arguments = request.args or {}
         return cls(
-            tuple(request.path_below),
+            tuple(request.path_values),
             tuple([(name, values[0]) for name, values in arguments.items()]),
             request.fields.get("authorization"),
         )
@@ -69,8 +71,8 @@ class Parameters(NamedTuple):
         self, path_kind: CredentialKind = CredentialKind.NONE, path_token: str = ""
     ) -> Credential:
         """
-        What the client proves itself with towards assisted-service: the first of the places that
-        section 5 of the contract lists.
+        What the client proves itself with towards assisted-service (docs/http-api.md,
+        "Credentials").
 
         @param path_kind: what the path's token is, where it has one.
         """
@@ -114,17 +116,10 @@ larger than a request's head, which has 32 KiB at most; nearly all have 1 or 2 K
 """
 
 
-@dataclass(slots=True)
-class About:
-    """What the log and the metrics are told of a request, as far as it could be read."""
+Facts = dict[str, str]
+"""What the log is told of a request, as far as it could be read, by name."""
 
-    route: str = ""
-    """The pattern of its route; empty where it has none."""
-
-    facts: dict[str, str] = field(default_factory=dict)
-
-
-Read = Callable[[Parameters, About], T]
+Read = Callable[[Parameters, Facts], T]
 """
 Reads parameters, and tells what they are about; nothing else decides what it returns.  Raises
 L{Problem} where they make no sense.
@@ -135,18 +130,18 @@ L{Problem} where they make no sense.
 class Question(Generic[T]):
     """What a request asks, or why it makes no sense."""
 
-    about: About
+    facts: Facts
     _wanted: T | None
     _refusal: tuple[int, str] | None = None
 
     @classmethod
     def read(cls, read: Read[T], parameters: Parameters) -> Question[T]:
         """Read it out of a request's parameters."""
-        about = About()
+        facts: Facts = {}
         try:
-            return cls(about, read(parameters, about))
+            return cls(facts, read(parameters, facts))
         except Problem as problem:
-            return cls(about, None, (problem.status, problem.detail))
+            return cls(facts, None, (problem.status, problem.detail))
 
     @property
     def wanted(self) -> T:

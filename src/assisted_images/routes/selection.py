@@ -1,10 +1,11 @@
-"""Finding the image that a request names, in the words of the contract's error table."""
+"""Finding the image that a request names (docs/http-api.md, "Errors")."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -17,7 +18,14 @@ from httpd.web.problems import Problem
 _RETRY_SECONDS = 30
 
 
-def require_nothing(image: OsImage, ready: ReadyImage) -> None:
+class SelectedImage(NamedTuple):
+    """An image that is ready, and what is served of it."""
+
+    os_image: OsImage
+    ready: ReadyImage
+
+
+def require_nothing(image: SelectedImage) -> None:
     """Any image will do that is ready."""
 
 
@@ -34,7 +42,7 @@ class WantedImage:
     unknown_status: int
     """The status where there is no such image: 404 on image routes, else 400."""
 
-    require: Callable[[OsImage, ReadyImage], None] = require_nothing
+    require: Callable[[SelectedImage], None] = require_nothing
     """Raises L{Problem} for an image that has not what it takes."""
 
     @classmethod
@@ -45,7 +53,7 @@ class WantedImage:
         image_type: ImageType,
         *,
         unknown_status: int,
-        require: Callable[[OsImage, ReadyImage], None] = require_nothing,
+        require: Callable[[SelectedImage], None] = require_nothing,
     ) -> WantedImage:
         """
         Read version and architecture as a client wrote them.
@@ -60,9 +68,7 @@ class WantedImage:
         return cls(version, known, image_type, unknown_status, require)
 
 
-def select_image(
-    store: ImageStore, wanted: WantedImage, clock: IReactorTime
-) -> tuple[OsImage, ReadyImage]:
+def select_image(store: ImageStore, wanted: WantedImage, clock: IReactorTime) -> SelectedImage:
     """
     Find the image, as it is now.
 
@@ -73,46 +79,46 @@ def select_image(
         image = store.find(wanted.version, wanted.architecture, wanted.image_type)
     except UnknownImage as error:
         raise Problem(wanted.unknown_status, str(error)) from None
-    ready = image.ready
-    if ready is None:
+    if image.ready is None:
         raise _not_ready(image, clock.seconds())
-    wanted.require(image, ready)
-    return image, ready
+    selected = SelectedImage(image, image.ready)
+    wanted.require(selected)
+    return selected
 
 
-def require_minimal(image: OsImage, ready: ReadyImage) -> None:
+def require_minimal(image: SelectedImage) -> None:
     """
     Check that there is a minimal ISO.
 
     @raise Problem: there is none; the text says why.
     """
-    if image.entry.architecture is Architecture.S390X:
+    if image.os_image.entry.architecture is Architecture.S390X:
         raise Problem(
             404,
             "there is no minimal ISO for s390x: its boot loader cannot load a second initrd;"
             " use full.iso or pxe-initrd",
         )
-    if ready.minimal is None:
-        raise _missing("minimal ISO", ready.minimal_missing)
+    if image.ready.minimal is None:
+        raise _missing("minimal ISO", image.ready.minimal_missing)
 
 
-def require_nmstate(image: OsImage, ready: ReadyImage) -> None:
+def require_nmstate(image: SelectedImage) -> None:
     """
     Check that hosts that want C{nmstatectl} in their initrd will find it there.
 
     @raise Problem: they will not; the text says why.
     """
-    if ready.nmstate_missing is not None:
-        raise _missing("initrd", ready.nmstate_missing)
+    if image.ready.nmstate_missing is not None:
+        raise _missing("initrd", image.ready.nmstate_missing)
 
 
-def require_s390x(image: OsImage, ready: ReadyImage) -> None:
+def require_s390x(image: SelectedImage) -> None:
     """
     Check that the image is one for s390x.
 
     @raise Problem: it is not.
     """
-    if image.entry.architecture is not Architecture.S390X:
+    if image.os_image.entry.architecture is not Architecture.S390X:
         raise Problem(404, "the ins-file is for s390x only")
 
 

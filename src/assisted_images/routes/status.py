@@ -1,4 +1,4 @@
-"""C{/health} and C{/status}: what is ready, and why the rest is not (contract, section 3)."""
+"""C{/health} and C{/status}: what is ready, and why the rest is not (docs/operations.md)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from assisted_images.store.images import ImageStore, OsImage
 from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
 from httpd.representation.negotiation import preferred_type
-from httpd.web.problems import finish_with
 from httpd.web.request import ServiceRequest
-from httpd.web.resource import LeafResource
+from httpd.web.resource import Resource
 
 _JSON = "application/json"
 _TEXT = "text/plain"
 
 
-class Health(LeafResource):
+class Health(Resource):
     """C{/health}: 200 while every configured image is ready and the service is not going down."""
 
     def __init__(
@@ -27,7 +26,6 @@ class Health(LeafResource):
         """
         @param complete: whether the other processes of the service are ready, too.
         """
-        super().__init__()
         self._store = store
         self._connections = connections
         self._complete = complete
@@ -36,7 +34,7 @@ class Health(LeafResource):
         """Say how many images are ready."""
         if self._connections.draining:
             request.setResponseCode(503)
-            finish_with(request, b"shutting down\n", "text/plain; charset=utf-8")
+            request.finish_with(b"shutting down\n", "text/plain; charset=utf-8")
             return
         images = self._store.images
         ready = sum(image.ready is not None for image in images)
@@ -45,14 +43,13 @@ class Health(LeafResource):
         if self._store.ready and not healthy:
             text = "the images are ready, but not every worker is\n"
         request.setResponseCode(200 if healthy else 503)
-        finish_with(request, text.encode(), "text/plain; charset=utf-8")
+        request.finish_with(text.encode(), "text/plain; charset=utf-8")
 
 
-class Status(LeafResource):
+class Status(Resource):
     """C{/status}: each image's state, as JSON or as a short text for a terminal."""
 
     def __init__(self, store: ImageStore, slots: Slots) -> None:
-        super().__init__()
         self._store = store
         self._slots = slots
 
@@ -63,10 +60,10 @@ class Status(LeafResource):
         if preferred_type(request.getHeader("accept"), (_JSON, _TEXT)) == _TEXT:
             last = "downloads: {in_flight}, waiting: {waiting}\n".format(**downloads)
             text = "\n".join([*map(_line, images), last])
-            finish_with(request, text.encode(), "text/plain; charset=utf-8")
+            request.finish_with(text.encode(), "text/plain; charset=utf-8")
         else:
             document = {"images": images, "downloads": downloads}
-            finish_with(request, json.dumps(document, indent=1).encode() + b"\n", _JSON)
+            request.finish_with(json.dumps(document, indent=1).encode() + b"\n", _JSON)
 
 
 def _described(image: OsImage) -> dict[str, str | int | float | None]:

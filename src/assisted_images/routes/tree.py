@@ -1,55 +1,84 @@
-"""The resource tree: which path leads to which resource, on which listener."""
+"""The table of routes, and the HTTP server of a listener over it."""
 
 from __future__ import annotations
 
-from twisted.web.resource import Resource
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
 
-from assisted_images.infra_envs.configurations import CredentialKind
 from assisted_images.routes.application import Application
-from assisted_images.routes.boot_artifacts import BootArtifacts
-from assisted_images.routes.by_path import ImagesByPath
-from assisted_images.routes.by_query import Images
-from assisted_images.routes.discovery_images import Customisations
+from assisted_images.routes.boot_artifacts import boot_artifact
+from assisted_images.routes.by_path import by_api_key, by_id, by_token
+from assisted_images.routes.by_query import addrsize, image, initrd, ipxe_script
+from assisted_images.routes.download import Download
 from assisted_images.routes.status import Health, Status
 from httpd.web.metrics import MetricsResource
-from httpd.web.resource import Branch, TextResource
+from httpd.web.resource import TextResource
+from httpd.web.routes import GET, UNNAMED, Route, Routes
 from httpd.web.site import ServiceSite
 
+BOTH, TLS = True, False
+"""Which listeners have a route where the plain one serves only what boots."""
 
-def make_site(application: Application, *, boot_only: bool = False) -> ServiceSite:
+
+class AllWorkers(NamedTuple):
+    """What several processes that serve as one have to say together."""
+
+    exposition: Callable[[], Awaitable[bytes]]
+    """Makes the text of C{/metrics}."""
+
+    complete: Callable[[], bool]
+    """Whether each of them can serve every image."""
+
+
+def route_table(
+    application: Application, all_workers: AllWorkers | None = None
+) -> tuple[Route, ...]:
+    """
+    All routes (docs/http-api.md, "Routes"): path, methods, what answers, on which listeners, and
+    what the log and the metrics call it, if not by its path.
+
+    @param all_workers: C{None}: there is this process alone.
+    """
+    exposition, complete = all_workers or (application.metrics.exposition, lambda: True)
+    health = Health(application.store, application.connections, complete)
+    status = Status(application.store, application.slots)
+    made = partial(Download, application)
+    # A host needs no credentials to boot only where there is no assisted-service.
+    scripts = (Route("/images/:imageID/ipxe-script", GET, made(ipxe_script), BOTH),)
+    return (
+        Route("/byid/:id/:version/:arch/:file", GET, made(by_id), TLS, "/byid/:token"),
+        Route(
+            "/byapikey/:jwt/:version/:arch/:file", GET, made(by_api_key), TLS, "/byapikey/:token"
+        ),
+        Route("/bytoken/:jwt/:version/:arch/:file", GET, made(by_token), TLS, "/bytoken/:token"),
+        Route("/images/:imageID", GET, made(image), TLS),
+        Route("/images/:imageID/pxe-initrd", GET, made(initrd), BOTH),
+        Route("/images/:imageID/s390x-initrd-addrsize", GET, made(addrsize), TLS),
+        *(scripts if application.local_infra_envs else ()),
+        Route("/boot-artifacts/:artifact", GET, made(boot_artifact), BOTH),
+        Route("/health", GET, health, BOTH, UNNAMED),
+        Route("/live", GET, TextResource("alive"), BOTH, UNNAMED),
+        Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED),
+        Route("/status", GET, status, BOTH, UNNAMED),
+    )
+
+
+def make_site(
+    application: Application, all_workers: AllWorkers | None = None, *, boot_only: bool = False
+) -> ServiceSite:
     """
     The HTTP server of one listener.
 
+    @param all_workers: C{None}: there is this process alone.
     @param boot_only: serve only what boots from plain HTTP (C{HTTP_SERVES=boot}).
     """
+    table = route_table(application, all_workers)
     return ServiceSite(
-        resource_tree(application, boot_only=boot_only),
+        Routes([route for route in table if route.on_plain or not boot_only]),
         application.clock,
         application.metrics,
         application.connections,
         application.times,
         application.request_log,
     )
-
-
-def resource_tree(application: Application, *, boot_only: bool) -> Resource:
-    """All routes of the contract's section 4; with C{boot_only} those of the plain listener."""
-    customisations = Customisations(application.run_in_thread)
-    root = Branch()
-    health = Health(application.store, application.connections, application.complete)
-    root.putChild(b"health", health)
-    root.putChild(b"live", TextResource("alive"))
-    exposition = application.exposition or application.metrics.exposition
-    root.putChild(b"metrics", MetricsResource(exposition))
-    root.putChild(b"status", Status(application.store, application.slots))
-    root.putChild(b"boot-artifacts", BootArtifacts(application))
-    root.putChild(b"images", Images(application, customisations, boot_only=boot_only))
-    if not boot_only:
-        for name, kind in (
-            ("byid", CredentialKind.NONE),
-            ("byapikey", CredentialKind.API_KEY),
-            ("bytoken", CredentialKind.IMAGE_TOKEN),
-        ):
-            route = f"/{name}/:token"
-            root.putChild(name.encode(), ImagesByPath(application, customisations, route, kind))
-    return root

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
 from assisted_images.routes.application import Application
+from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.connections import NotedConnections, share_of_connections
@@ -46,22 +47,20 @@ def make_primary(
     shared = Shared.create(settings.workers, settings.max_concurrent_requests, reactor)
     connections = NotedConnections(share_of_connections(settings), shared.ledger)
     membership = Membership(shared.slots, connections)
-    alone = make_application(settings, reactor, outbound, log, membership)
+    application = make_application(settings, reactor, outbound, log, membership)
     secondaries = Secondaries(
-        alone,
+        application,
         shared,
         {name: os.fsencode(text) for name, text in texts.items()},
         environment(os.environ),
         reactor,
         log.pass_on,
     )
-    application = replace(
-        alone, exposition=secondaries.exposition, complete=lambda: secondaries.complete
-    )
+    all_workers = AllWorkers(secondaries.exposition, lambda: secondaries.complete)
     sockets = FairSockets(reactor, shared.ledger)
     return Primary(
         application,
-        make_listeners(settings, application, sockets, tls, shared.bind),
+        make_listeners(settings, application, sockets, tls, shared.bind, all_workers),
         AllConnections(connections, secondaries, shared.ledger),
         secondaries,
     )

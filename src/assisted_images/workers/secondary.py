@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import partial
 from signal import SIGTERM
 from typing import Any
@@ -23,6 +22,7 @@ from assisted_images.assembly import (
 from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
 from assisted_images.infra_envs.sharing import Lease
 from assisted_images.routes.application import Application
+from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
@@ -134,7 +134,7 @@ class Secondary:
         pipes(self._channel, inheritance.FROM_PRIMARY, inheritance.TO_PRIMARY, self._reactor)
 
     def _make_application(self, request_log: RequestLog) -> Application:
-        application = make_application(
+        return make_application(
             self._settings,
             self._reactor,
             self._outbound,
@@ -145,14 +145,19 @@ class Secondary:
                 PrimaryLender(self._channel),
             ),
         )
-        return replace(application, exposition=self._exposition, complete=lambda: self._complete)
 
     def _make_listeners(self, tls: ServerTls | None) -> list[Listener]:
         sockets = inheritance.inherited_sockets(self._welcome.listeners)
         fair = FairSockets(self._reactor, self._ledger)
+        all_workers = AllWorkers(self._exposition, lambda: self._complete)
         return [
             *make_listeners(
-                self._settings, self._application, fair, tls, lambda port: next(sockets)
+                self._settings,
+                self._application,
+                fair,
+                tls,
+                lambda port: next(sockets),
+                all_workers,
             )
         ]
 

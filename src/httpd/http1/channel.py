@@ -140,6 +140,8 @@ class DeadlineChannel(HeadChannel):
 
     def rawDataReceived(self, data: bytes) -> None:  # noqa: N802
         """Read little in advance; Twisted sees to that only while the transport is not full."""
+        if self._closing:
+            return
         super().rawDataReceived(data)
         if self._handlingRequest and sum(map(len, self._dataBuffer)) > _MOST_BYTES_IN_ADVANCE:
             self._networkProducer.pauseProducing()
@@ -207,25 +209,27 @@ class DeadlineChannel(HeadChannel):
         """Whether the client has everything that it was sent."""
         return not (self._waitingForTransport or self._send_queue.unsent())
 
-    def refuse(self, status: bytes, detail: bytes) -> None:
+    def refuse(self, status: int, detail: str) -> None:
         """
-        Answer a request that is not read to its end, and close.
+        Have a request answered that is not read to its end, and close.
 
-        @param status: code and phrase.
         @param detail: what is wrong; never a secret.
         """
-        self.transport.write(
-            b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            b"Content-Length: %d\r\n\r\n%b\n" % (status, len(detail) + 1, detail)
-        )
-        self.loseConnection()
+        if self._closing:  # it has been refused already
+            return
+        self._receiving, self._closing = False, True
+        self.persistent = False
+        if not self.requests:
+            self.requests.append(self.requestFactory(self, False))
+        self.setRawMode()
+        self.requests[-1].refuse_unread(status, detail)
 
     def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
         """Refuse a request with a line longer than C{MAX_LENGTH}."""
         if self._receivedHeaderSize:
-            self.refuse(b"431 Request Header Fields Too Large", b"a header field is too long")
+            self.refuse(431, "a header field is too long")
         else:
-            self.refuse(b"414 URI Too Long", b"the request line is too long")
+            self.refuse(414, "the request line is too long")
 
     def abort(self) -> None:
         """Cut the connection: what is not sent yet is lost."""
@@ -233,7 +237,7 @@ class DeadlineChannel(HeadChannel):
         self.transport.abortConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
-        self.refuse(b"400 Bad Request", b"this is no HTTP/1.1 request")
+        self.refuse(400, "this is no HTTP/1.1 request")
 
     def _send100Continue(self) -> None:  # noqa: N802
         if not self._closing:  # for its body the request has been refused

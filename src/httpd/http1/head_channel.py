@@ -76,20 +76,14 @@ class HeadChannel(HTTPChannel):
         super().dataReceived(data)
 
     def allHeadersReceived(self) -> None:  # noqa: N802
-        """Note whether anything has come behind the head."""
-        super().allHeadersReceived()
-        if self._buffer:
-            self._whole = b""
-
-    def allContentReceived(self) -> None:  # noqa: N802
         """Give the request its head, and keep that if it may come again."""
         request = self.requests[-1]
-        if request.head is None:
-            head = Head.of(self._command, self._path, self._version, request.requestHeaders)
-            request.set_head(head)
-            if self._may_come_again(head):
-                self.site.heads.keep(self._whole, head)
-        super().allContentReceived()
+        head = Head.of(self._command, self._path, self._version, request.requestHeaders)
+        request.set_head(head)
+        super().allHeadersReceived()
+        if self._may_come_again(head):
+            self.site.heads.keep(self._whole, head)
+        self._whole = b""  # what follows in the same piece is another head
 
     def writeHeaders(  # noqa: N802
         self, version: bytes, code: bytes, reason: bytes, headers: ResponseHeaders
@@ -129,6 +123,7 @@ class HeadChannel(HTTPChannel):
         return (
             # Twisted takes an empty line before a request, but not a second one.
             bool(self._whole and not self._whole.startswith(b"\r\n"))
+            and not self._buffer
             and bool(self.persistent)
             and self._transferDecoder is None
             and "expect" not in head.fields

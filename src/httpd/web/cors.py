@@ -1,4 +1,4 @@
-"""Cross-origin reads by browsers (the Fetch standard's CORS protocol; contract, section 7)."""
+"""Cross-origin reads by browsers (the Fetch standard's CORS protocol)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from twisted.web.http import Request
 
-_METHODS = "GET, HEAD"
 _HEADERS = "Authorization, Content-Type"
 _PREFLIGHT_SECONDS = "600"
 
 
 def allow_origin(request: Request, allowed_domains: Sequence[str]) -> None:
-    """Tell a browser whether its page may read the response; nothing where CORS is off."""
-    if not allowed_domains:
-        return
+    """Tell a browser whether its page may read the response."""
     request.responseHeaders.addRawHeader("vary", "Origin")
     origin = request.getHeader("origin")
     if origin is not None and _is_allowed(origin, allowed_domains):
@@ -22,21 +19,18 @@ def allow_origin(request: Request, allowed_domains: Sequence[str]) -> None:
         request.setHeader("access-control-allow-origin", "*" if any_origin else origin)
 
 
-def is_preflight(request: Request, allowed_domains: Sequence[str]) -> bool:
+def is_preflight(request: Request) -> bool:
     """Whether a browser asks in advance what it may do."""
-    return (
-        bool(allowed_domains)
-        and request.method == b"OPTIONS"
-        and request.getHeader("access-control-request-method") is not None
-    )
+    asks = request.getHeader("access-control-request-method") is not None
+    return asks and request.method == b"OPTIONS"
 
 
-def answer_preflight(request: Request) -> None:
+def answer_preflight(request: Request, methods: Sequence[bytes]) -> None:
     """Say what a page of an allowed origin may do; L{allow_origin} has spoken of the origin."""
     request.responseHeaders.addRawHeader("vary", "Access-Control-Request-Method")
     request.responseHeaders.addRawHeader("vary", "Access-Control-Request-Headers")
     if request.responseHeaders.hasHeader("access-control-allow-origin"):
-        request.setHeader("access-control-allow-methods", _METHODS)
+        request.setHeader("access-control-allow-methods", b", ".join(methods))
         request.setHeader("access-control-allow-headers", _HEADERS)
         request.setHeader("access-control-max-age", _PREFLIGHT_SECONDS)
     request.setResponseCode(204)

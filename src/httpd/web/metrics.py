@@ -13,10 +13,10 @@ from twisted.logger import Logger
 
 from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
-from httpd.web.problems import Problem, finish_with, write_problem
+from httpd.web.problems import OWN_FAULT, Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.request_counts import RequestCounts
-from httpd.web.resource import LeafResource
+from httpd.web.resource import Resource
 
 
 class HttpMetrics(Collector):
@@ -112,7 +112,7 @@ class _ConnectionCollector(Collector):
         )
 
 
-class MetricsResource(LeafResource):
+class MetricsResource(Resource):
     """C{/metrics}, in Prometheus' text format."""
 
     _log = Logger()
@@ -121,7 +121,6 @@ class MetricsResource(LeafResource):
         """
         @param exposition: makes the text.
         """
-        super().__init__()
         self._exposition = exposition
 
     def answer(self, request: ServiceRequest) -> None:
@@ -136,6 +135,6 @@ class MetricsResource(LeafResource):
             return  # the client has left
         except Exception:
             self._log.failure("metrics cannot be told")
-            write_problem(request, Problem(500, "the service failed to answer; its log says why"))
+            request.refuse(Problem(500, OWN_FAULT))
         else:
-            finish_with(request, text, CONTENT_TYPE_LATEST)
+            request.finish_with(text, CONTENT_TYPE_LATEST)

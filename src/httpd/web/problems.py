@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-
-from twisted.web.http import Request
-
-from httpd.representation.negotiation import preferred_type
+from typing import Any
 
 PLAIN = "text/plain"
 PROBLEM_JSON = "application/problem+json"
+
+OWN_FAULT = "the service failed to answer; its log says why"
+"""What a client is told of a fault in our own code, with status 500."""
 
 
 class Problem(Exception):
@@ -21,13 +21,21 @@ class Problem(Exception):
     @ivar status: the status code.
     @ivar detail: one sentence for the client; never a secret.
     @ivar headers: header fields that go with it, such as C{Allow}.
+    @ivar errors: what is wrong with each field of what was sent, nested as its fields are.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
+        self.errors = dict(errors or {})
 
     @property
     def title(self) -> str:
@@ -39,30 +47,17 @@ class Problem(Exception):
 
     def as_json(self) -> bytes:
         """This problem as a C{application/problem+json} document."""
-        members = {
+        members: dict[str, Any] = {
             "type": "about:blank",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
         }
+        if self.errors:
+            members["errors"] = self.errors
         return json.dumps(members).encode()
 
-
-def write_problem(request: Request, problem: Problem) -> None:
-    """Answer C{request} with C{problem}, whole; nothing may have been written before."""
-    kind = preferred_type(request.getHeader("accept"), (PLAIN, PROBLEM_JSON))
-    body = problem.as_json() if kind == PROBLEM_JSON else problem.detail.encode() + b"\n"
-    request.setResponseCode(problem.status, problem.title.encode())
-    request.setHeader("cache-control", "no-store")
-    for name, value in problem.headers.items():
-        request.setHeader(name, value)
-    finish_with(request, body, f"{PLAIN}; charset=utf-8" if kind == PLAIN else kind)
-
-
-def finish_with(request: Request, body: bytes, content_type: str) -> None:
-    """Send a short C{body} that is at hand, without its bytes where the request is a HEAD."""
-    request.setHeader("content-type", content_type)
-    request.setHeader("content-length", str(len(body)))
-    if request.method != b"HEAD":
-        request.write(body)
-    request.finish()
+    def as_text(self) -> bytes:
+        """This problem as lines of C{text/plain}."""
+        lines = [self.detail, *(f"{name}: {wrong}" for name, wrong in self.errors.items())]
+        return "".join(f"{line}\n" for line in lines).encode()

@@ -7,56 +7,28 @@ Knows nothing of images: what a request is about arrives as its C{route} and C{f
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import AnyStr, Protocol, cast
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import AnyStr, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
-from twisted.web.resource import IResource, getChildForRequest
 
-from httpd.http1.channel import ClientObserver, DeadlineChannel
+from httpd.http1.channel import DeadlineChannel
 from httpd.http1.head_channel import ResponseHeaders
 from httpd.http1.heads import Head
-from httpd.logs.requests import RequestLog
-from httpd.web.problems import Problem, write_problem
+from httpd.representation.negotiation import preferred_type
+from httpd.web.problems import OWN_FAULT, PLAIN, PROBLEM_JSON, Problem
+from httpd.web.request_site import RequestSite
 
 MAX_REQUEST_BODY = 16 * 1024
-"""Bytes of a request's body that are read and thrown away; nothing here takes a body."""
-
+"""Bytes of a request's body that are read and thrown away where nothing takes one."""
 
 _identifiers = random.Random()  # noqa: S311  they are no secrets
 _log = Logger()
-
-
-class RequestObserver(ClientObserver, Protocol):
-    """Is told of the requests; L{assisted_images.routes.metrics.Metrics} is one."""
-
-    def request_started(self, route: str) -> None:
-        """Note that a request to C{route} is being answered."""
-
-    def request_ended(
-        self, route: str, method: str, status: int, size: int, seconds: float
-    ) -> None:
-        """Note that it is over; C{size} is bytes of body sent."""
-
-
-class RequestSite(Protocol):
-    """What a request needs of its server."""
-
-    clock: IReactorTime
-    resource: IResource
-    request_log: RequestLog
-
-    @property
-    def observer(self) -> RequestObserver:
-        """Is told of the requests."""
-
-    def greeting(self) -> bytes:
-        """The header fields that every response has, as they are sent."""
 
 
 class ServiceRequest(Request):
@@ -72,25 +44,27 @@ class ServiceRequest(Request):
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches the log or a metric.  Empty until L{observe_as}.
     @ivar facts: further fields of the log line.
+    @ivar path_values: what stands in the path for the parameters of its route, decoded, in order.
     @ivar answer: what is under way to answer it; ends when the client leaves.
-    @ivar refused: whether it was cut short for its body.
+    @ivar site: what it needs of its server.
     """
 
     channel: DeadlineChannel
-    site: RequestSite
     responseHeaders: ResponseHeaders  # noqa: N815
-    prepath: list[bytes]
-    postpath: list[bytes]
+    method = b"-"
+    clientproto = b"HTTP/1.1"
     head: Head | None = None
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] = MappingProxyType({})
+    path_values: Sequence[str] = ()
     route = ""
     answer: Deferred[None] | None = None
-    refused = False
     _started: float | None = None
+    _body: bytearray | None = None
     _body_size = 0
 
     def __init__(self, channel: HTTPChannel, queued: object = False) -> None:
         super().__init__(channel, queued)
+        self.site = cast("RequestSite", cast("DeadlineChannel", channel).site)
         self.responseHeaders = ResponseHeaders()
         self.identifier = f"{_identifiers.getrandbits(128):032x}"
         self.facts: dict[str, str] = {}
@@ -107,6 +81,8 @@ class ServiceRequest(Request):
         """
         self.head, self._plain_range = head, plain_range
         self.fields = head.fields_with(plain_range)
+        self.method, self.uri, self.clientproto = head.method, head.target, head.version
+        self.path, self.args = head.path, head.args
 
     @property
     def requestHeaders(self) -> Headers:  # noqa: N802
@@ -124,35 +100,75 @@ class ServiceRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         """Refuse a large body before it is read (called when the headers are complete)."""
-        if length is not None and length > MAX_REQUEST_BODY:
-            self._refuse_body()
+        self._require_room(length or 0)
 
     def handleContentChunk(self, data: bytes) -> None:
-        """Throw a small body away, and refuse one that turns out to be large."""
+        """Keep a body where one is wanted, and refuse one that turns out to be large."""
         self._body_size += len(data)
-        if self._body_size > MAX_REQUEST_BODY:
-            self._refuse_body()
+        self._require_room(self._body_size)
+        if self.site.most_body_bytes is not None and not self.finished:
+            if self._body is None:
+                self._body = bytearray()
+            self._body += data
+
+    @property
+    def body(self) -> bytes:
+        """The body that was sent; empty where the site takes none."""
+        return bytes(self._body or b"")
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Answer the request, which is complete."""
-        assert self.head is not None, "it has been set"
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path, self.args = self.head.path, self.head.args
-        self.prepath, self.postpath = [], [*self.head.parts]
         self.process()
 
     def process(self) -> None:
         """Answer the request."""
-        self.site = cast("RequestSite", self.channel.site)
-        self._started = self.site.clock.seconds()
-        self.describe(self.site.greeting())
+        self._begin()
         try:
             if self.path == b"*":
                 self._answer_for_all()
             else:
-                getChildForRequest(self.site.resource, self).render(self)
+                self.site.routes.answer(self)
         except Exception:
             self.processingFailed(Failure())
+
+    def refuse(self, problem: Problem) -> None:
+        """
+        Answer with a problem, whole; nothing may have been written before.
+
+        Every refusal is written here, whoever refuses.
+        """
+        kind = preferred_type(self.getHeader("accept"), self.site.problem_types)
+        body = problem.as_json() if kind == PROBLEM_JSON else problem.as_text()
+        self.setResponseCode(problem.status, problem.title.encode())
+        self.setHeader("cache-control", "no-store")
+        for name, value in problem.headers.items():
+            self.setHeader(name, value)
+        self.finish_with(body, f"{PLAIN}; charset=utf-8" if kind == PLAIN else kind)
+
+    def refuse_unread(self, status: int, detail: str) -> None:
+        """
+        Refuse what will not be read to its end; nothing follows on its connection.
+
+        @param detail: what is wrong; never a secret.
+        """
+        self._begin()
+        if self.head is not None:
+            self.observe_as(self.site.routes.label(self.path_parts))
+        self.refuse(Problem(status, detail, {"Connection": "close"}))
+
+    def finish_with(self, body: bytes, content_type: str) -> None:
+        """Send a short C{body} that is at hand, without its bytes where this is a HEAD."""
+        self.setHeader("content-type", content_type)
+        self.setHeader("content-length", str(len(body)))
+        if self.method != b"HEAD":
+            self.write(body)
+        self.finish()
+
+    def answer_options(self, methods: Sequence[bytes]) -> None:
+        """Say what may be asked (RFC 9110, section 9.3.7)."""
+        self.setHeader("allow", b", ".join(methods))
+        self.setHeader("content-length", "0")
+        self.finish()
 
     def describe(self, fields: bytes) -> None:
         """
@@ -202,19 +218,24 @@ class ServiceRequest(Request):
     def processingFailed(self, reason: Failure) -> Failure:
         """Answer 500 for a fault in our own code, in the words of every other problem."""
         _log.failure("request {request_id} failed", reason, request_id=self.identifier)
-        write_problem(self, Problem(500, "the service failed to answer; its log says why"))
+        self.refuse(Problem(500, OWN_FAULT))
         return reason
 
     def observe_as(self, route: str) -> None:
-        """Say which route this is, once; L{facts} may be added until the end."""
+        """
+        Say which route this is, once; L{facts} may be added until the end.
+
+        @param route: its label; empty: it has none, and is not observed.
+        """
         self.route = route
-        self.site.observer.request_started(route)
+        if route:
+            self.site.observer.request_started(route)
 
     @property
-    def path_below(self) -> tuple[str, ...]:
-        """The parts of the path below the resource that was found, decoded."""
-        assert self.head is not None, "it has been found by its head"
-        return self.head.names[len(self.prepath) :]
+    def path_parts(self) -> tuple[str, ...]:
+        """The parts of the path, decoded."""
+        assert self.head is not None, "it has been received"
+        return self.head.names
 
     def getHeader(self, key: AnyStr) -> AnyStr | None:  # noqa: N802
         """The last value of a field, if it was sent; as text where C{key} is text."""
@@ -226,13 +247,16 @@ class ServiceRequest(Request):
         """Cut the connection: the answer has begun and cannot go on."""
         self.channel.abort()
 
+    def _begin(self) -> None:
+        self._started = self.site.clock.seconds()
+        self.describe(self.site.greeting())
+
     def _answer_for_all(self) -> None:
         """C{OPTIONS *} is about the server, and no more than a question whether it is there."""
         if self.method == b"OPTIONS":
-            self.setHeader("content-length", "0")
-            self.finish()
+            self.answer_options((b"OPTIONS",))
         else:
-            write_problem(self, Problem(405, "nothing but OPTIONS is for *", {"Allow": "OPTIONS"}))
+            self.refuse(Problem(405, "nothing but OPTIONS is for *", {"Allow": "OPTIONS"}))
 
     def _over(self, *, aborted: bool) -> None:
         if self._started is None:
@@ -258,9 +282,12 @@ class ServiceRequest(Request):
             }
         )
 
-    def _refuse_body(self) -> None:
-        """Cut the request short: what the client is sending will not be read."""
-        if self.refused:
+    def _require_room(self, length: int) -> None:
+        """Cut the request short where its body is too large: what is being sent is not read."""
+        most = self.site.most_body_bytes
+        if self.finished or length <= (MAX_REQUEST_BODY if most is None else most):
             return
-        self.refused = True
-        self.channel.refuse(b"413 Content Too Large", b"requests to this service have no body")
+        if most is None:
+            self.channel.refuse(413, "requests to this service have no body")
+        else:
+            self.channel.refuse(413, f"the body is too large; expected at most {most} bytes")

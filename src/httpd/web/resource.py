@@ -1,63 +1,37 @@
-"""The resources of a read-only service: C{GET}, C{HEAD}, and nothing that is not there."""
+"""What stands at the end of a route: a resource, which answers requests."""
 
 from __future__ import annotations
 
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
+from collections.abc import Sequence
 
-from httpd.web.problems import Problem, finish_with, write_problem
 from httpd.web.request import ServiceRequest
 
 
-class LeafResource(Resource):
-    """A resource that answers C{GET} and C{HEAD} by itself, below which there is nothing."""
+class Resource:
+    """
+    Answers the requests of a L{Route<httpd.web.routes.Route>}.
 
-    isLeaf = True
+    @ivar allowed_origins: web origins (RFC 6454) whose pages may read it; C{*} is any.
+    """
 
-    def render(self, request: ServiceRequest) -> int:
-        """Refuse any other method (contract, section 4); L{answer} the rest."""
-        if request.method in (b"GET", b"HEAD"):
-            self.answer(request)
-        else:
-            detail = "this service answers GET and HEAD only"
-            write_problem(request, Problem(405, detail, {"Allow": "GET, HEAD"}))
-        return NOT_DONE_YET
+    allowed_origins: Sequence[str] = ()
 
     def answer(self, request: ServiceRequest) -> None:
-        """Answer, now or later, and finish the request."""
+        """
+        Answer, now or later, and finish the request.
+
+        @param request: with one of the route's methods; its C{path_values} are what stands in the
+            path for the route's parameters.
+        """
         raise NotImplementedError
 
 
-class TextResource(LeafResource):
+class TextResource(Resource):
     """A short text that never changes."""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
         self._body = text.encode() + b"\n"
 
     def answer(self, request: ServiceRequest) -> None:
         """Send the text."""
-        finish_with(request, self._body, "text/plain; charset=utf-8")
-
-
-class NotFound(Resource):
-    """What is at every path where nothing is."""
-
-    isLeaf = True
-
-    def render(self, request: ServiceRequest) -> int:
-        """Say so."""
-        write_problem(request, Problem(404, "there is nothing at this path"))
-        return NOT_DONE_YET
-
-
-class Branch(Resource):
-    """A resource with children, and none besides."""
-
-    def getChild(self, path: bytes, request: ServiceRequest) -> Resource:
-        """Whatever no child answers to is not found."""
-        return NotFound()
-
-    def render(self, request: ServiceRequest) -> int:
-        """Nothing is here itself."""
-        return NotFound().render(request)
+        request.finish_with(self._body, "text/plain; charset=utf-8")

@@ -11,6 +11,7 @@ from assisted_images.live.kargs import KernelArgumentArea
 from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso
 from assisted_images.routes.application import Application
+from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
@@ -123,5 +124,6 @@ def application(
         request_log=RequestEvents(),
         clock=reactor,
         run_in_thread=threads_of(reactor),
+        customisations=Customisations(threads_of(reactor)),
         **settings,  # type: ignore[arg-type]
     )

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.routes.discovery_images import Customisations, Product
+from assisted_images.routes.customisations import Customisations, Product
 from assisted_images.store.states import ReadyImage
 from assisted_images.values import Architecture, Configuration, ImageType
 from httpd.concurrency.threads import run_at_once

@@ -8,7 +8,7 @@ import jwt
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.infra_envs.configurations import Credential, CredentialKind
-from assisted_images.routes.parameters import About, Parameters, Question, kept_questions
+from assisted_images.routes.parameters import Facts, Parameters, Question, kept_questions
 from assisted_images.store.states import ImageState
 from httpd.representation.segments import Representation
 from httpd.web.problems import Problem
@@ -40,10 +40,9 @@ class KeptQuestionsTests(SynchronousTestCase):
         self.read: list[Parameters] = []
         self.ask: Callable[[Parameters], Question[Credential]] = kept_questions(self.reading)
 
-    def reading(self, parameters: Parameters, about: About) -> Credential:
+    def reading(self, parameters: Parameters, facts: Facts) -> Credential:
         self.read.append(parameters)
-        about.route = "/route"
-        about.facts["version"] = parameters.path[0]
+        facts["version"] = parameters.path[0]
         if len(parameters.path) > 1:
             raise Problem(404, "too many parts")
         return parameters.credential()
@@ -80,7 +79,7 @@ class KeptQuestionsTests(SynchronousTestCase):
             problems.append(caught.exception)
         self.assertIsNot(problems[0], problems[1])
         self.assertEqual({(one.status, one.detail) for one in problems}, {(404, "too many parts")})
-        self.assertEqual(question.about, About("/route", {"version": "4.18"}))
+        self.assertEqual(question.facts, {"version": "4.18"})
 
     def test_bounded(self) -> None:
         """What has not been asked for the longest time is forgotten."""

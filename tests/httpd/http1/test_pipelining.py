@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from httpd.concurrency.threads import threads_of
 from httpd.http1.channel import DeadlineChannel
 from httpd.streaming.disk import DiskFile
-from httpd.web.resource import LeafResource, TextResource
+from httpd.web.resource import Resource, TextResource
 from httpd.web.respond import Content
 from tests.httpd.web.responding import Responding
 from tests.httpd.web.serving import listen, reactor, site_of
@@ -37,7 +37,7 @@ _GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 class MemoryTests(SynchronousTestCase):
     """Who asks and does not read takes no memory for it, neither with requests nor with answers."""
 
-    def channel(self, resource: LeafResource) -> tuple[DeadlineChannel, StringTransport]:
+    def channel(self, resource: Resource) -> tuple[DeadlineChannel, StringTransport]:
         channel, transport = site_of(resource, clock=Clock()).buildProtocol(None), StringTransport()
         channel.makeConnection(transport)
         assert isinstance(channel, DeadlineChannel)

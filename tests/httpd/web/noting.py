@@ -6,15 +6,13 @@ from collections.abc import Mapping
 
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
 
 from httpd.http1.channel import DeadlineChannel
 from httpd.http1.connections import Connections
 from httpd.http1.heads import Head, KnownHeads
 from httpd.logs.requests import Fact
-from httpd.web.problems import finish_with
 from httpd.web.request import ServiceRequest
+from httpd.web.routes import Routes
 from tests.httpd.web.serving import Observations, site_of
 
 _NAMES = "host", "Range", "user-agent", "connection", "x-none"
@@ -31,36 +29,33 @@ class CountingHeads(KnownHeads):
         return known
 
 
-class Noting(Resource):
+class Noting(Routes):
     """
     Notes all that requests say, and answers at once; but where the path says C{later}, when the
     test does.
     """
 
-    isLeaf = True
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(())
         self.seen: list[tuple[object, ...]] = []
         self.waiting: list[ServiceRequest] = []
 
-    def render(self, request: ServiceRequest) -> int:
+    def answer(self, request: ServiceRequest) -> None:
         request.observe_as("/noting")
         said = request.method, request.uri, request.clientproto, request.path, request.args
         fields = [request.getHeader(name) for name in _NAMES]
         raw = [request.getHeader(name.encode()) for name in _NAMES]
         everything = dict(request.requestHeaders.getAllRawHeaders())
-        self.seen.append((*said, request.path_below, fields, raw, everything))
+        self.seen.append((*said, request.path_parts, fields, raw, everything))
         self.waiting.append(request)
         if request.path != b"/later":
-            self.answer()
-        return NOT_DONE_YET
+            self.answer_last()
 
-    def answer(self) -> None:
+    def answer_last(self) -> None:
         """Answer the last request, if one waits."""
         if self.waiting:
             request = self.waiting.pop()
-            finish_with(request, request.uri + b"\n", "text/plain")
+            request.finish_with(request.uri + b"\n", "text/plain")
 
 
 class Lines:
@@ -124,7 +119,7 @@ class Conversation:
 
     def answer(self) -> None:
         """What has waited is answered."""
-        self.noting.answer()
+        self.noting.answer_last()
 
     def pass_by(self) -> None:
         """Time, for any timer."""

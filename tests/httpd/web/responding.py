@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from httpd.web.problems import Problem, write_problem
+from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
-from httpd.web.resource import LeafResource
+from httpd.web.resource import Resource
 from httpd.web.respond import Content, respond
 
 
-class Responding(LeafResource):
+class Responding(Resource):
     """Answers every request with one content, and remembers how each ended."""
 
     def __init__(self, content: Content) -> None:
@@ -28,11 +28,11 @@ class Responding(LeafResource):
         try:
             await respond(request, self.content)
         except Problem as problem:
-            write_problem(request, problem)
+            request.refuse(problem)
         except Exception as error:
             outcome = error
             if not (request.startedWriting or isinstance(error, CancelledError)):
-                write_problem(request, Problem(500, "there is no body"))
+                request.refuse(Problem(500, "there is no body"))
         self.outcomes.append(outcome)
         if not self.ended.called:
             self.ended.callback(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twisted.internet import reactor as _reactor
@@ -19,11 +19,12 @@ from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.http_headers import Headers
-from twisted.web.resource import IResource
 
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestEvents
+from httpd.web.resource import Resource
+from httpd.web.routes import GET, UNNAMED, Route, Routes
 from httpd.web.site import ServiceSite
 from tests.transports import Wire
 
@@ -106,8 +107,19 @@ def listen(case: TestCase, site: ServiceSite, wire: Wire = CLEAR) -> int:
     return int(port.getHost().port)
 
 
+class Everywhere(Routes):
+    """One resource at every path."""
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(())
+        self._route = Route("/", GET, resource, label=UNNAMED)
+
+    def find(self, parts: Sequence[str]) -> tuple[Route, Sequence[str]]:
+        return self._route, parts
+
+
 def site_of(
-    root: IResource,
+    root: Resource | Routes,
     observer: Observations | None = None,
     *,
     clock: IReactorTime = reactor,
@@ -115,7 +127,7 @@ def site_of(
     times: Times | None = None,
 ) -> ServiceSite:
     return ServiceSite(
-        root,
+        root if isinstance(root, Routes) else Everywhere(root),
         clock,
         observer or Observations(),
         Connections(1000) if connections is None else connections,

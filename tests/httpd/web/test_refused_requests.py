@@ -14,14 +14,14 @@ from twisted.trial.unittest import TestCase
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.web.request import MAX_REQUEST_BODY, ServiceRequest
-from httpd.web.resource import LeafResource
+from httpd.web.resource import Resource
 from tests.httpd.web.serving import listen, site_of
 from tests.transports import SendfileWire, TlsWire, Wire, server_identity
 
 _SECONDS = 30.0
 
 
-class Unanswered(LeafResource):
+class Unanswered(Resource):
     """Counts requests, and leaves them waiting as a download without a slot does."""
 
     def __init__(self) -> None:

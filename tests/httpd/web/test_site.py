@@ -10,37 +10,39 @@ from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from httpd.web.problems import Problem, write_problem
+from httpd.web.problems import Problem
 from httpd.web.request import MAX_REQUEST_BODY, ServiceRequest
-from httpd.web.resource import Branch, LeafResource, TextResource
+from httpd.web.resource import Resource, TextResource
+from httpd.web.routes import GET, UNNAMED, Route, Routes
 from tests.httpd.web.serving import Observations, ask, exchange, listen, parsed, site_of
 
 SECRET = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2VjcmV0"
 
 
-class Failing(LeafResource):
+class Failing(Resource):
     """Fails as a fault of our own does."""
 
     def answer(self, request: ServiceRequest) -> None:
-        request.observe_as("/failing")
         raise KeyError("our own fault")
 
 
-class Refusing(LeafResource):
+class Refusing(Resource):
     """Refuses as a resource does that knows why."""
 
     def answer(self, request: ServiceRequest) -> None:
-        request.observe_as("/refusing")
         request.facts["version"] = "1.2"
-        write_problem(request, Problem(422, "too large by half", {"X-Size": "3"}))
+        request.refuse(Problem(422, "too large by half", {"X-Size": "3"}))
 
 
 class SiteTests(TestCase):
     def setUp(self) -> None:
-        root = Branch()
-        root.putChild(b"text", TextResource("hello"))
-        root.putChild(b"failing", Failing())
-        root.putChild(b"refusing", Refusing())
+        root = Routes(
+            [
+                Route("/text", GET, TextResource("hello"), label=UNNAMED),
+                Route("/failing", GET, Failing()),
+                Route("/refusing", GET, Refusing()),
+            ]
+        )
         self.observed = Observations()
         self.port = listen(self, site_of(root, self.observed))
         self.events: list[LogEvent] = []

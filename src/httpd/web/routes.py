@@ -1,0 +1,134 @@
+"""
+The routes of a service as one table: which paths there are, what may be asked of each, what answers
+it, and what the log and the metrics call it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from httpd.web.cors import allow_origin, answer_preflight, is_preflight
+from httpd.web.problems import Problem
+from httpd.web.request import ServiceRequest
+from httpd.web.resource import Resource
+
+GET = (b"GET", b"HEAD")
+"""The methods of what can be read alone."""
+
+UNNAMED = ""
+"""The label of what is asked too often, and takes too little time, to be told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A row of the table."""
+
+    pattern: str
+    """The path, such as C{/images/:imageID}; a part with a colon before it stands for any one."""
+
+    methods: tuple[bytes, ...]
+    """What may be asked; C{OPTIONS}, where it is among them, is answered by the table."""
+
+    resource: Resource
+
+    on_plain: bool = True
+    """Whether a plain listener beside one with TLS has it, too, where it has not everything."""
+
+    label: str | None = None
+    """
+    What the log and the metrics call it; C{None}: by its pattern.  L{UNNAMED}: the metrics of
+    requests leave it out.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the log and the metrics call it; L{UNNAMED} where they do not."""
+        return self.pattern if self.label is None else self.label
+
+
+@dataclass(slots=True)
+class _Node:
+    """A place in the tree that the patterns make."""
+
+    route: Route | None = None
+    literals: dict[str, _Node] = field(default_factory=dict)
+    """What is below, by the part of the path that leads there."""
+
+    parameter: _Node | None = None
+    """What is below by any other part."""
+
+
+class Routes:
+    """Finds who answers a request, and refuses what the table does not have."""
+
+    def __init__(self, table: Iterable[Route]) -> None:
+        """
+        @param table: of patterns that differ.  Where a literal part and a parameter stand in the
+            same place, the literal one is meant by its own text.
+        @raise ValueError: two of them are the same path.
+        """
+        self._root = _Node()
+        for route in table:
+            self._add(route)
+
+    def find(self, parts: Sequence[str]) -> tuple[Route, Sequence[str]] | None:
+        """
+        The route of a path, and what stands there for its parameters, in order.
+
+        @param parts: of the path, decoded.
+        """
+        node, values = self._root, []
+        for part in parts:
+            below = node.literals.get(part)
+            if below is None:
+                below = node.parameter
+                if below is None:
+                    return None
+                values.append(part)
+            node = below
+        return None if node.route is None else (node.route, values)
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Have a request answered, or refuse it."""
+        found = self.find(request.path_parts)
+        if found is None:
+            request.refuse(Problem(404, "there is nothing at this path"))
+            return
+        route, request.path_values = found
+        origins = route.resource.allowed_origins
+        if origins:
+            allow_origin(request, origins)
+            if is_preflight(request):
+                answer_preflight(request, route.methods)
+                return
+        if request.method not in route.methods:
+            request.refuse(_wrong_method(route.methods))
+        elif request.method == b"OPTIONS":
+            request.answer_options(route.methods)
+        else:
+            request.observe_as(route.name)
+            route.resource.answer(request)
+
+    def label(self, parts: Sequence[str]) -> str:
+        """What the log and the metrics call the route of a path; empty where it has no name."""
+        found = self.find(parts)
+        return UNNAMED if found is None else found[0].name
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for part in route.pattern.removeprefix("/").split("/"):
+            if part.startswith(":"):
+                node.parameter = node = node.parameter or _Node()
+            else:
+                node = node.literals.setdefault(part, _Node())
+        if node.route is not None:
+            raise ValueError(f"{route.pattern} is {node.route.pattern}, too; expected another path")
+        node.route = route
+
+
+def _wrong_method(methods: Sequence[bytes]) -> Problem:
+    *others, last = [method.decode("ascii") for method in methods]
+    listed = f"{', '.join(others)} and {last}" if others else last
+    allow = b", ".join(methods).decode("ascii")
+    return Problem(405, f"this path answers {listed} only", {"Allow": allow})

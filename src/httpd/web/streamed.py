@@ -1,0 +1,82 @@
+"""Resources whose answers are streamed: each with a slot, by a coroutine, to a certain end."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from httpd.concurrency.coroutines import begun
+from httpd.concurrency.slots import Slots
+from httpd.http1.connections import Connections
+from httpd.web.problems import OWN_FAULT, Problem
+from httpd.web.request import ServiceRequest
+from httpd.web.resource import Resource
+from httpd.web.respond import Content, respond
+
+F = TypeVar("F")
+
+
+class Streamed(Resource, Generic[F]):
+    """
+    A resource whose answers are streamed.
+
+    A subclass says what a request asks for (L{find}), and makes it (L{fetch}); the way of every
+    request is L{_answer}.
+    """
+
+    log = Logger()
+
+    def __init__(self, slots: Slots, connections: Connections) -> None:
+        self._slots = slots
+        self._connections = connections
+
+    def find(self, request: ServiceRequest) -> F:
+        """
+        Find what is asked for, at once.
+
+        @raise Problem: there is no such thing, or the request makes no sense.
+        """
+        raise NotImplementedError
+
+    async def fetch(self, found: F, request: ServiceRequest) -> Content:
+        """
+        Make what is sent of what was found; called once the request has a slot.
+
+        @raise Problem: that cannot be done.
+        """
+        raise NotImplementedError
+
+    def problem_of(self, error: Exception) -> Problem | None:
+        """The problem that tells a client of C{error}; L{None}: it is our own fault."""
+        return error if isinstance(error, Problem) else None
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Begin; the coroutine is cancelled when the client leaves."""
+        if self._connections.crowded:
+            detail = "answers are under way on as many connections as there may be"
+            request.refuse(Problem(503, detail, {"Retry-After": "10"}))
+            return
+        request.answer = begun(self._answer(request))
+
+    async def _answer(self, request: ServiceRequest) -> None:
+        try:
+            found = self.find(request)
+            async with self._slots:
+                await respond(request, await self.fetch(found, request))
+        except CancelledError:
+            pass  # the client has left, or was cut off
+        except Exception as error:
+            self._tell(request, error)
+
+    def _tell(self, request: ServiceRequest, error: Exception) -> None:
+        """Answer with an error, or cut the connection where the answer has already begun."""
+        problem = self.problem_of(error)
+        if problem is None:
+            self.log.failure("request {request_id} failed", request_id=request.identifier)
+            problem = Problem(500, OWN_FAULT)
+        if request.startedWriting:
+            request.abort()
+        else:
+            request.refuse(problem)
