@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,10 @@ PROBLEM_JSON = "application/problem+json"
 
 OWN_FAULT = "the service failed to answer; its log says why"
 """What a client is told of a fault in our own code, with status 500."""
+
+
+Errors = Mapping[str, "Errors | Sequence[str]"]
+"""What is wrong with each field of something, nested as its fields are."""
 
 
 class Problem(Exception):
@@ -29,7 +33,7 @@ class Problem(Exception):
         status: int,
         detail: str,
         headers: Mapping[str, str] | None = None,
-        errors: Mapping[str, Any] | None = None,
+        errors: Errors | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -59,5 +63,18 @@ class Problem(Exception):
 
     def as_text(self) -> bytes:
         """This problem as lines of C{text/plain}."""
-        lines = [self.detail, *(f"{name}: {wrong}" for name, wrong in self.errors.items())]
+        lines = [self.detail, *_lines(self.errors)]
         return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _lines(errors: Errors, above: str = "") -> Iterator[str]:
+    """
+    A line for each field with something wrong.
+
+    @param above: the names of the fields that it is in, each with a dot behind it.
+    """
+    for name, wrong in errors.items():
+        if isinstance(wrong, Mapping):
+            yield from _lines(wrong, f"{above}{name}.")
+        else:
+            yield f"{above}{name}: {'; '.join(wrong)}"

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from httpd.http1.channel import DeadlineChannel
 from httpd.http1.connections import Connections
 from httpd.http1.heads import Head, KnownHeads
-from httpd.logs.requests import Fact
 from httpd.web.request import ServiceRequest
 from httpd.web.routes import Routes
-from tests.httpd.web.serving import Observations, site_of
+from tests.httpd.web.serving import Lines, Observations, site_of
 
 _NAMES = "host", "Range", "user-agent", "connection", "x-none"
 
@@ -56,16 +53,6 @@ class Noting(Routes):
         if self.waiting:
             request = self.waiting.pop()
             request.finish_with(request.uri + b"\n", "text/plain")
-
-
-class Lines:
-    """The lines of requests, without the one thing in them that is never the same."""
-
-    def __init__(self) -> None:
-        self.written: list[dict[str, Fact]] = []
-
-    def write_request(self, facts: Mapping[str, Fact]) -> None:
-        self.written.append({**facts, "request_id": None})
 
 
 class Conversation:

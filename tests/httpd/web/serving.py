@@ -22,7 +22,7 @@ from twisted.web.http_headers import Headers
 
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
-from httpd.logs.requests import RequestEvents
+from httpd.logs.requests import Fact, RequestEvents
 from httpd.web.resource import Resource
 from httpd.web.routes import GET, UNNAMED, Route, Routes
 from httpd.web.site import ServiceSite
@@ -169,3 +169,13 @@ def parsed(response: bytes) -> Answer:
         name, _, value = field.partition(": ")
         headers.addRawHeader(name, value)
     return Answer(int(status_line.split(" ")[1]), headers, body)
+
+
+class Lines:
+    """The lines of requests, without the one thing in them that is never the same."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[str, Fact]] = []
+
+    def write_request(self, facts: Mapping[str, Fact]) -> None:
+        self.written.append({**facts, "request_id": None})
