@@ -93,7 +93,7 @@ fuzz: $(VENV)/.test
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	MYPYPATH=src $(VENV)/bin/mypy -p httpd -p assisted_images -p tests -p demo
+	MYPYPATH=src $(VENV)/bin/mypy -p httpd -p assisted_images -p image_management -p tests -p demo
 	$(VENV)/bin/lint-imports
 
 format: $(VENV)/.test

@@ -35,7 +35,10 @@ class WheelTests(SynchronousTestCase):
             held = {name for name in archive.namelist() if ".dist-info/" not in name}
         modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
         expected = modules | {
-            *(f"{package}/py.typed" for package in ("assisted_images", "httpd")),
+            *(
+                f"{package}/py.typed"
+                for package in ("assisted_images", "httpd", "image_management")
+            ),
             "twisted/plugins/assisted_images_plugin.py",
         }
         self.assertEqual(held, expected)

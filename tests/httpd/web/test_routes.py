@@ -7,7 +7,7 @@ import json
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from httpd.web.problems import PLAIN, PROBLEM_JSON, Problem
+from httpd.web.problems import PLAIN, PROBLEM_JSON, Errors, Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.resource import Resource, TextResource
 from httpd.web.routes import GET, UNNAMED, Route, Routes
@@ -38,7 +38,7 @@ class Wrong(Resource):
     """Says of fields what is wrong with them."""
 
     def answer(self, request: ServiceRequest) -> None:
-        errors = {"name": ["is missing"], "link": {"path": ["is no S3 URL"]}}
+        errors: Errors = {"name": ["is missing"], "link": {"path": ["is no S3 URL"]}}
         request.refuse(Problem(422, "the record is wrong", errors=errors))
 
 
