@@ -9,12 +9,12 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import AnyStr, cast
+from typing import Any, AnyStr
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, Request
+from twisted.web.http import Request
 from twisted.web.http_headers import Headers
 
 from httpd.http1.channel import DeadlineChannel
@@ -62,9 +62,12 @@ class ServiceRequest(Request):
     _body: bytearray | None = None
     _body_size = 0
 
-    def __init__(self, channel: HTTPChannel, queued: object = False) -> None:
+    def __init__(self, channel: Any, queued: object = False) -> None:
+        """
+        @param channel: a L{DeadlineChannel} of a L{RequestSite}.
+        """
         super().__init__(channel, queued)
-        self.site = cast("RequestSite", cast("DeadlineChannel", channel).site)
+        self.site: RequestSite = channel.site
         self.responseHeaders = ResponseHeaders()
         self.identifier = f"{_identifiers.getrandbits(128):032x}"
         self.facts: dict[str, str] = {}
