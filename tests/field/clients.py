@@ -67,6 +67,12 @@ def head_of(connection: socket.socket) -> bytes:
     return received
 
 
+def take(connection: socket.socket, count: int) -> None:
+    """Read so many bytes of a body, at least."""
+    while count > 0:
+        count -= len(_some(connection))
+
+
 def rest_of(connection: socket.socket, received: bytes, pause: float = 0, until: int = 0) -> bytes:
     """
     The body of a response, whole.
