@@ -1,4 +1,4 @@
-"""A token service for a registry with Bearer authorization (distribution's docs/spec/auth)."""
+"""A token service for a registry with Bearer authorization (CNCF distribution, spec/auth)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """
 Logging in to registries, as they ask for it: Basic, or Bearer with tokens from a token service
-(distribution, docs/spec/auth/token.md).
+(the documentation of CNCF distribution, spec/auth/token.md).
 """
 
 from __future__ import annotations

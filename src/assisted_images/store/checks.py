@@ -1,5 +1,5 @@
 """
-Whether a file is the OS image that its entry promises (contract, section 3).
+Whether a file is the OS image that its entry promises (docs/operations.md, "Checks").
 
 Blocking; used in threads only.
 """

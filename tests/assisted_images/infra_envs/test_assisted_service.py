@@ -46,7 +46,7 @@ def silence(received: Received, transport: ITCPTransport) -> None:
 
 
 class AssistedServiceTests(ServerTestCase):
-    """Section 5 of the contract."""
+    """The three calls (docs/http-api.md, "What is asked of assisted-service")."""
 
     async def refusal(
         self, client: AssistedService, request: ConfigurationRequest

@@ -25,7 +25,7 @@ def infra_env(arguments: object) -> bytes:
 
 
 class ConfigurationRequestTests(SynchronousTestCase):
-    """Section 5 of the contract: which calls are made for which image."""
+    """Which calls are made for which image."""
 
     def test_what_is_wanted(self) -> None:
         for image_type, ramdisk, arguments in [

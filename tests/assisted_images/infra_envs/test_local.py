@@ -19,7 +19,7 @@ ID = "0ab1c2d3-0000-4000-8000-00000000000f"
 
 
 class LocalInfraEnvsTests(SynchronousTestCase):
-    """Section 6 of the contract."""
+    """Files in place of assisted-service's answers."""
 
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())

@@ -60,7 +60,7 @@ class SharingTestCase(SynchronousTestCase):
 
 
 class SharedConfigurationsTests(SharingTestCase):
-    """Section 5 of the contract: one configuration for a burst of ranges."""
+    """One configuration for a burst of ranges (docs/operations.md, "Configurations")."""
 
     def ask(self, request: ConfigurationRequest = REQUEST) -> Deferred[Configuration]:
         return Deferred.fromCoroutine(self.shared.configuration(request))

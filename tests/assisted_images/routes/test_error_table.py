@@ -1,4 +1,4 @@
-"""Every row of the contract's table of errors."""
+"""The errors of the routes (docs/http-api.md, "Errors")."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.assisted_images.routes.routes import BAD, RoutesTestCase
 
 
 class ErrorTableTests(RoutesTestCase):
-    """Section 4 of the contract, row by row."""
+    """Status and text, row by row."""
 
     async def test_version_missing(self) -> None:
         text = "'version' parameter required"

@@ -66,7 +66,7 @@ def os_images(**changes: str) -> str:
 
 
 class DefaultsTests(SynchronousTestCase):
-    """What counts where nothing is set: the contract's table."""
+    """What counts where nothing is set."""
 
     def test_defaults(self) -> None:
         settings = parsed({})
