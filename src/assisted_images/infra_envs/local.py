@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from cachetools import LRUCache
 
 from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
@@ -56,7 +57,7 @@ class LocalInfraEnvs:
         self._directory = directory
         self._run_in_thread = run_in_thread
         self._now = now
-        self._kept: OrderedDict[tuple[str, ...], tuple[_Look, Configuration]] = OrderedDict()
+        self._kept: LRUCache[tuple[str, ...], tuple[_Look, Configuration]] = LRUCache(_KEPT)
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """
@@ -73,15 +74,11 @@ class LocalInfraEnvs:
         look = _Look.at(self._directory / request.infra_env_id, names)
         seen, configuration = self._kept.get(key, (None, None))
         if configuration is not None and seen == look:
-            self._kept.move_to_end(key)
             return configuration
         configuration = await self._run_in_thread(self._read, request)
         if self._now() - look.changed_at > _SETTLED_SECONDS:
             # Having been looked at before it was read: a change between the two shows next time.
             self._kept[key] = look, configuration
-            self._kept.move_to_end(key)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
         return configuration
 
     def _read(self, request: ConfigurationRequest) -> Configuration:

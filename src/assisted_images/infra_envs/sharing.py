@@ -5,11 +5,12 @@ and an Ignition config with a freshly signed token in it differs on every call.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from cachetools import FIFOCache
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
@@ -77,8 +78,9 @@ class FreshConfigurations:
         return Lease(configuration, now, now + self._seconds)
 
 
-def _size(configuration: Configuration) -> int:
+def _size(lease: Lease) -> int:
     """About how many bytes of memory it takes."""
+    configuration = lease.configuration
     arguments = sum(map(len, configuration.kernel_arguments))
     return len(configuration.ignition) + len(configuration.ramdisk) + arguments
 
@@ -150,11 +152,10 @@ class SharedConfigurations:
         self._lender = lender
         self._clock = clock
         self._observe = observe
-        self._largest_total = largest_total
-        self._total = 0
         # By the questions' digests, which outlast them: no secret is kept.  In order of arrival: of
-        # one lender's leases that is the order of expiry, or nearly so.
-        self._kept: OrderedDict[bytes, Lease] = OrderedDict()
+        # one lender's leases that is the order of expiry, or nearly so.  The library's cache with a
+        # time for each takes 6 us longer to look into.
+        self._kept: FIFOCache[bytes, Lease] = FIFOCache(largest_total, _size)
         self._fetches: dict[bytes, _Fetch] = {}
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
@@ -195,7 +196,9 @@ class SharedConfigurations:
             if self._fetches.get(key) is fetch:
                 del self._fetches[key]
                 if isinstance(result, Lease):
-                    self._keep(key, result)
+                    self._kept.pop(key, None)
+                    with suppress(ValueError):  # it is larger than all may be
+                        self._kept[key] = result
             return result
 
         fetch = _Fetch(abandoned)
@@ -204,20 +207,9 @@ class SharedConfigurations:
         fetch.start(answer.addBoth(over))
         return fetch
 
-    def _keep(self, key: bytes, lease: Lease) -> None:
-        if key in self._kept:
-            self._drop(key)
-        self._kept[key] = lease
-        self._total += _size(lease.configuration)
-        while self._total > self._largest_total:
-            self._drop(next(iter(self._kept)))
-
     def _expire(self, now: float) -> None:
         while self._kept:
             oldest = next(iter(self._kept))
             if self._kept[oldest].holds_at(now):
                 break
-            self._drop(oldest)
-
-    def _drop(self, key: bytes) -> None:
-        self._total -= _size(self._kept.pop(key).configuration)
+            del self._kept[oldest]

@@ -6,9 +6,10 @@ A BMC reads one discovery image by thousands of requests: composing is done once
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
+
+from cachetools import LRUCache
 
 from assisted_images.live.compose import discovery_iso, initrd_addrsize, pxe_initrd
 from assisted_images.store.images import ReadyImage
@@ -61,7 +62,7 @@ class Customisations:
 
     def __init__(self, run_in_thread: RunInThread) -> None:
         self._run_in_thread = run_in_thread
-        self._kept: OrderedDict[tuple[object, ...], tuple[ReadyImage, Content]] = OrderedDict()
+        self._kept: LRUCache[tuple[object, ...], tuple[ReadyImage, Content]] = LRUCache(_KEPT)
 
     async def content(
         self, product: Product, image: ReadyImage, configuration: Configuration
@@ -72,7 +73,6 @@ class Customisations:
         key = (product, id(image), configuration)
         kept = self._kept.get(key)
         if kept is not None:
-            self._kept.move_to_end(key)
             return kept[1]
 
         def composed() -> Content:
@@ -88,8 +88,6 @@ class Customisations:
 
         content = await self._run_in_thread(composed)
         self._kept[key] = image, content
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
         return content
 
 

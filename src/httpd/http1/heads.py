@@ -8,11 +8,11 @@ but for its range.  To read it is Twisted's task; this is about not having it re
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
+from cachetools import LRUCache
 from twisted.web.http import parse_qs
 from twisted.web.http_headers import Headers
 
@@ -100,9 +100,7 @@ class KnownHeads:
         """
         @param limit: how many there may be.
         """
-        self._limit = limit
-        # The first has not come for the longest time.
-        self._heads: OrderedDict[tuple[bytes, bytes], Head] = OrderedDict()
+        self._heads: LRUCache[tuple[bytes, bytes], Head] = LRUCache(limit)
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -118,10 +116,7 @@ class KnownHeads:
             return None
         key, value = _cut(data)
         head = self._heads.get(key)
-        if head is None:
-            return None
-        self._heads.move_to_end(key)
-        return head, value
+        return None if head is None else (head, value)
 
     def keep(self, data: bytes, head: Head) -> None:
         """
@@ -134,8 +129,6 @@ class KnownHeads:
         if len(data) > _LONGEST or ranges != ([] if value is None else [value]):
             return
         self._heads[key] = head
-        if len(self._heads) > self._limit:
-            self._heads.popitem(last=False)
 
 
 def _cut(data: bytes) -> tuple[tuple[bytes, bytes], bytes | None]:
