@@ -27,7 +27,10 @@ _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[\w-]*)?\)")
 _SECTION = re.compile(r'([\w./-]+\.md)[})]?, "([^"]+)"')
 """A page and one of its headings: C{docs/http-api.md, "Routes"}."""
 
-_MODULE = re.compile(r"(?<![\w./@-])(?:httpd|assisted_images|tests|demo)(?:\.[A-Za-z_]\w*)+")
+_PACKAGES = {place.parent.name: place.parent for place in ROOT.glob("src/*/__init__.py")} | {
+    name: ROOT / name for name in ("tests", "demo")
+}
+_MODULE = re.compile(rf"(?<![\w./@-])(?:{'|'.join(_PACKAGES)})(?:\.[A-Za-z_]\w*)+")
 
 
 class CitationTests(SynchronousTestCase):
@@ -125,7 +128,7 @@ def _headings(page: Path) -> list[str]:
 def _is_module(name: str) -> bool:
     """Whether it is a package, a module, or something in a module, whatever that has."""
     package, *parts = name.split(".")
-    inside = (ROOT if package in {"tests", "demo"} else ROOT / "src") / package
+    inside = _PACKAGES[package]
     for part in parts:
         if (inside / f"{part}.py").is_file():
             return True
