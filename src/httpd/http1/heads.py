@@ -98,7 +98,7 @@ class KnownHeads:
 
     def __init__(self, limit: int = 128) -> None:
         """
-        @param limit: how many there may be.
+        @param limit: how many there may be; none with 0.
         """
         self._heads: LRUCache[tuple[bytes, bytes], Head] = LRUCache(limit)
 
@@ -126,9 +126,9 @@ class KnownHeads:
         """
         key, value = _cut(data)
         ranges = head.headers.getRawHeaders(b"range", [])
-        if len(data) > _LONGEST or ranges != ([] if value is None else [value]):
-            return
-        self._heads[key] = head
+        other_ranges = ranges != ([] if value is None else [value])
+        if self._heads.maxsize and len(data) <= _LONGEST and not other_ranges:
+            self._heads[key] = head
 
 
 def _cut(data: bytes) -> tuple[tuple[bytes, bytes], bytes | None]:
