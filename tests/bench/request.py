@@ -52,7 +52,7 @@ reactor: Any = _reactor
 class _AssistedService(Resource):
     """Has one configuration for all."""
 
-    isLeaf = True
+    isLeaf = True  # noqa: N815
 
     def render_GET(self, request: Any) -> bytes:
         """Ignition config, static network, or kernel arguments."""

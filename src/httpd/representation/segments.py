@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, compress
@@ -20,11 +20,22 @@ from typing import Protocol
 
 
 class Source(Protocol):
-    """Where the bytes of a L{FileSegment} come from: a file that does not change while used."""
+    """
+    Where the bytes of a L{FileSegment} come from: a file that does not change while used, on disk
+    or elsewhere.
+    """
 
     @property
     def identity(self) -> str:
         """Names the content: two sources with one identity hold the same bytes."""
+
+    def read(self, offset: int, length: int) -> bytes | Awaitable[bytes]:
+        """
+        At least one byte, and at most C{length}, from C{offset} on: at once, or later.
+
+        @raise OSError: they cannot be had.
+        @raise EOFError: there are none.  What comes later raises both when it is awaited.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,9 @@ the pieces that pass from a source to a consumer.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -49,22 +48,14 @@ Piece = bytes | FileRegion
 """Has a length in bytes."""
 
 
-class ReadableSource(Source, Protocol):
-    """A source that can be asked for bytes; L{DiskFile} is one."""
-
-    def read(self, offset: int, length: int) -> bytes | Deferred[bytes]:
-        """One to C{length} bytes from C{offset} on, now or later."""
-
-
-Answer = Piece | Deferred[bytes] | Deferred[FileRegion]
+Answer = Piece | Awaitable[Piece]
 """A piece, now or later."""
 
-
-ReadPiece = Callable[[ReadableSource, int, int], Answer]
+ReadPiece = Callable[[Source, int, int], Answer]
 """Asks a source for one to C{length} bytes from C{offset} on, in a form that a transport takes."""
 
 
-def read_bytes(source: ReadableSource, offset: int, length: int) -> Answer:
+def read_bytes(source: Source, offset: int, length: int) -> Answer:
     """The L{ReadPiece} of every consumer that knows of nothing else."""
     return source.read(offset, length)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import lru_cache
 
 from twisted.internet.defer import Deferred
@@ -17,7 +18,7 @@ from httpd.representation.segments import (
     Segment,
     ZeroSegment,
 )
-from httpd.streaming.disk import Answer, FileRegion, Piece, ReadableSource, ReadPiece, read_bytes
+from httpd.streaming.disk import Answer, FileRegion, Piece, ReadPiece, read_bytes
 
 PIECE = 256 * 1024
 """Bytes written at a time of what is at hand; a source decides for itself how much it gives."""
@@ -51,6 +52,7 @@ class RepresentationProducer:
         self._paused = False
         self._busy = False
         self._consumer: IConsumer | None = None
+        self._coming: Deferred[None] | None = None
         self._over = False
         self._trouble: Failure | None = None
         self._done: Deferred[None] | None = None
@@ -92,6 +94,8 @@ class RepresentationProducer:
         """The consumer is gone: nothing more is read or written, and nothing fires."""
         self._done = None
         self._release()
+        if self._coming is not None:
+            self._coming.cancel()
 
     def _produce(self) -> None:
         # A consumer may resume from within write, and bytes may be under way from a thread.
@@ -103,7 +107,7 @@ class RepresentationProducer:
             try:
                 piece = self._next_piece(self._segment)
                 if not isinstance(piece, (bytes, FileRegion)):
-                    piece.addCallbacks(self._arrived, self._failed)
+                    self._await(piece)
                     return
                 self._play(piece, self._segment, self._consumer)
             except (OSError, EOFError):
@@ -117,8 +121,7 @@ class RepresentationProducer:
         rest = segment.length - start
         match segment:
             case FileSegment(source=source, offset=offset):
-                readable: ReadableSource = source  # type: ignore[assignment]
-                return self._read_piece(readable, offset + start, rest)
+                return self._read_piece(source, offset + start, rest)
             case BytesSegment(data=data):
                 return bytes(data[start : start + PIECE])
             case ZeroSegment():
@@ -132,6 +135,11 @@ class RepresentationProducer:
             self._position = 0
         self.written += length
         consumer.write(piece)  # type: ignore[arg-type]
+
+    def _await(self, later: Awaitable[Piece]) -> None:
+        """Go on when what was promised has come."""
+        coming = later if isinstance(later, Deferred) else Deferred.fromCoroutine(_awaited(later))
+        self._coming = coming.addCallbacks(self._arrived, self._failed)
 
     def _arrived(self, piece: Piece) -> None:
         self._busy = False
@@ -156,3 +164,8 @@ class RepresentationProducer:
         stay in memory until a collection of cycles.
         """
         self._consumer = None
+
+
+async def _awaited(later: Awaitable[Piece]) -> Piece:
+    """As a coroutine, which is all that a Deferred can be made of."""
+    return await later

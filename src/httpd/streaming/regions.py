@@ -9,9 +9,9 @@ L{RegionServer.read_piece} they write like bytes.
 from __future__ import annotations
 
 import socket
-from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -22,7 +22,9 @@ from twisted.internet.tcp import Server
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from httpd.streaming.disk import Answer, DiskFile, FileRegion, Piece, ReadableSource
+from httpd.representation.segments import Source
+from httpd.streaming.disk import Answer, DiskFile, FileRegion, Piece
+from httpd.streaming.piece_queue import PieceQueue
 
 TURN = 128 * 1024
 """
@@ -35,6 +37,17 @@ class NotAtHand(Exception):
     """The page cache does not have the bytes."""
 
 
+@dataclass(slots=True)
+class _Thread:
+    """A thread that is at work for a connection; nothing else is sent meanwhile."""
+
+    has_socket: bool
+    """Whether it sends; otherwise it brings what is sent next into the page cache."""
+
+    lost: Failure | None = None
+    """Why the connection was lost while the thread had its socket."""
+
+
 class RegionServer(Server):
     """
     The server's side of a connection, to be made a listening port's C{transport}.
@@ -43,38 +56,32 @@ class RegionServer(Server):
     and it is this connection's turn, the rest when the reactor tells.  Nothing else happens within
     a write: producers are resumed and connections are closed in turns of the reactor, as with every
     other transport of Twisted's.  The producer is paused as long as
-    C{bufferSize} bytes wait; a region counts with its length, and takes no memory however long its
-    client takes for it.  Neither do long runs of bytes: they are sent from where they are, while
-    Twisted's buffer would copy them for each client.
+    C{bufferSize} bytes wait.  Long runs of bytes are sent from where they are, while Twisted's
+    buffer would copy them for each client.
 
     A subclass says how bytes and files are sent: L{send_bytes}, L{send_file}, and perhaps
     L{send_by_thread}.
     """
 
     _log = Logger()
-    _sent = 0
     _turn_left = 0
-    _brought_until = 0
-    _in_thread = False
-    _lent = False
-    _lost: Failure | None = None
     _corked = False
+    _thread: _Thread | None = None
 
     def __init__(self, *connection: Any) -> None:
         """
         @param connection: what a listening port hands to its C{transport}.
         """
-        self._pieces: deque[Piece] = deque()
-        self._waiting = 0
+        self._queue = PieceQueue()
         super().__init__(*connection)
 
     @property
     def waiting(self) -> int:
         """Bytes that were written and have not been sent; a connection that is lost keeps them."""
-        return self._waiting
+        return self._queue.waiting
 
     @staticmethod
-    def read_piece(source: ReadableSource, offset: int, length: int) -> Answer:
+    def read_piece(source: Source, offset: int, length: int) -> Answer:
         """Get the next piece of a source in the form that this transport likes best."""
         if isinstance(source, DiskFile):
             return source.region(offset, length)
@@ -122,14 +129,15 @@ class RegionServer(Server):
         """Send several pieces, in as few packets as they fit into."""
         if not self.connected:
             return
-        at_once = not self._pieces and self._may_send()
+        queue = self._queue
+        at_once = not queue.pieces and self._may_send()
         for piece in iovec:
-            self._append(piece)
+            queue.append(piece, self.bufferSize)
         if at_once:
             self._send_turn()  # what fails will do so again when the reactor can be told of it
-        if self._pieces or (self.producer is not None and not self.streamingProducer):
+        if queue.pieces or (self.producer is not None and not self.streamingProducer):
             self._maybePauseProducer()
-            if not self._in_thread:
+            if self._thread is None:
                 self.startWriting()
 
     def doRead(self) -> Any:  # noqa: N802
@@ -139,7 +147,7 @@ class RegionServer(Server):
 
     def doWrite(self) -> Any:
         """The socket takes more."""
-        if self._in_thread:
+        if self._thread is not None:
             self.stopWriting()
             return None
         if self._lend_socket():
@@ -147,7 +155,7 @@ class RegionServer(Server):
         self._turn_left = TURN
         lost = self._send_turn()
         # With nothing to send, it is for Twisted to resume the producer, or to close.
-        return lost if self._pieces else super().doWrite()
+        return lost if self._queue.pieces else super().doWrite()
 
     def writeSomeData(self, _data: bytes) -> int:  # noqa: N802
         """Twisted's own buffer is always empty."""
@@ -155,31 +163,21 @@ class RegionServer(Server):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """What the client has not taken is not kept; a thread that has the socket ends first."""
-        if self._lent:
-            self._lost = self._lost or reason
+        thread = self._thread
+        if thread is not None and thread.has_socket:
+            thread.lost = thread.lost or reason
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
             return
-        self._pieces.clear()
+        self._queue.clear()
         super().connectionLost(reason)
 
     def _isSendBufferFull(self) -> bool:  # noqa: N802
-        return self._waiting > self.bufferSize
+        return self._queue.waiting > self.bufferSize
 
     def _may_send(self) -> bool:
         """Whether the connection is in a state to send."""
         return not self._aborting
-
-    def _append(self, piece: Piece) -> None:
-        length = len(piece)
-        if not length:
-            return
-        last = self._pieces[-1] if self._pieces else None
-        self._waiting += length
-        if isinstance(piece, bytes) and isinstance(last, bytes) and not self._isSendBufferFull():
-            self._pieces[-1] = last + piece
-        else:
-            self._pieces.append(piece)
 
     def _send_turn(self) -> ConnectionLost | None:
         """
@@ -187,25 +185,20 @@ class RegionServer(Server):
 
         @return: why the connection is lost, if it is.
         """
-        while self._pieces and self._turn_left > 0:
-            piece = self._pieces[0]
-            rest = len(piece) - self._sent
+        queue, pieces = self._queue, self._queue.pieces
+        while pieces and self._turn_left > 0:
+            piece = pieces[0]
+            rest = len(piece) - queue.sent
             sent = self._send(piece, min(rest, self._turn_left))
             if not isinstance(sent, int):
                 return sent
-            self._sent += sent
-            self._waiting -= sent
+            queue.take(sent)
             self._turn_left -= sent
             if sent < rest:
                 break
-            self._drop_first()
-        if self._corked is not bool(self._pieces):
+        if self._corked is not bool(pieces):
             self._cork(until_more=not self._corked)
         return None
-
-    def _drop_first(self) -> None:
-        self._pieces.popleft()
-        self._sent = self._brought_until = 0
 
     def _cork(self, *, until_more: bool) -> None:
         """
@@ -219,15 +212,16 @@ class RegionServer(Server):
 
     def _send(self, piece: Piece, length: int) -> int | ConnectionLost | None:
         """Send some of the next bytes of the first piece; L{None} while they are being brought."""
+        queue = self._queue
         if isinstance(piece, bytes):
-            data = memoryview(piece)[self._sent : self._sent + length]
-            return self.send_bytes(data, more=len(self._pieces) > 1)
-        offset = piece.offset + self._sent
-        is_brought = offset < self._brought_until
-        if is_brought:
-            length = min(length, self._brought_until - offset)
+            data = memoryview(piece)[queue.sent : queue.sent + length]
+            return self.send_bytes(data, more=len(queue.pieces) > 1)
+        offset = piece.offset + queue.sent
+        brought = queue.brought_from(offset)
+        if brought:
+            length = min(length, brought)
         try:
-            sent = self.send_file(piece.file, offset, length, brought=is_brought)
+            sent = self.send_file(piece.file, offset, length, brought=bool(brought))
         except NotAtHand:
             self._bring(piece.file, offset, length)
             return None
@@ -236,51 +230,46 @@ class RegionServer(Server):
             return CONNECTION_LOST
         if isinstance(sent, int) and sent < length:
             # Until the client has taken this, the page cache may lose what it had.
-            self._brought_until = 0
+            queue.note_brought(0)
         return sent
+
+    def _bring(self, file: DiskFile, offset: int, length: int) -> None:
+        """Have a thread bring the next bytes, to be sent before they can be lost again."""
+        brought = file.bring(offset, length)
+        brought.addCallback(lambda _: self._queue.note_brought(offset + length))
+        self._await(brought, has_socket=False)
 
     def _lend_socket(self) -> bool:
         """Whether a thread goes on with the first piece."""
-        first = self._pieces[0] if self._pieces else None
+        queue = self._queue
+        first = queue.pieces[0] if queue.pieces else None
         if not isinstance(first, FileRegion):
             return False
-        sent = self.send_by_thread(first, self._sent)
-        if sent is None:
+        sending = self.send_by_thread(first, queue.sent)
+        if sending is None:
             return False
-        self._lent = True
-        self._await(sent.addCallback(self._sent_by_thread))
+        queue.note_brought(0)
+        self._await(sending.addCallback(queue.take), has_socket=True)
         return True
 
-    def _sent_by_thread(self, sent: int) -> None:
-        self._sent += sent
-        self._waiting -= sent
-        self._brought_until = 0
-        if self._sent == len(self._pieces[0]):
-            self._drop_first()
-
-    def _bring(self, file: DiskFile, offset: int, length: int) -> None:
-        brought = file.bring(offset, length)
-        self._await(brought.addCallback(self._brought, offset + length))
-
-    def _brought(self, _: None, until: int) -> None:
-        """The next bytes are in the page cache: to be sent before anything can change that."""
-        self._brought_until = until
-
-    def _await(self, result: Deferred[None]) -> None:
+    def _await(self, result: Deferred[None], *, has_socket: bool) -> None:
         """Send nothing until a thread is done."""
-        self._in_thread = True
+        self._thread = _Thread(has_socket)
         self.stopWriting()
-        result.addCallbacks(self._go_on, self._failed)
-
-    def _go_on(self, _: None) -> None:
-        self._in_thread = self._lent = False
-        if self._lost is not None:
-            self.connectionLost(self._lost)
-        elif self.connected:
-            self.startWriting()
+        result.addErrback(self._failed)
+        result.addCallback(self._go_on)
 
     def _failed(self, failure: Failure) -> None:
-        if self.connected and self._lost is None:
+        assert self._thread is not None
+        if self.connected and self._thread.lost is None:
             self._log.error("a file cannot be read: {reason}", reason=failure.getErrorMessage())
             self.abortConnection()
-        self._go_on(None)
+
+    def _go_on(self, _: None) -> None:
+        """The thread is done."""
+        thread, self._thread = self._thread, None
+        assert thread is not None
+        if thread.lost is not None:
+            self.connectionLost(thread.lost)
+        elif self.connected:
+            self.startWriting()

@@ -132,7 +132,7 @@ class TlsServer(RegionServer):
         """Close when everything is sent; at once, when nothing is and TLS has not begun."""
         if not self.connected or self.disconnecting:
             return
-        if not (self._secured or self._pieces):
+        if not (self._secured or self._queue.pieces):
             self.abortConnection()
             return
         super().loseConnection()
@@ -160,7 +160,7 @@ class TlsServer(RegionServer):
                 self._answer_in_clear()
             return CONNECTION_LOST
         self._secured = True
-        if self._pieces:
+        if self._queue.pieces:
             self.startWriting()
         else:
             self.stopWriting()

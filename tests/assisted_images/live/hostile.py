@@ -66,6 +66,9 @@ class ContentSource:
 
     identity: str = "hostile"
 
+    def read(self, offset: int, length: int) -> bytes:
+        raise AssertionError("nobody plays this source")
+
 
 @dataclass(frozen=True)
 class Seed:

@@ -27,6 +27,9 @@ class MemorySource:
     def identity(self) -> str:
         return self.content.hex()
 
+    def read(self, offset: int, length: int) -> bytes:
+        return self.content[offset : offset + length]
+
 
 def rendered(representation: Representation) -> bytes:
     """The plain bytes that a representation stands for."""

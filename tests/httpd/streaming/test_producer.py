@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IBodyProducer
@@ -159,6 +159,57 @@ class WaitingTests(SynchronousTestCase):
         self.failureResultOf(done)
         source.answer()
         self.assertEqual(consumer.writes, 0)
+
+
+@dataclass(eq=False)
+class AsyncSource:
+    """Bytes that a coroutine gets, from the test."""
+
+    asked: list[Deferred[bytes]] = field(default_factory=list)
+    ended: list[BaseException | None] = field(default_factory=list)
+    identity: str = "async"
+
+    async def read(self, offset: int, length: int) -> bytes:
+        try:
+            self.asked.append(Deferred())
+            data = await self.asked[-1]
+        except BaseException as error:
+            self.ended.append(error)
+            raise
+        self.ended.append(None)
+        return data
+
+
+class CoroutineTests(SynchronousTestCase):
+    """Bytes that come by a coroutine, as from another server."""
+
+    def setUp(self) -> None:
+        self.source, self.consumer = AsyncSource(), PausingConsumer(pausing=False)
+        whole = Representation.of(FileSegment(self.source, 0, 7))
+        self.producer, self.done = playing(whole, self.consumer)
+
+    def test_played(self) -> None:
+        self.source.asked[0].callback(b"con")
+        self.source.asked[1].callback(b"tent")
+        self.successResultOf(self.done)
+        self.assertEqual(bytes(self.consumer.taken), b"content")
+
+    def test_failed(self) -> None:
+        self.source.asked[0].errback(Failure(OSError("the other server is gone")))
+        self.failureResultOf(self.done, OSError)
+
+    def test_stopped(self) -> None:
+        """What nobody wants any more is given up, and nothing is said of it."""
+        self.producer.stopProducing()
+        self.assertIsInstance(self.source.ended[0], CancelledError)
+        self.assertNoResult(self.done)
+        self.assertEqual(self.consumer.writes, 0)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_cancelled(self) -> None:
+        self.done.cancel()
+        self.failureResultOf(self.done, CancelledError)
+        self.assertIsInstance(self.source.ended[0], CancelledError)
 
 
 class FailingTests(SynchronousTestCase):
