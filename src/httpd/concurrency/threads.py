@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorThreads
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -28,6 +29,26 @@ class RunInThread(Protocol):
 def threads_of(reactor: IReactorThreads) -> RunInThread:
     """Blocking work in the thread pool of C{reactor}."""
     run: RunInThread = partial(deferToThreadPool, reactor, reactor.getThreadPool())
+    return run
+
+
+def own_threads(reactor: Any, most: int, name: str) -> RunInThread:
+    """
+    Blocking work in threads of its own, so that it keeps no other work waiting, and none keeps it.
+
+    They begin when there is something to do, and end with C{reactor}.
+
+    @param most: how many there may be.
+    @param name: theirs, for whoever looks at the process.
+    """
+    pool = ThreadPool(0, most, name)
+
+    def run(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+        if not pool.started:
+            pool.start()
+            reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+        return deferToThreadPool(reactor, pool, function, *args, **kwargs)
+
     return run
 
 
