@@ -12,7 +12,7 @@ from assisted_images.routes.parameters import About, Parameters
 from assisted_images.routes.selection import WantedImage, require_nothing, require_s390x
 from assisted_images.store.images import OsImage, ReadyImage
 from assisted_images.values import ImageType
-from httpd.texts import shown
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
@@ -43,7 +43,7 @@ class BootArtifacts(Download[BootArtifact]):
             case parts:
                 raise Problem(
                     404,
-                    f"unknown boot artifact {shown('/'.join(parts))};"
+                    f"unknown boot artifact {quoted('/'.join(parts))};"
                     f" expected one of {', '.join(ARTIFACTS)}",
                 )
         image = WantedImage.read(

@@ -16,11 +16,10 @@ from assisted_images.routes.parameters import (
     About,
     Parameters,
     checked_infra_env_id,
-    is_infra_env_id,
 )
 from assisted_images.store.images import OsImage, ReadyImage
-from assisted_images.values import ImageType
-from httpd.texts import shown
+from assisted_images.values import ImageType, is_infra_env_id
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
@@ -58,7 +57,7 @@ class ImagesByPath(Download[CustomisedImage]):
         if file_name not in _TYPES:
             raise Problem(
                 404,
-                f"unrecognized file name {shown(file_name)}; expected one of {', '.join(_TYPES)}",
+                f"unrecognized file name {quoted(file_name)}; expected one of {', '.join(_TYPES)}",
             )
         identifier = self._infra_env_id(key)
         about.facts["image_id"] = identifier

@@ -13,7 +13,7 @@ from assisted_images.routes.parameters import About, Parameters, checked_infra_e
 from assisted_images.routes.selection import WantedImage, require_nmstate
 from assisted_images.store.images import OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
-from httpd.texts import shown
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
@@ -85,7 +85,7 @@ def _image(parameters: Parameters, about: About) -> CustomisedImage:
     if kind not in ImageType.__members__.values():
         raise Problem(
             400,
-            f"invalid value {shown(kind)} for parameter 'type';"
+            f"invalid value {quoted(kind)} for parameter 'type';"
             f" expected one of {', '.join(ImageType)}",
         )
     return CustomisedImage.discovery(

@@ -10,6 +10,7 @@ from assisted_images.store.populate import Preparation, Workshop
 from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.concurrency.coroutines import side_by_side
+from httpd.texts import os_error_text
 
 __all__ = ["ImageState", "ImageStore", "OsImage", "ReadyImage"]
 
@@ -78,7 +79,9 @@ class ImageStore:
         except OSError as error:
             # Each image will say so, too, until DATA_DIR is there.
             self._log.error(
-                "{data_dir} cannot be read: {reason}", data_dir=data_dir, reason=error.strerror
+                "{data_dir} cannot be read: {reason}",
+                data_dir=data_dir,
+                reason=os_error_text(error),
             )
             return
         for removal in removals:
