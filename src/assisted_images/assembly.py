@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.logger import Logger
 
 from assisted_images.downloads.downloader import Downloader
 from assisted_images.downloads.room import Room
@@ -29,9 +28,9 @@ from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
-from assisted_images.store.populate import Workshop
+from assisted_images.store.population import Population
+from assisted_images.store.preparation import Workshop
 from assisted_images.values import USER_AGENT
-from httpd.concurrency.coroutine_service import Background
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import threads_of
 from httpd.http1.channel import Times
@@ -52,7 +51,7 @@ class Membership:
     slots: Slots
     connections: Connections
     lender: Lender | None = None
-    """Who shares configurations with all of them; C{None}: this one does, and brings the images."""
+    """Who shares configurations with all of them; C{None}: this one does."""
 
 
 def make_application(
@@ -69,7 +68,7 @@ def make_application(
         )
     slots, connections, lender = membership.slots, membership.connections, membership.lender
     run_in_thread = threads_of(reactor)
-    store = _store(settings, reactor, outbound) if lender is None else ImageStore(settings.catalog)
+    store = ImageStore(settings.catalog)
     metrics = Metrics(slots, store, connections)
     return Application(
         store=store,
@@ -89,11 +88,18 @@ def make_application(
     )
 
 
-def _store(settings: Settings, reactor: Any, outbound: Outbound) -> ImageStore:
+def make_population(
+    settings: Settings, reactor: Any, outbound: Outbound, store: ImageStore
+) -> Population:
+    """
+    What brings the images of C{store}; one process of the service has it.
+
+    @raise ValueError: the pull secret or the registries' configuration cannot be read.
+    """
     run_in_thread, room = threads_of(reactor), Room()
     registries = make_registries(settings, outbound.registries, reactor)
-    return ImageStore(
-        settings.catalog,
+    return Population(
+        store,
         Workshop(
             data_dir=settings.data_dir,
             downloader=Downloader(
@@ -195,17 +201,3 @@ class Outbound(Service):
             self.assisted_service,
         )
         return gatherResults([agent.close() for agent in agents])
-
-
-class Population(Background):
-    """Brings the images to where they can be served, from start to stop."""
-
-    failed = "OS images cannot be prepared"
-    _log = Logger()
-
-    def __init__(self, store: ImageStore) -> None:
-        self._store = store
-
-    async def run(self) -> None:
-        """Bring them there."""
-        await self._store.populate()

@@ -13,9 +13,9 @@ from twisted.logger import Logger
 
 from assisted_images.assembly import (
     Outbound,
-    Population,
     make_application,
     make_listeners,
+    make_population,
 )
 from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings
@@ -55,7 +55,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         application, listeners = primary.application, primary.listeners
         connections = primary.connections
         others.append(primary.secondaries)
-    first: list[Service] = [*listeners, Population(application.store)]
+    population = make_population(settings, reactor, outbound, application.store)
+    first: list[Service] = [*listeners, population]
     if tls is not None:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
     others.append(MemoryReturn(application.connections, reactor))

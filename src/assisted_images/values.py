@@ -5,10 +5,13 @@ and the configuration that is spliced into an image.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from semver import Version
+
+from httpd.texts import quoted
 
 USER_AGENT = "assisted-images"
 """Who this service is to the servers that it asks."""
@@ -33,7 +36,7 @@ class Architecture(StrEnum):
             return cls(_ARCHITECTURE_ALIASES.get(text, text))
         except ValueError:
             raise ValueError(
-                f"unknown CPU architecture {text!r}; expected one of {', '.join(cls)}"
+                f"unknown CPU architecture {quoted(text)}; expected one of {', '.join(cls)}"
             ) from None
 
     @property
@@ -68,12 +71,20 @@ def semantic_version(text: str) -> Version:
         return Version.parse(text, optional_minor_and_patch=True)
     except ValueError:
         raise ValueError(
-            f"{text!r} is not a version; expected a semantic version such as 4.18.1"
+            f"{quoted(text)} is not a version; expected a semantic version such as 4.18.1"
         ) from None
 
 
 NMSTATE_SINCE = semantic_version("4.18.0-ec.0")
 """From this OpenShift version on, hosts want C{nmstatectl} in their initial ramdisk."""
+
+
+_INFRA_ENV_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_infra_env_id(text: str) -> bool:
+    """Whether C{text} can be an infra-env's id: a lower-case UUID, and so harmless in a path."""
+    return _INFRA_ENV_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,17 +1,25 @@
-"""How texts that came from outside are shown in a message."""
+"""How texts that came from outside, and may be anything, are shown in a message."""
 
 from __future__ import annotations
 
-_LONGEST = 104
+_LONGEST = 128
 """Characters, quotes included."""
 
 
 def quoted(text: str) -> str:
-    """The text in quotes, in ASCII, on one line, not longer than a line."""
+    """The text in quotes, in ASCII, on one line, shortened where it is long."""
     shown = ascii(text[:_LONGEST])
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 4]}...{shown[-1]}"
 
 
-def shown(text: str) -> str:
-    """Text of a client as it may stand in an answer: short, and without control characters."""
-    return repr(text if len(text) <= 80 else text[:80] + "…")
+def quoted_if_odd(text: str) -> str:
+    """
+    The text as it is where it reads like a word of the sentence, as versions and URLs do: short,
+    and on one line.  Any other is L{quoted}.
+    """
+    return text if text.isprintable() and 0 < len(text) <= _LONGEST else quoted(text)
+
+
+def os_error_text(error: OSError) -> str:
+    """What the system says of an error, such as C{No space left on device}."""
+    return error.strerror or type(error).__name__

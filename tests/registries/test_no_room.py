@@ -17,7 +17,8 @@ from assisted_images.downloads.parts import NoSpace, Part
 from assisted_images.downloads.room import Room
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.images import ImageState, ImageStore
-from assisted_images.store.populate import Workshop
+from assisted_images.store.population import Population
+from assisted_images.store.preparation import Workshop
 from httpd.concurrency.threads import threads_of
 from tests.assisted_images.store.images import LIMITS
 from tests.httpd.outbound.servers import trial_reactor
@@ -65,12 +66,13 @@ class NoRoomTests(ClientTestCase):
         await self.small_payload(registry.host, registry)
         return registry
 
-    def store(self, registry: Registry, room: Room) -> ImageStore:
+    def population(self, registry: Registry, room: Room) -> Population:
         run_in_thread: Any = threads_of(trial_reactor())
         registries = self.registries(conf=registries_conf(registry.host))
         setting = release_images(registry.host, X86_64)["RELEASE_IMAGES"]
-        return ImageStore(
-            Catalog(()).and_releases(parse_release_images(setting)),
+        self.store = ImageStore(Catalog(parse_release_images(setting)))
+        return Population(
+            self.store,
             Workshop(
                 data_dir=self.data,
                 downloader=Downloader(self.agent(), self.clock, run_in_thread),
@@ -87,9 +89,8 @@ class NoRoomTests(ClientTestCase):
         registry = await self.prepared()
         refused = self.target.with_name(self.target.name + ".refused")
         refused.write_bytes(b"another release's")
-        store = self.store(registry, NarrowRoom(refused))
-        await store.populate()
-        self.assertTrue(store.ready)
+        await self.population(registry, NarrowRoom(refused)).run()
+        self.assertTrue(self.store.ready)
         self.assertEqual(self.target.read_bytes(), self.iso())
         self.assertFalse(refused.exists())
 
@@ -97,9 +98,8 @@ class NoRoomTests(ClientTestCase):
         """Of an extraction that cannot go on nothing is kept: others may need the room."""
         registry = await self.prepared()
         room = FullDisk()
-        store = self.store(registry, room)
-        running = Deferred.fromCoroutine(store.populate())
-        [image] = store.images
+        running = Deferred.fromCoroutine(self.population(registry, room).run())
+        [image] = self.store.images
         while image.state is not ImageState.FAILED:
             await self.turn()
         self.assertEqual(image.reason, "No space left on device")

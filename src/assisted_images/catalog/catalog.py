@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from assisted_images.catalog.lists import printable, public_url
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, ImageType, semantic_version
+from httpd.texts import quoted_if_odd
+from httpd.urls import public_url
 
 _Key = tuple[str, Architecture, ImageType]
 """A version, of which architecture and type."""
@@ -83,7 +84,7 @@ class UnknownImage(LookupError):
     def __str__(self) -> str:
         version_key, architecture, image_type, configured = self.args
         return (
-            f"version for {printable(version_key)} {architecture}, not found as {image_type};"
+            f"version for {quoted_if_odd(version_key)} {architecture}, not found as {image_type};"
             f" configured are: {'; '.join(map(str, configured))}"
         )
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
 from assisted_images.values import semantic_version
 from httpd.settings.reading import WrongText
+from httpd.texts import quoted_if_odd
 
 _T = TypeVar("_T")
 
@@ -24,13 +24,6 @@ _FILE_NAME_PART = re.compile(r"[A-Za-z0-9](?:\.?[A-Za-z0-9_+~-])*")
 
 class CatalogError(WrongText):
     """A list of images is wrong; C{problems} has one sentence for each thing wrong."""
-
-
-def printable(text: str) -> str:
-    """The text as it is when it is harmless in a line of text, else quoted, and shortened."""
-    if len(text) > _LONGEST_VERSION:
-        text = text[:_LONGEST_VERSION] + "…"
-    return text if text.isprintable() and text else ascii(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +117,9 @@ def _read_value(value: object, key: Key) -> Any:
 def _description(item: object, keys: Mapping[str, Key]) -> str:
     """What identifies an entry to whoever wrote it; nothing secret."""
     if not isinstance(item, dict):
-        return printable(repr(item)) if isinstance(item, int | float | None) else "no object"
+        return quoted_if_odd(repr(item)) if isinstance(item, int | float | None) else "no object"
     parts = [
-        f"{name} {printable(key.shown(item[name]))}"
+        f"{name} {quoted_if_odd(key.shown(item[name]))}"
         for name, key in keys.items()
         if key.shown is not None and isinstance(item.get(name), str)
     ]
@@ -143,18 +136,7 @@ def file_name_part(text: str) -> str:
     """Read a version that becomes part of a file's name."""
     if len(text) > _LONGEST_VERSION or not _FILE_NAME_PART.fullmatch(text):
         raise ValueError(
-            f"{printable(text)} cannot be part of a file name; expected letters, digits, single"
+            f"{quoted_if_odd(text)} cannot be part of a file name; expected letters, digits, single"
             f" dots and any of _+~-, at most {_LONGEST_VERSION} characters"
         )
     return text
-
-
-def public_url(url: str) -> str:
-    """The URL's scheme, host and path: user information, query and fragment may be secret."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(not a URL)"
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        return "(not an http URL)"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

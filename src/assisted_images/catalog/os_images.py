@@ -8,18 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from assisted_images.catalog.catalog import Catalog, Entry
-from assisted_images.catalog.lists import (
-    Key,
-    file_name_part,
-    openshift_version,
-    printable,
-    public_url,
-    read_list,
-)
+from assisted_images.catalog.lists import Key, file_name_part, openshift_version, read_list
 from assisted_images.values import Architecture, ImageType
+from httpd.texts import quoted_if_odd
+from httpd.urls import is_http_url, public_url
 
 
 def parse_os_images(text: str) -> Catalog:
@@ -36,26 +30,20 @@ def _entry(values: Mapping[str, Any]) -> Entry:
 
 
 def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # raises when it is no number
-        sound = parts.scheme in {"http", "https"} and parts.hostname and text.isprintable()
-    except ValueError:
-        sound = False
-    if not sound or " " in text:
+    if not is_http_url(text) or not text.isprintable() or " " in text:
         raise ValueError("not a URL; expected one that begins with https:// or http:// and a host")
     return text
 
 
 def _sha256(text: str) -> str:
     if not re.fullmatch("[0-9a-fA-F]{64}", text):
-        raise ValueError(f"{printable(text)} is not a SHA-256; expected 64 hexadecimal digits")
+        raise ValueError(f"{quoted_if_odd(text)} is not a SHA-256; expected 64 hexadecimal digits")
     return text.lower()
 
 
 def _image_type(text: str) -> ImageType:
     if text not in _DOWNLOADED:
-        raise ValueError(f"unknown type {printable(text)}; expected {' or '.join(_DOWNLOADED)}")
+        raise ValueError(f"unknown type {quoted_if_odd(text)}; expected {' or '.join(_DOWNLOADED)}")
     return ImageType(text)
 
 

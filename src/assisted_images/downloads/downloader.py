@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,20 +9,18 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
-from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.parts import Origin, Part, digest_of_name
 from assisted_images.downloads.room import Room
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.arrival import ArrivingBody
-from httpd.outbound.bodies import discard, field_texts, http_date
-from httpd.outbound.failures import DownloadError
-from httpd.outbound.proxies import basic_authorization
+from httpd.outbound.bodies import content_range, discard, field_texts, http_date
+from httpd.outbound.credentials import userinfo_credentials
+from httpd.outbound.failures import DownloadError, status_text
 from httpd.outbound.redirects import get
-from httpd.outbound.urls import origin_of, redacted, with_parameters
+from httpd.urls import public_url, web_origin, with_parameters
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes that are on disk, and the total where it is known."""
-
-_CONTENT_RANGE = re.compile(rb"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +120,7 @@ class Downloader:
         """Ask for C{url}, from byte C{start} on, and follow redirects."""
 
         def fields(target: str) -> Headers:
-            same_origin = origin_of(target) == origin_of(url)
+            same_origin = web_origin(target) == web_origin(url)
             headers = Headers({"accept-encoding": ["identity"]})
             for name, value in self.headers.items() if same_origin else ():
                 headers.setRawHeaders(name, [value])
@@ -133,9 +128,9 @@ class Downloader:
                 headers.setRawHeaders("range", [f"bytes={start}-"])
                 headers.setRawHeaders("if-range", [kept.validator])
             # Userinfo belongs to the origin it was written for, like the headers.
-            authorization = basic_authorization(target)
+            authorization = userinfo_credentials(target)
             if authorization is None and same_origin:
-                authorization = basic_authorization(url)
+                authorization = userinfo_credentials(url)
             if authorization is not None:
                 headers.setRawHeaders("authorization", [authorization])
             return headers
@@ -145,15 +140,13 @@ class Downloader:
 
 
 def _refusal(url: str, response: IResponse) -> DownloadError:
-    # The server's own phrase might quote the query that it was asked with.
-    phrase = http.client.responses.get(response.code, "")
-    return DownloadError(f"{response.code} {phrase}".rstrip() + f" for {redacted(url)}")
+    return DownloadError(f"{status_text(response.code)} for {public_url(url)}")
 
 
 def _resumable(part: Part, url: str) -> Origin | None:
     """Where the part's bytes are from, when that is worth going on with."""
     origin = part.origin
-    if origin is None or part.size == 0 or origin.url_digest != _digest(url):
+    if origin is None or part.size == 0 or origin.url_digest != digest_of_name(url):
         return None
     if origin.total is not None and part.size >= origin.total:
         return origin if part.size == origin.total else None
@@ -166,14 +159,13 @@ def _continuation(response: IResponse, part: Part, kept: Origin) -> int | None:
 
     An origin may know C{Range} and ignore C{If-Range}, so its validators are compared again.
     """
-    values = response.headers.getRawHeaders(b"content-range", [])
-    match = _CONTENT_RANGE.fullmatch(values[0].strip()) if values else None
-    if match is None or response.code not in {206, 416} or match[2] == b"*":
+    sent = content_range(response.headers)
+    if sent is None or sent.length is None or response.code not in {206, 416}:
         return None
-    start, total = match[1], int(match[2])
+    total = sent.length
     if response.code == 416:
-        return total if start is None and total == part.size else None
-    if start is None or int(start) != part.size or kept.total not in {None, total}:
+        return total if sent.part is None and total == part.size else None
+    if sent.part is None or sent.part.start != part.size or kept.total not in {None, total}:
         return None
     etag, last_modified = _validators(response)
     if (kept.etag and etag and etag != kept.etag) or (
@@ -185,7 +177,7 @@ def _continuation(response: IResponse, part: Part, kept: Origin) -> int | None:
 
 def _origin(url: str, response: IResponse, total: int | None) -> Origin:
     etag, last_modified = _validators(response)
-    return Origin(_digest(url), _if_range(response), etag, last_modified, total)
+    return Origin(digest_of_name(url), _if_range(response), etag, last_modified, total)
 
 
 def _validators(response: IResponse) -> tuple[str | None, float | None]:
@@ -205,7 +197,3 @@ def _if_range(response: IResponse) -> str | None:
     if last_modified is None or date is None or date - last_modified < 1:
         return None
     return field_texts(response.headers, b"last-modified")[0]
-
-
-def _digest(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from assisted_images.downloads.durable import sync_directory, write_whole
+from assisted_images.downloads.durable import sync_directory, write_struct
 from httpd.outbound.failures import DownloadError
 
 PART = ".part"
@@ -37,7 +38,7 @@ class Origin(msgspec.Struct, frozen=True):
     """What is known of the representation whose first bytes a part holds."""
 
     url_digest: str
-    """Of the URL, which may hold secrets; of what denotes it, where it has none."""
+    """L{digest_of_name} of its URL, or of what denotes it, where it has none."""
     validator: str | None = None
     """For C{If-Range} (RFC 9110, section 13.1.5); None: it cannot be resumed."""
     etag: str | None = None
@@ -45,6 +46,11 @@ class Origin(msgspec.Struct, frozen=True):
     """Seconds since the epoch."""
     total: int | None = None
     """Bytes; None when the origin did not say."""
+
+
+def digest_of_name(name: str) -> str:
+    """What stands for a URL, or for another name, that may hold secrets."""
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 class Part:
@@ -94,7 +100,7 @@ class Part:
             self._origin_path.unlink(missing_ok=True)
             os.ftruncate(self._descriptor, 0)
             self.size = 0
-            write_whole(self._origin_path, msgspec.json.encode(origin))
+            write_struct(self._origin_path, origin)
             self.origin = origin
 
     def append(self, pieces: Iterable[bytes]) -> None:

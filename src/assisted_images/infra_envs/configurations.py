@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from assisted_images.values import Configuration, ImageType
+from httpd.texts import quoted
 
 
 class CredentialKind(StrEnum):
@@ -123,7 +124,7 @@ def _appended(entry: _KernelArgument) -> str:
     if entry.operation != "append":
         raise InfraEnvError(
             500,
-            f"the infra-env's kernel_arguments ask for the operation {entry.operation!r};"
+            f"the infra-env's kernel_arguments ask for the operation {quoted(entry.operation)};"
             " only append is possible",
         )
     # A line break would end the boot loader's line in the middle.

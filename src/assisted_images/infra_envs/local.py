@@ -7,7 +7,6 @@ assisted-service would answer) are optional.  Edits count at the next request.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,8 @@ from assisted_images.infra_envs.configurations import (
     InfraEnvError,
     kernel_arguments,
 )
-from assisted_images.values import Configuration
+from assisted_images.values import Configuration, is_infra_env_id
 from httpd.concurrency.threads import RunInThread
-
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
 
 _KEPT = 64
 """Configurations."""
@@ -66,7 +62,7 @@ class LocalInfraEnvs:
         @raise InfraEnvError: 404, there is no such infra-env; 500, its files cannot be read.
         """
         # The id becomes part of a path.
-        if not _ID.fullmatch(request.infra_env_id):
+        if not is_infra_env_id(request.infra_env_id):
             raise InfraEnvError(404, "an infra-env's id is a lower-case UUID")
         names = _names(request)
         key = (request.infra_env_id, *names)

@@ -16,6 +16,7 @@ from assisted_images.live.embed_areas import (
 from assisted_images.live.kargs import KernelArgumentArea
 from assisted_images.live.moving import MovableArea, read_movable_area
 from assisted_images.values import Extent
+from httpd.texts import quoted
 
 __all__ = ["RAMDISK_AREA", "IsoError", "Layout", "check_os_image", "read_layout"]
 
@@ -111,8 +112,8 @@ def check_os_image(
     """
     if not layout.volume_id.startswith(VOLUME_ID_PREFIXES):
         raise IsoError(
-            f"not a CoreOS live ISO: its volume id is {layout.volume_id!r}; expected one that "
-            f"begins with {', '.join(VOLUME_ID_PREFIXES)}"
+            f"not a CoreOS live ISO: its volume id is {quoted(layout.volume_id)}; expected one that"
+            f" begins with {', '.join(VOLUME_ID_PREFIXES)}"
         )
     if file_size < layout.size:
         raise IsoError(f"cut off: the file has {file_size} bytes of {layout.size} in the volume")

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'\s*({_NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_NAME}))\s*(?:,|$)')
-_SCHEME = re.compile(rf"[\s,]*({_NAME})(?:\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$))?(?:\s|,|$)")
+from httpd.fields import NAME
+
+_PARAMETER = re.compile(rf'\s*({NAME})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({NAME}))\s*(?:,|$)')
+_SCHEME = re.compile(rf"[\s,]*({NAME})(?:\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$))?(?:\s|,|$)")
 """A scheme's name, and the one text without a name that may follow it instead of parameters."""
 
 

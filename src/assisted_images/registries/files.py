@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Mirrors
+from httpd.texts import os_error_text
 
 _T = TypeVar("_T")
 
@@ -38,7 +39,7 @@ def _read(path: Path, parse: Callable[[str], _T]) -> _T:
             raw = file.read(_LARGEST + 1)
     except OSError as error:
         raise ValueError(
-            f"{path} cannot be read: {error.strerror}; expected a file that can be"
+            f"{path} cannot be read: {os_error_text(error)}; expected a file that can be"
         ) from None
     if len(raw) > _LARGEST:
         raise ValueError(f"{path} has more than {_LARGEST} bytes; expected a smaller file")

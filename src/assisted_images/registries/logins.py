@@ -5,11 +5,9 @@ Logging in to registries, as they ask for it: Basic, or Bearer with tokens from 
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from twisted.internet.interfaces import IReactorTime
@@ -20,9 +18,10 @@ from assisted_images.oci.auths import Credentials, PullSecret
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.challenges import Challenge
 from httpd.outbound.bodies import discard
+from httpd.outbound.credentials import basic_credentials
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.redirects import get, read_small
-from httpd.outbound.urls import origin_of, redacted
+from httpd.urls import http_parts, public_url, web_origin, with_parameters
 
 _MOST_ANSWER_BYTES = 1 << 20
 _DEFAULT_LIFE = 60.0
@@ -115,7 +114,7 @@ class Logins:
 
         def fields(target: str) -> Headers:
             headers = Headers({"accept-encoding": ["identity"]})
-            if credentials is not None and origin_of(target) == origin_of(url):
+            if credentials is not None and web_origin(target) == web_origin(url):
                 headers.setRawHeaders("authorization", [_basic(credentials)])
             return headers
 
@@ -126,13 +125,13 @@ class Logins:
             raise no_entry(spec) if credentials is None else refused(spec)
         if response.code != 200:
             discard(response)
-            raise DownloadError(f"{response.code} for the token service {redacted(url)}")
+            raise DownloadError(f"{response.code} for the token service {public_url(url)}")
         token, life = await self._answer(url, response)
         return _Kept(f"Bearer {token}", asked_at + _USED_LIFE * life)
 
     async def _answer(self, url: str, response: IResponse) -> tuple[str, float]:
         """The token in a response, and the seconds that it is good for."""
-        what = f"the answer of the token service {redacted(url)}"
+        what = f"the answer of the token service {public_url(url)}"
         raw = await read_small(response, _MOST_ANSWER_BYTES, self._clock, self._seconds, what)
         try:
             answer = msgspec.json.decode(raw, type=_Answer)
@@ -141,7 +140,7 @@ class Logins:
         token = answer.token or answer.access_token or ""
         if not _SENDABLE.fullmatch(token):
             raise DownloadError(
-                f"the token service {redacted(url)} sent no token; expected JSON with token"
+                f"the token service {public_url(url)} sent no token; expected JSON with token"
             )
         return token, max(0.0, answer.expires_in or _DEFAULT_LIFE)
 
@@ -162,20 +161,15 @@ def refused(spec: PullSpec) -> DownloadError:
 
 
 def _basic(credentials: Credentials) -> str:
-    text = f"{credentials.user}:{credentials.password}".encode()
-    return f"Basic {base64.b64encode(text).decode('ascii')}"
+    return basic_credentials(credentials.user, credentials.password)
 
 
 def _token_url(side: Side, spec: PullSpec, challenge: Challenge) -> str:
     """Where the token is to be had, with the query that asks for pulling."""
     realm = challenge.parameters.get("realm", "")
-    try:
-        parts = urlsplit(realm)
-        allowed = {"https"} if side.base.startswith("https:") and not side.insecure else None
-        sound = bool(parts.hostname) and parts.scheme in (allowed or {"http", "https"})
-        _ = parts.port
-    except ValueError:
-        sound = False
+    parts = http_parts(realm)
+    secure = side.base.startswith("https:") and not side.insecure
+    sound = parts is not None and (parts.scheme == "https" or not secure)
     if not sound or not _SENDABLE.fullmatch(realm):
         raise DownloadError(
             f"registry {spec.registry} names no token service that can be trusted with a login;"
@@ -184,5 +178,4 @@ def _token_url(side: Side, spec: PullSpec, challenge: Challenge) -> str:
     query = {"scope": challenge.parameters.get("scope") or f"repository:{spec.repository}:pull"}
     if service := challenge.parameters.get("service"):
         query["service"] = service
-    joint = "&" if parts.query else "?"
-    return f"{realm}{joint}{urlencode(query)}"
+    return with_parameters(realm, query)

@@ -10,7 +10,6 @@ L{OutboundAgent<httpd.outbound.agent.OutboundAgent>} has.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,11 +35,10 @@ from assisted_images.registries.requests import Missing, RegistryRequests
 from assisted_images.values import Architecture
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.arrival import ArrivingBody
-from httpd.outbound.bodies import discard, field_texts
+from httpd.outbound.bodies import content_range, discard, field_texts
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.redirects import read_small
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _T = TypeVar("_T")
 
 
@@ -270,6 +268,7 @@ class _Behind:
 
 def _goes_on(response: IResponse, start: int, total: int) -> bool:
     """Whether a 206 begins at C{start} of what has C{total} bytes."""
-    values = field_texts(response.headers, b"content-range")
-    match = _CONTENT_RANGE.fullmatch(values[0].strip()) if values else None
-    return match is not None and int(match[1]) == start and match[2] in {str(total), "*"}
+    sent = content_range(response.headers)
+    if sent is None or sent.part is None:
+        return False
+    return sent.part.start == start and sent.length in {total, None}

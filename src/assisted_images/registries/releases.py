@@ -5,13 +5,12 @@ layer of that has the CoreOS live ISO.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.downloads.downloader import Progress
-from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.parts import Origin, Part, digest_of_name
 from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.image_references import (
@@ -278,8 +277,7 @@ class ReleaseDownloader:
     async def _begin(self, spec: PullSpec, architecture: Architecture, part: Part) -> _Extraction:
         registries = self._registries
         content = await resolve(registries, spec, architecture)
-        name = f"{content.machine_os_images} {content.iso_name}"
-        digest = hashlib.sha256(name.encode()).hexdigest()
+        digest = digest_of_name(f"{content.machine_os_images} {content.iso_name}")
         # What another process has begun is of no use, and takes room.
         await registries.run_in_thread(part.restart, Origin(digest))
         target = MemberIntoPart(part, self._room, digest)

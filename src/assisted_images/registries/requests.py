@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,9 +16,9 @@ from assisted_images.registries.challenges import parse_challenges
 from assisted_images.registries.logins import Logins, Side, no_entry, refused
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.bodies import discard, field_texts
-from httpd.outbound.failures import DownloadError
+from httpd.outbound.failures import DownloadError, status_text
 from httpd.outbound.redirects import Unreachable, get
-from httpd.outbound.urls import origin_of
+from httpd.urls import web_origin
 
 
 class Missing(DownloadError):
@@ -95,7 +94,7 @@ class RegistryRequests:
         authorization = self._logins.known(side, spec)
         response, answered_by = await self._send(side, url, fields, authorization)
         # A storage server that a redirect led to has no say in who gets our login.
-        if response.code != 401 or origin_of(answered_by) != origin_of(url):
+        if response.code != 401 or web_origin(answered_by) != web_origin(url):
             return response
         discard(response)
         challenges = parse_challenges(field_texts(response.headers, b"www-authenticate"))
@@ -112,13 +111,13 @@ class RegistryRequests:
         def headers(target: str) -> Headers:
             nonlocal last
             last = target
-            if not (side.insecure or origin_of(target)[0] == "https"):
+            if not (side.insecure or web_origin(target).scheme == "https"):
                 # A tag's manifest is as true as the connection that it comes over.
                 raise DownloadError(f"{side.base} redirects to plain http; expected https")
             made = Headers({"accept-encoding": ["identity"]})
             for name, value in fields.items():
                 made.setRawHeaders(name, [value])
-            if authorization is not None and origin_of(target) == origin_of(url):
+            if authorization is not None and web_origin(target) == web_origin(url):
                 made.setRawHeaders("authorization", [authorization])
             return made
 
@@ -133,8 +132,7 @@ class RegistryRequests:
             return DownloadError(f"registry {spec.registry} denies {spec.repository} (403){secret}")
         if status == 404:
             return Missing(f"registry {spec.registry} has no {what} in {spec.repository} (404)")
-        phrase = http.client.responses.get(status, "")
         return DownloadError(
-            f"registry {spec.registry} answers {f'{status} {phrase}'.rstrip()} for {what} of"
+            f"registry {spec.registry} answers {status_text(status)} for {what} of"
             f" {spec.repository}"
         )

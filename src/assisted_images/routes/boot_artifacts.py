@@ -15,7 +15,7 @@ from assisted_images.routes.selection import (
     require_s390x,
 )
 from assisted_images.values import ImageType
-from httpd.texts import shown
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
@@ -59,7 +59,7 @@ def boot_artifact(parameters: Parameters, facts: Facts) -> BootArtifact:
     if artifact not in ARTIFACTS:
         raise Problem(
             404,
-            f"unknown boot artifact {shown(artifact)}; expected one of {', '.join(ARTIFACTS)}",
+            f"unknown boot artifact {quoted(artifact)}; expected one of {', '.join(ARTIFACTS)}",
         )
     facts["artifact"] = artifact
     image = WantedImage.read(

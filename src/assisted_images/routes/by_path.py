@@ -12,10 +12,9 @@ from assisted_images.routes.parameters import (
     Facts,
     Parameters,
     checked_infra_env_id,
-    is_infra_env_id,
 )
-from assisted_images.values import ImageType
-from httpd.texts import shown
+from assisted_images.values import ImageType, is_infra_env_id
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 
 _TYPES = {kind.file_name: kind for kind in ImageType}
@@ -58,7 +57,7 @@ def _image(parameters: Parameters, facts: Facts, kind: CredentialKind) -> Custom
     if file_name not in _TYPES:
         raise Problem(
             404,
-            f"unrecognized file name {shown(file_name)}; expected one of {', '.join(_TYPES)}",
+            f"unrecognized file name {quoted(file_name)}; expected one of {', '.join(_TYPES)}",
         )
     identifier = checked_infra_env_id(key) if kind is CredentialKind.NONE else _id_in(key)
     facts["image_id"] = identifier

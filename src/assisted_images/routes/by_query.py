@@ -17,7 +17,7 @@ from assisted_images.routes.parameters import (
 )
 from assisted_images.routes.selection import WantedImage, require_nmstate
 from assisted_images.values import Architecture, ImageType
-from httpd.texts import shown
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 
 
@@ -35,7 +35,7 @@ def image(parameters: Parameters, facts: Facts) -> CustomisedImage:
     if kind not in ImageType.__members__.values():
         raise Problem(
             400,
-            f"invalid value {shown(kind)} for parameter 'type';"
+            f"invalid value {quoted(kind)} for parameter 'type';"
             f" expected one of {', '.join(ImageType)}",
         )
     return CustomisedImage.discovery(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from assisted_images.infra_envs.configurations import Credential, CredentialKind
-from assisted_images.values import Architecture
+from assisted_images.values import Architecture, is_infra_env_id
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 
 VERSION_REQUIRED = "'version' parameter required"
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class Parameters(NamedTuple):
@@ -99,11 +96,6 @@ def checked_infra_env_id(text: str) -> str:
         # Not shown: some who mistake the route have a token there.
         raise Problem(404, "the infra-env id in the path is wrong; expected a lower-case UUID")
     return text
-
-
-def is_infra_env_id(text: str) -> bool:
-    """Whether C{text} is a lower-case UUID."""
-    return _UUID.fullmatch(text) is not None
 
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorTime
 from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.store.images import ImageState, ImageStore, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
-from httpd.texts import shown
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 
 _RETRY_SECONDS = 30
@@ -63,7 +63,7 @@ class WantedImage:
         try:
             known = Architecture.parse(architecture)
         except ValueError as error:
-            wanted = f"{shown(version)} {shown(architecture)}"
+            wanted = f"{quoted(version)} {quoted(architecture)}"
             raise Problem(unknown_status, f"version for {wanted}, not found: {error}") from None
         return cls(version, known, image_type, unknown_status, require)
 

@@ -34,6 +34,7 @@ from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, seman
 from httpd.concurrency.threads import RunInThread
 from httpd.representation.segments import Representation
 from httpd.streaming.disk import DiskFile
+from httpd.texts import os_error_text
 
 _PIECE = 1024 * 1024
 
@@ -231,4 +232,4 @@ def _own_rootfs_url(entry: Entry, base_url: str | None) -> str:
 
 
 def _text(error: IsoError | OSError) -> str:
-    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+    return os_error_text(error) if isinstance(error, OSError) else str(error)

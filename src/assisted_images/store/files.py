@@ -19,6 +19,7 @@ from assisted_images.downloads.parts import ORIGIN, PART, Part, PartInUse
 from assisted_images.store.origins import RELEASE
 from assisted_images.store.records import CHECKED
 from assisted_images.values import Architecture
+from httpd.texts import os_error_text
 
 REFUSED = ".refused"
 """Follows the name of a file that was set aside."""
@@ -78,7 +79,7 @@ def _remove(path: Path) -> Removal:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        return Removal(path.name, error.strerror or type(error).__name__)
+        return Removal(path.name, os_error_text(error))
     return Removal(path.name)
 
 

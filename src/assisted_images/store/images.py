@@ -1,34 +1,23 @@
-"""The OS images that are configured: where requests find them, and how they get there."""
+"""The OS images that are configured, where requests find them."""
 
 from __future__ import annotations
 
-from twisted.logger import Logger
-
 from assisted_images.catalog.catalog import Catalog, UnknownImage
-from assisted_images.store.files import remove_unaccounted
-from assisted_images.store.populate import Preparation, Workshop
 from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
-from httpd.concurrency.coroutines import side_by_side
 
 __all__ = ["ImageState", "ImageStore", "OsImage", "ReadyImage"]
 
 
 class ImageStore:
     """
-    One L{OsImage} for each image of the catalogue.
+    One L{OsImage} for each image of the catalogue; who brings them is nothing to it.
 
     @ivar images: all of them, in the catalogue's order.
     """
 
-    _log = Logger()
-
-    def __init__(self, catalog: Catalog, workshop: Workshop | None = None) -> None:
-        """
-        @param workshop: C{None}: another process brings the images.
-        """
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._workshop = workshop
         self.images: tuple[OsImage, ...] = tuple(map(OsImage, catalog.images))
         self._by_key = {image.entry.key: image for image in self.images}
 
@@ -52,38 +41,3 @@ class ImageStore:
     def ready(self) -> bool:
         """Whether every image is ready."""
         return all(image.state is ImageState.READY for image in self.images)
-
-    async def populate(self) -> None:
-        """
-        Bring every image to where it can be served; returns when all are.
-
-        An image that fails is tried again for as long as this runs.  To end it, cancel its
-        Deferred: downloads stop, and what has arrived is kept.
-        """
-        workshop = self._workshop
-        if workshop is None:
-            raise ValueError("another process brings the images; expected a Workshop")
-        try:
-            await self._remove_unaccounted(workshop)
-            await side_by_side(Preparation(image, workshop).run() for image in self.images)
-        finally:
-            workshop.stop.set()
-
-    async def _remove_unaccounted(self, workshop: Workshop) -> None:
-        data_dir = workshop.data_dir
-        try:
-            removals = await workshop.run_in_thread(
-                remove_unaccounted, data_dir, self._catalog.images
-            )
-        except OSError as error:
-            # Each image will say so, too, until DATA_DIR is there.
-            self._log.error(
-                "{data_dir} cannot be read: {reason}", data_dir=data_dir, reason=error.strerror
-            )
-            return
-        for removal in removals:
-            if removal.failure is None:
-                text = "{name} was removed: no configured image needs it"
-            else:
-                text = "{name} cannot be removed, although no configured image needs it: {reason}"
-            self._log.info(text, name=removal.name, reason=removal.failure)

@@ -17,6 +17,7 @@ from assisted_images.store.states import OsImage, ReadyImage
 from assisted_images.workers.messages import ImageSummary
 from httpd.concurrency.slots import OwnSlots
 from httpd.concurrency.threads import RunInThread
+from httpd.texts import os_error_text
 
 _RETRY_SECONDS = 5.0
 
@@ -92,7 +93,7 @@ class ImageCopies:
                 image.ready = await self._read(image, summary)
                 continue
             except OSError as error:
-                self._failed(image, error.strerror or type(error).__name__)
+                self._failed(image, os_error_text(error))
             except IsoError as error:
                 self._failed(image, str(error))
             except Exception:

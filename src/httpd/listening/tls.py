@@ -25,6 +25,7 @@ from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersi
 
 from httpd.settings import cipher_suites
 from httpd.settings.readers import TlsVersion
+from httpd.texts import os_error_text
 
 _ALPN = b"http/1.1"
 """HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""
@@ -224,7 +225,7 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise TlsError(f"{file} cannot be read: {error.strerror}") from None
+        raise TlsError(f"{file} cannot be read: {os_error_text(error)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,10 @@ import re
 
 
 def redacted(text: str) -> str:
-    """The text without what looks like a secret."""
+    """
+    The text without what looks like a secret: the net below everything that is logged.  Who knows
+    that a text is a URL shows its L{public_url<httpd.urls.public_url>} instead.
+    """
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

@@ -13,9 +13,12 @@ from twisted.internet.interfaces import ITransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
-from twisted.web.http import PotentialDataLoss, stringToDatetime
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+
+from httpd.representation.byteranges import ContentRange, parse_content_range
+from httpd.representation.preconditions import parse_http_date
 
 
 class BodyTooLarge(Exception):
@@ -102,7 +105,11 @@ def field_texts(headers: Headers, name: bytes) -> list[str]:
 
 def http_date(headers: Headers, name: bytes) -> float | None:
     """A date in C{headers}, in seconds since the epoch; None when it is absent or malformed."""
-    try:
-        return float(stringToDatetime(headers.getRawHeaders(name, [])[0]))
-    except (IndexError, ValueError, KeyError):
-        return None
+    date = parse_http_date(next(iter(field_texts(headers, name)), None))
+    return None if date is None else float(date)
+
+
+def content_range(headers: Headers) -> ContentRange | None:
+    """What C{Content-Range} says; L{None} when it is absent or malformed."""
+    values = field_texts(headers, b"content-range")
+    return parse_content_range(values[0]) if values else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError
@@ -59,6 +61,14 @@ def reason_of(error: BaseException) -> str:
         if isinstance(cause, kind):
             return text
     return type(cause).__name__
+
+
+def status_text(status: int) -> str:
+    """
+    A status code with its own phrase, such as C{404 Not Found}: the server's phrase might quote
+    what it was asked with.
+    """
+    return f"{status} {http.client.responses.get(status, '')}".rstrip()
 
 
 class DownloadError(Exception):

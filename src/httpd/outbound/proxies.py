@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
 
 # typeshed leaves it out; it is what urllib goes by on every system but macOS and Windows.
 from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
+
+from httpd.outbound.credentials import userinfo_credentials
+from httpd.urls import http_parts, proxy_url, web_origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,14 @@ class Proxy:
         @raise ValueError: it is none; the text names the variable and, as there may be a password
             in it, not the value.
         """
-        parts = urlsplit(text if "://" in text else f"http://{text}")
-        try:
-            port = parts.port
-        except ValueError:
-            port = 0
-        if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        url = proxy_url(text)
+        parts = http_parts(url)
+        if parts is None or parts.port == 0:
             raise ValueError(
                 f"{variable} is not the URL of a proxy; expected one such as http://proxy:3128"
             )
-        tls = parts.scheme == "https"
-        return cls(parts.hostname, port or (443 if tls else 80), tls, basic_authorization(text))
-
-
-def basic_authorization(url: str) -> str | None:
-    """The C{Basic} credentials (RFC 7617) in the userinfo of C{url}, when there are some."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.username is None:
-        return None
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        scheme, host, port = web_origin(url)
+        return cls(host, port, scheme == "https", userinfo_credentials(url))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from twisted.web.iweb import IAgent, IResponse
 
 from httpd.outbound.bodies import BodyTooLarge, discard, field_texts, read_body
 from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
-from httpd.outbound.urls import is_http_url, redacted, without_userinfo
+from httpd.urls import is_http_url, public_url, without_userinfo
 
 _MOST_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -48,7 +48,7 @@ async def get(
             return response
         discard(response)
         target = _redirected(target, locations[0])
-    raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {redacted(url)}")
+    raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {public_url(url)}")
 
 
 def _redirected(url: str, location: str) -> str:
@@ -57,7 +57,7 @@ def _redirected(url: str, location: str) -> str:
     except ValueError:
         target = ""
     if not is_http_url(target):
-        raise DownloadError(f"{redacted(url)} redirects to what is no http URL; expected one")
+        raise DownloadError(f"{public_url(url)} redirects to what is no http URL; expected one")
     return target
 
 
@@ -65,7 +65,7 @@ async def _send(
     agent: IAgent, clock: IReactorTime, seconds: float, url: str, fields: Headers
 ) -> IResponse:
     def too_slow(result: object, seconds: float) -> NoReturn:
-        raise Unreachable(f"{redacted(url)} did not answer within {seconds:g} s")
+        raise Unreachable(f"{public_url(url)} did not answer within {seconds:g} s")
 
     try:
         request = agent.request(b"GET", without_userinfo(url).encode("ascii"), fields)
@@ -76,7 +76,7 @@ async def _send(
     except Exception as error:
         if was_cancelled(error):
             raise CancelledError from None
-        raise Unreachable(f"{redacted(url)} cannot be had: {reason_of(error)}") from None
+        raise Unreachable(f"{public_url(url)} cannot be had: {reason_of(error)}") from None
 
 
 async def read_small(

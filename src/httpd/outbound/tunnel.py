@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from httpd.outbound.proxies import Proxy
+from httpd.texts import quoted
 
 _LONGEST_ANSWER = 64 * 1024
 """Bytes of header that a proxy may answer with."""
@@ -54,8 +55,8 @@ class _Tunnel(Protocol):
     def _answered(self, head: bytes, rest: bytes) -> None:
         version, _, status = head.partition(b"\r\n")[0].partition(b" ")
         if not (version.startswith(b"HTTP/1.") and status.startswith(b"2")):
-            shown = status[:60].decode("ascii", "replace")
-            self._refuse(f"the proxy answered CONNECT with {shown!r}")
+            answer = quoted(status.decode("ascii", "replace"))
+            self._refuse(f"the proxy answered CONNECT with {answer}")
             return
         inner = self._factory.buildProtocol(self._connection.getPeer())
         if inner is None:

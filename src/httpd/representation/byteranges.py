@@ -1,4 +1,7 @@
-"""The C{Range} header of a GET request (RFC 9110, section 14)."""
+"""
+Byte ranges (RFC 9110, section 14): C{Range}, by which a client asks for some, and C{Content-Range},
+which says what came.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,10 @@ _PLAIN_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})", re.ASCII)
 
 _POSITIONS = re.compile(r"(\d*)-(\d*)", re.ASCII)
 
+_CONTENT_RANGE = re.compile(
+    r"\s*bytes (?:(\d+)-(\d+)/(\d+|\*)|\*/(\d+))\s*", re.ASCII | re.IGNORECASE
+)
+
 _DIGITS = 100
 """No length has as many; C{int} refuses some thousands."""
 
@@ -37,6 +44,17 @@ class ByteRange(NamedTuple):
     def content_range(self, length: int) -> bytes:
         """The field C{Content-Range} of this part of C{length} bytes (section 14.4)."""
         return b"Content-Range: bytes %d-%d/%d\r\n" % (self.start, self.stop - 1, length)
+
+
+class ContentRange(NamedTuple):
+    """What C{Content-Range} says of a response (section 14.4)."""
+
+    part: ByteRange | None
+    """What it has of the representation; L{None}: nothing, since there is nothing of what was asked
+    for (416)."""
+
+    length: int | None
+    """Bytes of the whole representation; L{None}: that is not known."""
 
 
 class RangeNotSatisfiable(Exception):
@@ -82,8 +100,27 @@ def _parse_any(header: str, length: int) -> Sequence[ByteRange] | None:
     return None if _is_abuse(satisfiable) else satisfiable
 
 
+def parse_content_range(text: str) -> ContentRange | None:
+    """
+    Read the value of a C{Content-Range} field.
+
+    @return: L{None}: it is malformed, of another unit, or cannot be true.
+    """
+    match = _CONTENT_RANGE.fullmatch(text)
+    if match is None:
+        return None
+    first, last, length, unsatisfied = match.groups()
+    if unsatisfied is not None:
+        return ContentRange(None, _number(unsatisfied))
+    part = ByteRange(_number(first), _number(last) + 1)
+    whole = None if length == "*" else _number(length)
+    if part.start >= part.stop or (whole is not None and part.stop > whole):
+        return None
+    return ContentRange(part, whole)
+
+
 def _number(digits: str) -> int:
-    """Read a position."""
+    """Read a position or a length."""
     if len(digits) > _DIGITS:
         digits = digits.lstrip("0") or "0"
     return int(digits) if len(digits) <= _DIGITS else _BEYOND

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from httpd.texts import os_error_text
+
 
 def writable_directory(name: str, directory: Path | None) -> Iterator[str]:
     """
@@ -20,7 +22,7 @@ def writable_directory(name: str, directory: Path | None) -> Iterator[str]:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         yield (
-            f"{name}: {directory} cannot be made: {error.strerror};"
+            f"{name}: {directory} cannot be made: {os_error_text(error)};"
             " expected a directory that can be written"
         )
         return

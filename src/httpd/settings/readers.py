@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
+from httpd import urls
+from httpd.fields import NAME
 from httpd.settings import cipher_suites
 from httpd.texts import quoted
 
@@ -116,8 +117,8 @@ def tls_suites(text: str) -> tuple[str, ...]:
 
 def host_and_port(text: str) -> str:
     """Read C{host} or C{host:port}; an IPv6 address stands in brackets."""
-    parts = _split(f"//{text}")
-    if parts is None or parts.netloc != text or "@" in text or not _HOST.fullmatch(text):
+    parts = urls.http_parts(f"http://{text}")
+    if parts is None or parts.netloc != text or not _HOST.fullmatch(text):
         # Somebody may have put a password in.
         raise ValueError("not a host; expected a name or address, and :port if need be")
     return text
@@ -128,10 +129,9 @@ _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 
 def base_url(text: str) -> str:
     """Read an http or https URL without query; a slash at its end goes."""
-    parts = _split(text)
+    parts = urls.http_parts(text)
     if (
         parts is None
-        or parts.scheme not in {"http", "https"}
         or not _HOST.fullmatch(parts.netloc)
         or parts.query
         or parts.fragment
@@ -145,13 +145,12 @@ def base_url(text: str) -> str:
 
 
 def proxy_url(text: str) -> str:
-    """Read a proxy's URL; C{http://} is put before a bare C{host:port}, as Go does."""
-    url = text if "://" in text else f"http://{text}"
-    parts = _split(url)
+    """Read a proxy's URL, or its host and port."""
+    url = urls.proxy_url(text)
+    parts = urls.http_parts(url)
     if (
         parts is None
-        or parts.scheme not in {"http", "https"}
-        or not _HOST.fullmatch(parts.netloc.rpartition("@")[2])
+        or not _HOST.fullmatch(urls.authority(parts))
         or parts.port == 0
         or not url.isprintable()
     ):
@@ -196,7 +195,7 @@ def headers(text: str) -> Mapping[str, str]:
     """Read a JSON object of HTTP fields (RFC 9110, section 5: names are tokens)."""
     found = query_parameters(text)
     for name, value in found.items():
-        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        if not re.fullmatch(NAME, name):
             raise ValueError("a name is no HTTP field name; expected letters, digits and -")
         if not value.isascii() or not value.isprintable():
             raise ValueError(
@@ -215,12 +214,3 @@ def one_of(text: str, names: Iterable[str]) -> str:
 
 def _comma_list(text: str) -> tuple[str, ...]:
     return tuple(part for item in text.split(",") if (part := item.strip()))
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises where it is no port
-    except ValueError:
-        return None
-    return parts

@@ -13,7 +13,8 @@ from twisted.logger import LogEvent, globalLogPublisher
 from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.downloads.downloader import Downloader
 from assisted_images.store.images import ImageState, ImageStore, OsImage
-from assisted_images.store.populate import Workshop
+from assisted_images.store.population import Population
+from assisted_images.store.preparation import Workshop
 from httpd.concurrency.threads import run_at_once
 from tests.assisted_images.store.images import LIMITS
 from tests.httpd.outbound.servers import ServerTestCase, trial_reactor
@@ -40,9 +41,13 @@ class StoreTestCase(ServerTestCase):
             # Not before whoever logs it goes on to wait.
             trial_reactor().callLater(0, self.news.put, None)
 
-    def store(self, *entries: Entry, run_in_thread: Any = run_at_once) -> ImageStore:
-        return ImageStore(
-            Catalog(entries),
+    def store(self, *entries: Entry) -> ImageStore:
+        return ImageStore(Catalog(entries))
+
+    async def populate(self, store: ImageStore, run_in_thread: Any = run_at_once) -> None:
+        """Return once all images are ready."""
+        population = Population(
+            store,
             Workshop(
                 data_dir=self.directory,
                 downloader=Downloader(self.agent(), self.clock, run_in_thread),
@@ -52,9 +57,10 @@ class StoreTestCase(ServerTestCase):
                 base_url="http://images.example",
             ),
         )
+        await population.run()
 
-    def start(self, store: ImageStore) -> Deferred[None]:
-        running = Deferred.fromCoroutine(store.populate())
+    def start(self, store: ImageStore, run_in_thread: Any = run_at_once) -> Deferred[None]:
+        running = Deferred.fromCoroutine(self.populate(store, run_in_thread))
         running.addErrback(lambda failure: failure.trap(CancelledError) and None)
         self.addCleanup(running.cancel)
         return running

@@ -35,7 +35,7 @@ class DamageTests(StoreTestCase):
         await running
 
         store = self.store(entry(self.serve(origin).url))
-        await store.populate()
+        await self.populate(store)
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())
         self.assertEqual(self.names(), [NAME, NAME + ".checked.json"])
 
@@ -44,11 +44,11 @@ class DamageTests(StoreTestCase):
         digest = hashlib.sha256(os_image()).hexdigest()
         origin = Origin(os_image())
         url = self.serve(origin).url
-        await self.store(entry(url, sha256=digest)).populate()
+        await self.populate(self.store(entry(url, sha256=digest)))
         with (self.directory / NAME).open("r+b") as file:
             file.seek(-1, os.SEEK_END)
             file.write(b"\xff")
-        await self.store(entry(url, sha256=digest)).populate()
+        await self.populate(self.store(entry(url, sha256=digest)))
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())
         self.assertEqual(origin.asked, [0, 0])
 
@@ -57,18 +57,18 @@ class DamageTests(StoreTestCase):
         origin = Origin(os_image())
         url = self.serve(origin).url
         for _ in range(2):
-            await self.store(entry(url)).populate()
+            await self.populate(self.store(entry(url)))
         self.assertEqual(origin.asked, [0])
         with (self.directory / NAME).open("r+b") as file:
             file.seek(-1, os.SEEK_END)
             file.write(b"\xff")
-        await self.store(entry(url)).populate()
+        await self.populate(self.store(entry(url)))
         self.assertEqual((self.directory / NAME).read_bytes(), os_image())
         self.assertEqual(origin.asked, [0, 0])
 
     async def test_another_build(self) -> None:
         """What was remembered of the file before does not hold for the one that replaces it."""
-        await self.store(entry(self.serve(Origin(os_image())).url)).populate()
+        await self.populate(self.store(entry(self.serve(Origin(os_image())).url)))
         (self.directory / NAME).unlink()
         rebuilt = os_image()[:-1] + b"x"
         origin = Origin(rebuilt)
@@ -82,8 +82,8 @@ class DamageTests(StoreTestCase):
 
         ways: list[Any] = [interrupted, run_at_once]
         for run_in_thread in ways:
-            store = self.store(entry(url), run_in_thread=run_in_thread)
-            await store.populate()
+            store = self.store(entry(url))
+            await self.populate(store, run_in_thread)
             self.assertTrue(store.ready)
             self.assertEqual((self.directory / NAME).read_bytes(), rebuilt)
         self.assertEqual(origin.asked, [0])
@@ -92,7 +92,7 @@ class DamageTests(StoreTestCase):
         """It is removed when the image is there."""
         (self.directory / NAME).write_bytes(os_image())
         (self.directory / (NAME + ".part")).write_bytes(b"some")
-        await self.store(entry("http://127.0.0.1:1")).populate()
+        await self.populate(self.store(entry("http://127.0.0.1:1")))
         self.assertEqual(self.names(), [NAME, NAME + ".checked.json"])
 
     async def test_unremovable(self) -> None:
@@ -104,8 +104,8 @@ class DamageTests(StoreTestCase):
             return run_at_once(function, *arguments, **named)
 
         (self.directory / NAME).write_bytes(os_image())
-        store = self.store(entry("http://127.0.0.1:1"), run_in_thread=sticky)
-        await store.populate()
+        store = self.store(entry("http://127.0.0.1:1"))
+        await self.populate(store, sticky)
         self.assertTrue(store.ready)
 
 
@@ -139,8 +139,8 @@ class RoomTests(StoreTestCase):
             return run_at_once(function, *arguments, **named)
 
         origin = Origin(os_image())
-        store = self.store(entry(self.serve(origin).url), run_in_thread=small_disk)
-        self.start(store)
+        store = self.store(entry(self.serve(origin).url))
+        self.start(store, small_disk)
         await self.until(lambda: self.states(store) == ["failed"])
         self.assertEqual(store.images[0].reason, "No space left on device")
         room = len(os_image())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from httpd.outbound.proxies import Proxies, Proxy, basic_authorization
+from httpd.outbound.proxies import Proxies, Proxy
 
 
 class ProxyTests(SynchronousTestCase):
@@ -25,7 +25,7 @@ class ProxyTests(SynchronousTestCase):
         proxy = Proxy.parse("HTTP_PROXY", "http://Aladdin:open%20sesame@proxy:3128")
         self.assertEqual(proxy.authorization, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
         self.assertNotIn("QWxh", repr(proxy))
-        self.assertIsNone(basic_authorization("http://proxy:3128"))
+        self.assertIsNone(Proxy.parse("HTTP_PROXY", "http://proxy:3128").authorization)
 
     def test_what_is_none(self) -> None:
         """The value may hold a password: the text names the variable only."""

@@ -1,11 +1,19 @@
-"""The Range header against a model that counts bytes one by one."""
+"""
+The Range header against a model that counts bytes one by one, and what Content-Range says.
+"""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from httpd.representation.byteranges import ByteRange, RangeNotSatisfiable, parse_range
+from httpd.representation.byteranges import (
+    ByteRange,
+    ContentRange,
+    RangeNotSatisfiable,
+    parse_content_range,
+    parse_range,
+)
 from tests.properties import given
 
 
@@ -96,3 +104,37 @@ class ParseRangeTests(SynchronousTestCase):
     def test_content_range(self) -> None:
         field = ByteRange(0, 500).content_range(1234)
         self.assertEqual(field, b"Content-Range: bytes 0-499/1234\r\n")
+
+
+class ContentRangeTests(SynchronousTestCase):
+    """What a response says of itself."""
+
+    @given(st.integers(0, 10**25), st.integers(1, 10**25), st.integers(0, 10**25))
+    def test_as_it_was_written(self, start: int, size: int, more: int) -> None:
+        part = ByteRange(start, start + size)
+        length = part.stop + more
+        _, _, value = part.content_range(length).decode().partition(":")
+        self.assertEqual(parse_content_range(value), ContentRange(part, length))
+
+    def test_forms(self) -> None:
+        for text, expected in (
+            ("bytes 0-0/1", ContentRange(ByteRange(0, 1), 1)),
+            ("bytes 5-9/*", ContentRange(ByteRange(5, 10), None)),
+            ("bytes */10", ContentRange(None, 10)),
+            (" BYTES 5-9/10 ", ContentRange(ByteRange(5, 10), 10)),
+            (f"bytes */{'9' * 6000}", ContentRange(None, 10**100)),
+        ):
+            self.assertEqual(parse_content_range(text), expected)
+
+    def test_malformed_or_untrue(self) -> None:
+        for text in (
+            "", "bytes", "bytes */*", "bytes 5/10", "bytes 5-/10", "bytes -5/10", "lines 5-9/10",
+            "bytes=5-9/10", "bytes 5-9", "bytes 9-5/10", "bytes 5-10/10", "bytes \u0661-2/9",
+            "bytes 5-9/10, bytes 5-9/10",
+        ):  # fmt: skip
+            self.assertIsNone(parse_content_range(text), text)
+
+    @given(st.text(max_size=40))
+    def test_any_text_is_read_or_not(self, text: str) -> None:
+        for value in (text, f"bytes {text}"):
+            parse_content_range(value)

@@ -27,6 +27,7 @@ from assisted_images.store.states import ImageState, OsImage
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.failures import DownloadError
+from httpd.texts import os_error_text
 
 LONGEST_DELAY = 300.0
 """Seconds until a failed image is tried again, at most."""
@@ -116,7 +117,7 @@ class Preparation:
         except (DownloadError, IsoError) as error:
             return str(error)
         except OSError as error:
-            return error.strerror or type(error).__name__
+            return os_error_text(error)
         except CancelledError:
             raise
         except Exception as error:
@@ -268,5 +269,5 @@ class Preparation:
             self._log.warn(
                 "{name} cannot be hashed: {reason}",
                 name=self._target.name,
-                reason=error.strerror or type(error).__name__,
+                reason=os_error_text(error),
             )

@@ -1,0 +1,57 @@
+"""Bringing the OS images to where requests find them."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from assisted_images.store.files import remove_unaccounted
+from assisted_images.store.images import ImageStore
+from assisted_images.store.preparation import Preparation, Workshop
+from httpd.concurrency.coroutine_service import Background
+from httpd.concurrency.coroutines import side_by_side
+from httpd.texts import os_error_text
+
+
+class Population(Background):
+    """Brings every image of a store to where it can be served, from start to stop."""
+
+    failed = "OS images cannot be prepared"
+    _log = Logger()
+
+    def __init__(self, store: ImageStore, workshop: Workshop) -> None:
+        """
+        @param workshop: for this alone: once it has ended, no more can be made there.
+        """
+        self._store = store
+        self._workshop = workshop
+
+    async def run(self) -> None:
+        """
+        Bring them there; returns when all are ready.
+
+        An image that fails is tried again for as long as this runs.  Once its Deferred is
+        cancelled downloads stop, and what has arrived is kept.
+        """
+        workshop = self._workshop
+        try:
+            await self._remove_unaccounted()
+            await side_by_side(Preparation(image, workshop).run() for image in self._store.images)
+        finally:
+            workshop.stop.set()
+
+    async def _remove_unaccounted(self) -> None:
+        data_dir = self._workshop.data_dir
+        entries = [image.entry for image in self._store.images]
+        try:
+            removals = await self._workshop.run_in_thread(remove_unaccounted, data_dir, entries)
+        except OSError as error:
+            # Each image will say so, too, until DATA_DIR is there.
+            reason = os_error_text(error)
+            self._log.error("{data_dir} cannot be read: {reason}", data_dir=data_dir, reason=reason)
+            return
+        for removal in removals:
+            if removal.failure is None:
+                text = "{name} was removed: no configured image needs it"
+            else:
+                text = "{name} cannot be removed, although no configured image needs it: {reason}"
+            self._log.info(text, name=removal.name, reason=removal.failure)
