@@ -41,6 +41,7 @@ from httpd.logs.requests import RequestLog
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.proxies import Proxies
 from httpd.outbound.trust import tls_policy
+from httpd.streaming.disk import disk_threads
 from httpd.web.site import ServiceSite
 
 
@@ -114,6 +115,7 @@ def make_population(
             releases=ReleaseDownloader(registries, room),
             clock=reactor,
             run_in_thread=run_in_thread,
+            read_in_thread=disk_threads(reactor),
             limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
             base_url=settings.image_service_base_url,
             first_delay=settings.download_retry_seconds,

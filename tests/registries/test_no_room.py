@@ -79,6 +79,7 @@ class NoRoomTests(ClientTestCase):
                 releases=ReleaseDownloader(registries, room),
                 clock=self.clock,
                 run_in_thread=run_in_thread,
+                read_in_thread=run_in_thread,
                 limits=LIMITS,
                 base_url="http://images.example",
             ),

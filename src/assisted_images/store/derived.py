@@ -44,19 +44,20 @@ class _Missing(Exception):
 
 
 def ready_image(
-    path: Path, layout: Layout, entry: Entry, base_url: str | None, run_in_thread: RunInThread
+    path: Path, layout: Layout, entry: Entry, base_url: str | None, read_in_thread: RunInThread
 ) -> ReadyImage:
     """
     Make everything that is served of the image at C{path}.
 
     @param base_url: this service as hosts see it; for images without a C{rootfs_url}.
+    @param read_in_thread: reads for downloads what the page cache does not have.
     @raise OSError: the image cannot be read.
     """
-    source = DiskFile(path, run_in_thread)
+    source = DiskFile(path, read_in_thread)
     nmstate, nmstate_missing = None, None
     minimal, minimal_missing = None, None
     try:
-        nmstate = _nmstate(path, layout, entry, run_in_thread)
+        nmstate = _nmstate(path, layout, entry, read_in_thread)
     except _Missing as missing:
         nmstate_missing = str(missing)
     try:
@@ -101,7 +102,7 @@ class ReadySummary(msgspec.Struct, frozen=True):
 
 
 def ready_image_again(
-    path: Path, entry: Entry, base_url: str | None, run_in_thread: RunInThread, of: ReadySummary
+    path: Path, entry: Entry, base_url: str | None, read_in_thread: RunInThread, of: ReadySummary
 ) -> ReadyImage:
     """
     What L{ready_image} has made in another process, once more: without checks, and without
@@ -110,12 +111,12 @@ def ready_image_again(
     @raise OSError: the image cannot be read.
     @raise IsoError: it is another one by now.
     """
-    source = DiskFile(path, run_in_thread)
+    source = DiskFile(path, read_in_thread)
     with path.open("rb") as file:
         layout = read_layout(file)
     nmstate, minimal = None, None
     if of.nmstate is not None:
-        nmstate = _nmstate_again(path, layout, entry, run_in_thread, of.nmstate)
+        nmstate = _nmstate_again(path, layout, entry, read_in_thread, of.nmstate)
     if of.minimal is not None:
         try:
             minimal = _minimal(path, source, entry, base_url, nmstate)
@@ -136,11 +137,11 @@ def ready_image_again(
 
 
 def _nmstate_again(
-    iso: Path, layout: Layout, entry: Entry, run_in_thread: RunInThread, wanted: str
+    iso: Path, layout: Layout, entry: Entry, read_in_thread: RunInThread, wanted: str
 ) -> Representation:
     """The archive's file, if that is what it was then; else it was not written, but kept."""
     with contextlib.suppress(FileNotFoundError):
-        found = DiskFile(iso.with_name(entry.nmstate_file_name), run_in_thread).representation()
+        found = DiskFile(iso.with_name(entry.nmstate_file_name), read_in_thread).representation()
         if found.digest == wanted:
             return found
     if layout.rootfs is None:
@@ -157,7 +158,7 @@ def _wants_nmstate(entry: Entry) -> bool:
 
 
 def _nmstate(
-    iso: Path, layout: Layout, entry: Entry, run_in_thread: RunInThread
+    iso: Path, layout: Layout, entry: Entry, read_in_thread: RunInThread
 ) -> Representation | None:
     """The archive with nmstatectl, kept in a file of its own as the Go service keeps it."""
     if not _wants_nmstate(entry):
@@ -175,7 +176,7 @@ def _nmstate(
                 # A full or read-only disk; it has some MiB, and can do without a file.
                 return Representation.from_bytes(archive)
             _remember(path)
-        return DiskFile(path, run_in_thread).representation()
+        return DiskFile(path, read_in_thread).representation()
     except (IsoError, OSError) as error:
         raise _Missing(f"no nmstatectl: {_text(error)}") from None
 

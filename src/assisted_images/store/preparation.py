@@ -45,6 +45,8 @@ class Workshop:
     """None: no image comes out of a release payload."""
     clock: IReactorTime
     run_in_thread: RunInThread
+    read_in_thread: RunInThread
+    """Reads for downloads, of images that are ready."""
     limits: Limits = field(default_factory=Limits)
     base_url: str | None = None
     """This service as hosts see it, which goes into minimal ISOs."""
@@ -238,7 +240,7 @@ class Preparation:
                 layout,
                 self._image.entry,
                 workshop.base_url,
-                workshop.run_in_thread,
+                workshop.read_in_thread,
             )
         await workshop.run_in_thread(remove_set_aside, self._target)
         for missing in filter(None, {ready.nmstate_missing, ready.minimal_missing}):

@@ -58,16 +58,19 @@ class ImageCopies:
         location: tuple[Path, str | None],
         clock: IReactorTime,
         run_in_thread: RunInThread,
+        read_in_thread: RunInThread,
         loaded: Callable[[], None],
     ) -> None:
         """
         @param location: DATA_DIR, and this service as hosts see it.
+        @param read_in_thread: reads for downloads.
         @param loaded: called when everything is loaded that is ready.
         """
         self._store = store
         self._data_dir, self._base_url = location
         self._clock = clock
         self._run_in_thread = run_in_thread
+        self._read_in_thread = read_in_thread
         self._loaded = loaded
         self._reading = OwnSlots(2)
         self._loading: set[OsImage] = set()
@@ -117,7 +120,7 @@ class ImageCopies:
                 self._data_dir / image.entry.file_name,
                 image.entry,
                 self._base_url,
-                self._run_in_thread,
+                self._read_in_thread,
                 summary,
             )
 

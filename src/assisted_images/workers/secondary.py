@@ -52,6 +52,7 @@ from httpd.logs.requests import RequestLog
 from httpd.process.memory import MemoryReturn
 from httpd.process.open_files import allow_open_files
 from httpd.process.shutdown import Shutdown
+from httpd.streaming.disk import disk_threads
 
 _PATIENCE_SECONDS = 5.0
 """How much longer than the primary a secondary lets answers end: it is for the primary to cut them,
@@ -102,6 +103,7 @@ class Secondary:
             (settings.data_dir, settings.image_service_base_url),
             reactor,
             self._application.run_in_thread,
+            disk_threads(reactor),
             self._loaded,
         )
         tls = ServerTls.of(partial(getattr, settings))

@@ -9,14 +9,18 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from httpd.concurrency.threads import RunInThread
+from httpd.concurrency.threads import RunInThread, own_threads
 from httpd.representation.segments import FileSegment, Representation, Source
 
 _MOST_BYTES = 256 * 1024
 """Bytes read at a time: more gains nothing, less costs (docs/performance.md)."""
+
+_THREADS = 10
+"""As many as a reactor has by itself: a disk has not more to give when more ask."""
 
 _PROBE_STEP = 64 * 1024
 """The page cache fills and empties by runs of pages; a look at each of so many bytes will do."""
@@ -60,6 +64,15 @@ def read_bytes(source: Source, offset: int, length: int) -> Answer:
     return source.read(offset, length)
 
 
+def disk_threads(reactor: Any) -> RunInThread:
+    """
+    Where the files of all downloads of a process are read that the page cache does not have.
+
+    They wait for nothing else, and nothing else for them: on a slow disk there may be a hundred.
+    """
+    return own_threads(reactor, _THREADS, "disk reads")
+
+
 class DiskFile:
     """
     One open file; a L{Source<httpd.representation.segments.Source>}.
@@ -72,6 +85,9 @@ class DiskFile:
     """
 
     def __init__(self, path: Path, run_in_thread: RunInThread) -> None:
+        """
+        @param run_in_thread: where it is read when the disk must be asked.
+        """
         self._run_in_thread = run_in_thread
         self.path = path
         self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -53,6 +53,7 @@ class StoreTestCase(ServerTestCase):
                 downloader=Downloader(self.agent(), self.clock, run_in_thread),
                 clock=self.clock,
                 run_in_thread=run_in_thread,
+                read_in_thread=run_in_thread,
                 limits=LIMITS,
                 base_url="http://images.example",
             ),

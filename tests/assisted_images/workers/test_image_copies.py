@@ -36,6 +36,7 @@ class ImagesTests(SynchronousTestCase):
             (self.data, _BASE_URL),
             self.clock,
             run_at_once,
+            run_at_once,
             lambda: self.loaded.append(self.copies.count),
         )
 
