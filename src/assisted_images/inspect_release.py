@@ -226,18 +226,18 @@ async def _outcomes(
 
 
 async def _finding(registries: Registries, spec: PullSpec, architecture: Architecture) -> Finding:
-    content = await resolve(registries, spec, architecture)
-    size, beginning = await iso_beginning(registries, content, VOLUME_ID_BYTES)
+    iso = await resolve(registries, spec, architecture)
+    size, beginning = await iso_beginning(registries, iso, VOLUME_ID_BYTES)
     try:
         volume_id = volume_id_of(beginning)
     except IsoError as error:
-        raise DownloadError(f"{content.iso_name} in {content.machine_os_images}: {error}") from None
+        raise DownloadError(f"{iso.path} in {iso.machine_os_images}: {error}") from None
     return Finding(
         arch=architecture.value,
-        release_version=content.version,
-        machine_os_images=str(content.machine_os_images),
-        found_at=content.image.place.spec.name,
-        iso=content.iso_name,
+        release_version=iso.version,
+        machine_os_images=str(iso.machine_os_images),
+        found_at=iso.image.place.spec.name,
+        iso=iso.path,
         size=size,
         rhcos_version=os_version_of(volume_id) or f"none: the volume id is {quoted(volume_id)}",
     )

@@ -24,10 +24,9 @@ from httpd.http1.connections import Connections
 from httpd.listening.renewal import CertificateRenewal
 from httpd.listening.tls import ServerTls
 from httpd.logs.service import ServiceLog
-from httpd.process import shutdown
 from httpd.process.memory import MemoryReturn
 from httpd.process.service import HttpService
-from httpd.process.shutdown import Shutdown
+from httpd.process.shutdown import Drainable, Shutdown
 
 __all__ = ["Options", "makeService"]
 
@@ -49,7 +48,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     if settings.workers == 1:
         application = make_application(settings, reactor, outbound, log)
         listeners = make_listeners(settings, application, reactor, tls)
-        connections: shutdown.Connections = application.connections
+        connections: Drainable = application.connections
     else:
         primary = make_primary(settings, options.texts, outbound, reactor, tls, log)
         application, listeners = primary.application, primary.listeners

@@ -16,8 +16,8 @@ from assisted_images.downloads.parts import Part
 from assisted_images.downloads.room import Room
 from assisted_images.registries.registry import Registries
 from assisted_images.registries.releases import (
-    ReleaseContent,
     ReleaseDownloader,
+    ReleaseIso,
 )
 from assisted_images.registries.requests import RegistryRequests
 from httpd.outbound.failures import DownloadError
@@ -96,7 +96,7 @@ class InterruptedTests(ClientTestCase):
         self.assertIsNone(asked[0])
         self.assertRegex(asked[1] or "", r"bytes=[1-9]\d*-")
 
-    async def attempt(self, downloader: ReleaseDownloader, directory: Path) -> ReleaseContent:
+    async def attempt(self, downloader: ReleaseDownloader, directory: Path) -> ReleaseIso:
         part = Part.open(directory / "image.iso")
         try:
             return await downloader.download(

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
 
-from assisted_images.downloads.parts import Origin, Part, digest_of_name
+from assisted_images.downloads.parts import Part, Provenance, digest_of_name
 from assisted_images.downloads.room import Room
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.arrival import ArrivingBody
@@ -28,8 +28,8 @@ class Downloader:
     """
     Downloads into L{Part}s.
 
-    @ivar headers: sent with each request, to the URL's own origin only: a redirect to another one
-        does not get them.
+    @ivar headers: sent with each request, to the URL's own web origin only: a redirect to another
+        one does not get them.
     @ivar parameters: added to the URL's query.
     @ivar stall_seconds: how long the origin may send nothing.
     @ivar room: of the disk, shared with whoever else writes there.
@@ -60,7 +60,9 @@ class Downloader:
             await self._fetch(url, part, kept, progress)
         await self.run_in_thread(part.sync)
 
-    async def _fetch(self, url: str, part: Part, kept: Origin | None, progress: Progress) -> None:
+    async def _fetch(
+        self, url: str, part: Part, kept: Provenance | None, progress: Progress
+    ) -> None:
         response = await self._request(url, part.size if kept else None, kept)
         if kept is not None and response.code in {206, 416}:
             total = _continuation(response, part, kept)
@@ -82,7 +84,7 @@ class Downloader:
     async def _begin(self, url: str, response: IResponse, part: Part, total: int | None) -> None:
         """Start from zero with the representation that C{response} brings."""
         try:
-            await self.run_in_thread(part.restart, _origin(url, response, total))
+            await self.run_in_thread(part.restart, _provenance(url, response, total))
         except BaseException:
             discard(response)
             raise
@@ -116,7 +118,7 @@ class Downloader:
         if total is not None and part.size != total:
             raise DownloadError(f"the origin sent {part.size} bytes instead of {total}")
 
-    async def _request(self, url: str, start: int | None, kept: Origin | None) -> IResponse:
+    async def _request(self, url: str, start: int | None, kept: Provenance | None) -> IResponse:
         """Ask for C{url}, from byte C{start} on, and follow redirects."""
 
         def fields(target: str) -> Headers:
@@ -127,7 +129,7 @@ class Downloader:
             if start is not None and kept is not None and kept.validator is not None:
                 headers.setRawHeaders("range", [f"bytes={start}-"])
                 headers.setRawHeaders("if-range", [kept.validator])
-            # Userinfo belongs to the origin it was written for, like the headers.
+            # Userinfo belongs to the web origin it was written for, like the headers.
             authorization = userinfo_credentials(target)
             if authorization is None and same_origin:
                 authorization = userinfo_credentials(url)
@@ -143,17 +145,17 @@ def _refusal(url: str, response: IResponse) -> DownloadError:
     return DownloadError(f"{status_text(response.code)} for {public_url(url)}")
 
 
-def _resumable(part: Part, url: str) -> Origin | None:
+def _resumable(part: Part, url: str) -> Provenance | None:
     """Where the part's bytes are from, when that is worth going on with."""
-    origin = part.origin
-    if origin is None or part.size == 0 or origin.url_digest != digest_of_name(url):
+    known = part.provenance
+    if known is None or part.size == 0 or known.url_digest != digest_of_name(url):
         return None
-    if origin.total is not None and part.size >= origin.total:
-        return origin if part.size == origin.total else None
-    return origin if origin.validator is not None else None
+    if known.total is not None and part.size >= known.total:
+        return known if part.size == known.total else None
+    return known if known.validator is not None else None
 
 
-def _continuation(response: IResponse, part: Part, kept: Origin) -> int | None:
+def _continuation(response: IResponse, part: Part, kept: Provenance) -> int | None:
     """
     The total size when C{response}, a 206 or 416, goes on exactly where C{part} ends; else None.
 
@@ -175,9 +177,9 @@ def _continuation(response: IResponse, part: Part, kept: Origin) -> int | None:
     return total
 
 
-def _origin(url: str, response: IResponse, total: int | None) -> Origin:
+def _provenance(url: str, response: IResponse, total: int | None) -> Provenance:
     etag, last_modified = _validators(response)
-    return Origin(digest_of_name(url), _if_range(response), etag, last_modified, total)
+    return Provenance(digest_of_name(url), _if_range(response), etag, last_modified, total)
 
 
 def _validators(response: IResponse) -> tuple[str | None, float | None]:

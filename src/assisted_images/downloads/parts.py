@@ -23,7 +23,7 @@ from assisted_images.downloads.durable import sync_directory, write_struct
 from httpd.outbound.failures import DownloadError
 
 PART = ".part"
-ORIGIN = ".part.json"
+PROVENANCE = ".part.json"
 
 
 class PartInUse(DownloadError):
@@ -34,7 +34,7 @@ class NoSpace(DownloadError):
     """What is missing does not fit on the disk."""
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, frozen=True):
     """What is known of the representation whose first bytes a part holds."""
 
     url_digest: str
@@ -63,13 +63,13 @@ class Part:
     def __init__(self, target: Path, descriptor: int) -> None:
         self.target = target
         self.path = target.with_name(target.name + PART)
-        self._origin_path = target.with_name(target.name + ORIGIN)
+        self._provenance_path = target.with_name(target.name + PROVENANCE)
         self._descriptor = descriptor
         self._lock = threading.Lock()
         self._closed = False
         self.size: int = os.fstat(descriptor).st_size
         """Bytes that are there."""
-        self.origin: Origin | None = self._read_origin()
+        self.provenance: Provenance | None = self._read_provenance()
         """Where they came from; None when that is not known, and then they are worth nothing."""
 
     @classmethod
@@ -94,14 +94,14 @@ class Part:
             # Between open and lock, another process renamed it into place.
             os.close(descriptor)
 
-    def restart(self, origin: Origin) -> None:
-        """Forget all bytes; those to come are from C{origin}."""
+    def restart(self, provenance: Provenance) -> None:
+        """Forget all bytes; C{provenance} is that of those to come."""
         with self._lock:
-            self._origin_path.unlink(missing_ok=True)
+            self._provenance_path.unlink(missing_ok=True)
             os.ftruncate(self._descriptor, 0)
             self.size = 0
-            write_struct(self._origin_path, origin)
-            self.origin = origin
+            write_struct(self._provenance_path, provenance)
+            self.provenance = provenance
 
     def append(self, pieces: Iterable[bytes]) -> None:
         """
@@ -136,21 +136,21 @@ class Part:
     def sync(self) -> None:
         """Make the content durable, dated as its origin says, so that replicas agree."""
         with self._lock:
-            if self.origin is not None and self.origin.last_modified is not None:
-                os.utime(self._descriptor, (self.origin.last_modified,) * 2)
+            if self.provenance is not None and self.provenance.last_modified is not None:
+                os.utime(self._descriptor, (self.provenance.last_modified,) * 2)
             os.fsync(self._descriptor)
 
     def publish(self) -> None:
         """Give the part its target's name, durably."""
         self.path.replace(self.target)
-        self._origin_path.unlink(missing_ok=True)
+        self._provenance_path.unlink(missing_ok=True)
         sync_directory(self.target.parent)
 
     def discard(self) -> None:
         """Remove what has arrived; what would be appended now, nobody would find."""
-        self.size, self.origin = 0, None
+        self.size, self.provenance = 0, None
         self.path.unlink(missing_ok=True)
-        self._origin_path.unlink(missing_ok=True)
+        self._provenance_path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let others have it; harmless when closed already."""
@@ -159,9 +159,9 @@ class Part:
                 self._closed = True
                 os.close(self._descriptor)
 
-    def _read_origin(self) -> Origin | None:
+    def _read_provenance(self) -> Provenance | None:
         try:
-            return msgspec.json.decode(self._origin_path.read_bytes(), type=Origin)
+            return msgspec.json.decode(self._provenance_path.read_bytes(), type=Provenance)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 

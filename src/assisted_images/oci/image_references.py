@@ -32,7 +32,7 @@ class _From(msgspec.Struct):
 
 class _Tag(msgspec.Struct):
     name: str = ""
-    origin: _From | None = msgspec.field(default=None, name="from")
+    image: _From | None = msgspec.field(default=None, name="from")
 
 
 class _Spec(msgspec.Struct):
@@ -68,7 +68,7 @@ def machine_os_images(raw: bytes) -> PullSpec:
             " on, or the ISO's URL in OS_IMAGES"
         )
     try:
-        found = PullSpec.parse(tag.origin.name if tag.origin else "")
+        found = PullSpec.parse(tag.image.name if tag.image else "")
     except ValueError as error:
         raise ImageReferencesError(f"the pull spec of {_TAG} in the release: {error}") from None
     if found.digest is None:

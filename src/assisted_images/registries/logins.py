@@ -54,7 +54,7 @@ class _Kept:
     until: float
 
 
-class _Answer(msgspec.Struct):
+class _TokenAnswer(msgspec.Struct):
     token: str | None = None
     access_token: str | None = None
     expires_in: float | None = None
@@ -134,9 +134,9 @@ class Logins:
         what = f"the answer of the token service {public_url(url)}"
         raw = await read_small(response, _MOST_ANSWER_BYTES, self._clock, self._seconds, what)
         try:
-            answer = msgspec.json.decode(raw, type=_Answer)
+            answer = msgspec.json.decode(raw, type=_TokenAnswer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            answer = _Answer()
+            answer = _TokenAnswer()
         token = answer.token or answer.access_token or ""
         if not _SENDABLE.fullmatch(token):
             raise DownloadError(

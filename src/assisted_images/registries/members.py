@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.parts import Part, Provenance
 from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.layers import MemberReader, Presence
@@ -156,14 +156,14 @@ class MemberIntoPart:
 
     def __init__(self, part: Part, room: Room, name_digest: str) -> None:
         """
-        @param name_digest: of what denotes the content, for the part's L{Origin}.
+        @param name_digest: of what denotes the content, for the part's L{Provenance}.
         """
         self.part = part
         self.total: int | None = None
         self._room = room
         self._name_digest = name_digest
         self._written = 0
-        self._origin: Origin | None = None
+        self._provenance: Provenance | None = None
 
     def begin(self, size: int, modified: float | None) -> None:
         """
@@ -172,10 +172,12 @@ class MemberIntoPart:
         @raise NoSpace: so much does not fit on the disk.
         """
         sound = modified is not None and 0 <= modified < _LATEST
-        origin = Origin(self._name_digest, last_modified=modified if sound else None, total=size)
-        self.part.restart(origin)
+        provenance = Provenance(
+            self._name_digest, last_modified=modified if sound else None, total=size
+        )
+        self.part.restart(provenance)
         self._room.promise(self.part, size)
-        self._origin, self._written, self.total = origin, 0, size
+        self._provenance, self._written, self.total = provenance, 0, size
 
     def write(self, content: bytes) -> None:
         """See L{MemberTarget}."""
@@ -184,8 +186,8 @@ class MemberIntoPart:
 
     def forget(self) -> None:
         """See L{MemberTarget}."""
-        if self._origin is not None:
-            self.part.restart(self._origin)
+        if self._provenance is not None:
+            self.part.restart(self._provenance)
         self._written, self.total = 0, None
 
     def goes_on(self, part: Part) -> bool:
@@ -193,4 +195,6 @@ class MemberIntoPart:
         Go on with C{part}, if it is just as it was left.
         """
         self.part = part
-        return self._origin is None or (part.origin == self._origin and part.size == self._written)
+        return self._provenance is None or (
+            part.provenance == self._provenance and part.size == self._written
+        )

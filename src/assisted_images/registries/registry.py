@@ -43,9 +43,9 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class ContainerImage:
     """
-    One image of one architecture.
+    An image in a registry, of one architecture.
 
     @ivar spec: what was asked for.
     @ivar digest: of what C{spec} denotes: of the index, where there is one.
@@ -98,7 +98,7 @@ class Registries:
         """
         return await self._somewhere(str(spec), self._places(spec), self._manifest_at)
 
-    async def image(self, spec: PullSpec, architecture: Architecture) -> Image:
+    async def image(self, spec: PullSpec, architecture: Architecture) -> ContainerImage:
         """
         The image for C{architecture}, where C{spec} denotes several.
 
@@ -112,11 +112,11 @@ class Registries:
             found, chosen = await self.manifest(spec.with_digest(descriptor.digest)), True
         if isinstance(found.manifest, Index):
             raise PayloadError(f"{spec} is an index of indexes; expected one of manifests")
-        return Image(spec, digest, found.manifest, found.place, chosen)
+        return ContainerImage(spec, digest, found.manifest, found.place, chosen)
 
     async def blob(
         self,
-        image: Image,
+        image: ContainerImage,
         descriptor: Descriptor,
         blob: Blob,
         progressed: Callable[[], None] = lambda: None,
@@ -148,7 +148,7 @@ class Registries:
 
         await self._somewhere(what, places, from_place)
 
-    async def small_blob(self, image: Image, descriptor: Descriptor, most: int) -> bytes:
+    async def small_blob(self, image: ContainerImage, descriptor: Descriptor, most: int) -> bytes:
         """
         A blob of at most C{most} bytes.
 

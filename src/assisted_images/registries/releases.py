@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.downloads.downloader import Progress
-from assisted_images.downloads.parts import Origin, Part, digest_of_name
+from assisted_images.downloads.parts import Part, Provenance, digest_of_name
 from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.image_references import (
@@ -31,7 +31,7 @@ from assisted_images.registries.members import (
     MemberIntoPart,
     MemberTarget,
 )
-from assisted_images.registries.registry import Image, Registries
+from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.registries.requests import Missing
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
@@ -40,7 +40,7 @@ _MOST_ISO_BYTES = 16 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseContent:
+class ReleaseIso:
     """
     Where the ISO of one release for one architecture is.
 
@@ -53,17 +53,15 @@ class ReleaseContent:
     version: str
     machine_os_images: PullSpec
     architecture: Architecture
-    image: Image
+    image: ContainerImage
 
     @property
-    def iso_name(self) -> str:
-        """The path of the ISO in the image."""
+    def path(self) -> str:
+        """Its path in the image."""
         return iso_path(self.architecture)
 
 
-async def resolve(
-    registries: Registries, spec: PullSpec, architecture: Architecture
-) -> ReleaseContent:
+async def resolve(registries: Registries, spec: PullSpec, architecture: Architecture) -> ReleaseIso:
     """
     Find out where the ISO is; what is read for that is verified.
 
@@ -75,7 +73,7 @@ async def resolve(
         images = machine_os_images(raw)
         image = await registries.image(images, architecture)
         await _check_architecture(registries, image, architecture)
-        return ReleaseContent(spec, release_version(raw), images, architecture, image)
+        return ReleaseIso(spec, release_version(raw), images, architecture, image)
     except PayloadError as error:
         raise DownloadError(f"{spec}: {error}") from None
 
@@ -103,14 +101,14 @@ async def architectures(registries: Registries, spec: PullSpec) -> tuple[Archite
         raise DownloadError(f"{spec}: {error}") from None
 
 
-async def _image_references(registries: Registries, release: Image) -> bytes:
+async def _image_references(registries: Registries, release: ContainerImage) -> bytes:
     target = MemberInMemory()
     await MemberSearch(registries, release, IMAGE_REFERENCES, MOST_REFERENCES_BYTES, target).run()
     return bytes(target.content)
 
 
 async def _check_architecture(
-    registries: Registries, image: Image, architecture: Architecture
+    registries: Registries, image: ContainerImage, architecture: Architecture
 ) -> None:
     """A single manifest does not say whose it is, but its config does, if it says anything."""
     if image.chosen:
@@ -123,7 +121,7 @@ async def _check_architecture(
         raise PayloadError(f"{image.spec} has no {architecture}; it has {found}")
 
 
-async def _architecture_of(registries: Registries, image: Image) -> Architecture:
+async def _architecture_of(registries: Registries, image: ContainerImage) -> Architecture:
     """
     The one that the image's config names.
 
@@ -133,9 +131,7 @@ async def _architecture_of(registries: Registries, image: Image) -> Architecture
     return config_architecture(raw)
 
 
-async def iso_beginning(
-    registries: Registries, content: ReleaseContent, length: int
-) -> tuple[int, bytes]:
+async def iso_beginning(registries: Registries, iso: ReleaseIso, length: int) -> tuple[int, bytes]:
     """
     The ISO's size and its first bytes; for a look at it, since they are not verified.
 
@@ -143,13 +139,13 @@ async def iso_beginning(
     @raise DownloadError: they cannot be had.
     """
     target = MemberInMemory(enough=length)
-    search = MemberSearch(registries, content.image, content.iso_name, _MOST_ISO_BYTES, target)
+    search = MemberSearch(registries, iso.image, iso.path, _MOST_ISO_BYTES, target)
     try:
         await search.run()
     except EnoughRead:
         pass
     except PayloadError as error:
-        raise DownloadError(f"{content.release}: {error}") from None
+        raise DownloadError(f"{iso.release}: {error}") from None
     return target.size, bytes(target.content)
 
 
@@ -160,7 +156,12 @@ class MemberSearch:
     """
 
     def __init__(
-        self, registries: Registries, image: Image, path: str, most: int, target: MemberTarget
+        self,
+        registries: Registries,
+        image: ContainerImage,
+        path: str,
+        most: int,
+        target: MemberTarget,
     ) -> None:
         """
         @param path: of the file.
@@ -211,7 +212,7 @@ class MemberSearch:
 class _Extraction:
     """One ISO on its way, which an interruption does not end."""
 
-    content: ReleaseContent
+    iso: ReleaseIso
     search: MemberSearch
     target: MemberIntoPart
 
@@ -233,13 +234,13 @@ class ReleaseDownloader:
         self._room = room
         self._interrupted: dict[Path, _Extraction] = {}
 
-    async def resolve(self, spec: PullSpec, architecture: Architecture) -> ReleaseContent:
+    async def resolve(self, spec: PullSpec, architecture: Architecture) -> ReleaseIso:
         """See L{resolve}, the function."""
         return await resolve(self._registries, spec, architecture)
 
     async def download(
         self, spec: PullSpec, architecture: Architecture, part: Part, progress: Progress
-    ) -> ReleaseContent:
+    ) -> ReleaseIso:
         """
         Bring C{part} to the whole ISO, and make it durable.
 
@@ -251,7 +252,7 @@ class ReleaseDownloader:
         run_in_thread = self._registries.run_in_thread
         extraction = self._interrupted.pop(part.target, None)
         if extraction is None or not (
-            extraction.content.release == spec and extraction.target.goes_on(part)
+            extraction.iso.release == spec and extraction.target.goes_on(part)
         ):
             extraction = await self._begin(spec, architecture, part)
         target = extraction.target
@@ -272,14 +273,14 @@ class ReleaseDownloader:
         finally:
             self._room.release(part)
         await run_in_thread(part.sync)
-        return extraction.content
+        return extraction.iso
 
     async def _begin(self, spec: PullSpec, architecture: Architecture, part: Part) -> _Extraction:
         registries = self._registries
-        content = await resolve(registries, spec, architecture)
-        digest = digest_of_name(f"{content.machine_os_images} {content.iso_name}")
+        iso = await resolve(registries, spec, architecture)
+        digest = digest_of_name(f"{iso.machine_os_images} {iso.path}")
         # What another process has begun is of no use, and takes room.
-        await registries.run_in_thread(part.restart, Origin(digest))
+        await registries.run_in_thread(part.restart, Provenance(digest))
         target = MemberIntoPart(part, self._room, digest)
-        search = MemberSearch(registries, content.image, content.iso_name, _MOST_ISO_BYTES, target)
-        return _Extraction(content, search, target)
+        search = MemberSearch(registries, iso.image, iso.path, _MOST_ISO_BYTES, target)
+        return _Extraction(iso, search, target)

@@ -104,7 +104,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         ("ALLOWED_DOMAINS",),
         "web origins that may use images (CORS), a comma list or *",
-        readers.origins,
+        readers.web_origins,
         absent=(),
         absent_text="none",
     ),

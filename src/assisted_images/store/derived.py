@@ -39,8 +39,8 @@ from httpd.texts import os_error_text
 _PIECE = 1024 * 1024
 
 
-class _Missing(Exception):
-    """Something could not be made; the text is the reason."""
+class _CannotBeMade(Exception):
+    """Something cannot be made; the text is the reason."""
 
 
 def ready_image(
@@ -58,14 +58,14 @@ def ready_image(
     minimal, minimal_missing = None, None
     try:
         nmstate = _nmstate(path, layout, entry, read_in_thread)
-    except _Missing as missing:
-        nmstate_missing = str(missing)
+    except _CannotBeMade as error:
+        nmstate_missing = str(error)
     try:
         if nmstate_missing is not None:
-            raise _Missing(nmstate_missing)
+            raise _CannotBeMade(nmstate_missing)
         minimal = _minimal(path, source, entry, base_url, nmstate)
-    except _Missing as missing:
-        minimal_missing = str(missing)
+    except _CannotBeMade as error:
+        minimal_missing = str(error)
     return ReadyImage(
         image=source.representation(),
         layout=layout,
@@ -120,8 +120,8 @@ def ready_image_again(
     if of.minimal is not None:
         try:
             minimal = _minimal(path, source, entry, base_url, nmstate)
-        except _Missing as missing:
-            raise IsoError(str(missing)) from None
+        except _CannotBeMade as error:
+            raise IsoError(str(error)) from None
     ready = ReadyImage(
         image=source.representation(),
         layout=layout,
@@ -167,7 +167,7 @@ def _nmstate(
     try:
         if not _is_sound(path):
             if layout.rootfs is None:
-                raise _Missing("no nmstatectl: the image has no rootfs")
+                raise _CannotBeMade("no nmstatectl: the image has no rootfs")
             with iso.open("rb") as file:
                 archive = nmstate_archive(file, layout.rootfs)
             try:
@@ -178,7 +178,7 @@ def _nmstate(
             _remember(path)
         return DiskFile(path, read_in_thread).representation()
     except (IsoError, OSError) as error:
-        raise _Missing(f"no nmstatectl: {_text(error)}") from None
+        raise _CannotBeMade(f"no nmstatectl: {_text(error)}") from None
 
 
 def _is_sound(path: Path) -> bool:
@@ -216,18 +216,18 @@ def _minimal(
     if entry.image_type is not ImageType.FULL:
         return None
     if entry.architecture is Architecture.S390X:
-        raise _Missing("the boot loader of s390x cannot load a second initrd")
+        raise _CannotBeMade("the boot loader of s390x cannot load a second initrd")
     rootfs_url = entry.rootfs_url or _own_rootfs_url(entry, base_url)
     try:
         with path.open("rb") as file:
             return build_minimal_iso(file, source, rootfs_url, nmstate)
     except (IsoError, OSError) as error:
-        raise _Missing(_text(error)) from None
+        raise _CannotBeMade(_text(error)) from None
 
 
 def _own_rootfs_url(entry: Entry, base_url: str | None) -> str:
     if base_url is None:
-        raise _Missing("neither IMAGE_SERVICE_BASE_URL nor the image's rootfs_url is set")
+        raise _CannotBeMade("neither IMAGE_SERVICE_BASE_URL nor the image's rootfs_url is set")
     query = urlencode({"arch": entry.architecture.value, "version": entry.version})
     return f"{base_url.rstrip('/')}/boot-artifacts/rootfs?{query}"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.durable import TEMPORARY
-from assisted_images.downloads.parts import ORIGIN, PART, Part, PartInUse
+from assisted_images.downloads.parts import PART, PROVENANCE, Part, PartInUse
 from assisted_images.store.origins import RELEASE
 from assisted_images.store.records import CHECKED
 from assisted_images.values import Architecture
@@ -28,13 +28,13 @@ _TEMPORARY_SECONDS = 3600.0
 """A temporary file so old was left behind by a process that is gone."""
 
 _ARCHITECTURES = "|".join(Architecture)
-_SUFFIXES = "|".join(map(re.escape, (PART, ORIGIN, REFUSED, CHECKED, RELEASE)))
+_SUFFIXES = "|".join(map(re.escape, (PART, PROVENANCE, REFUSED, CHECKED, RELEASE)))
 _NAME = (
     rf"(?:rhcos-(?:full|disconnected)-iso-.+-(?:{_ARCHITECTURES})\.iso"
     rf"|nmstatectl-.+-(?:{_ARCHITECTURES}))"
 )
 _OURS = re.compile(rf"{_NAME}(?:{_SUFFIXES})?")
-_WRITTEN_WHOLE = "|".join(map(re.escape, (ORIGIN, CHECKED, RELEASE)))
+_WRITTEN_WHOLE = "|".join(map(re.escape, (PROVENANCE, CHECKED, RELEASE)))
 _OUR_TEMPORARY = re.compile(rf"{_NAME}(?:{_WRITTEN_WHOLE})?\.\w+{re.escape(TEMPORARY)}")
 
 
@@ -87,7 +87,7 @@ def _names(entry: Entry) -> set[str]:
     iso, nmstate = entry.file_name, entry.nmstate_file_name
     return {
         *((iso + RELEASE,) if entry.release else ()),
-        *(iso + suffix for suffix in ("", PART, ORIGIN, REFUSED, CHECKED)),
+        *(iso + suffix for suffix in ("", PART, PROVENANCE, REFUSED, CHECKED)),
         *(nmstate + suffix for suffix in ("", CHECKED)),
     }
 

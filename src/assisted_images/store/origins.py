@@ -13,7 +13,7 @@ from assisted_images.downloads.downloader import Downloader, Progress
 from assisted_images.downloads.durable import read_struct, write_struct
 from assisted_images.downloads.parts import Part
 from assisted_images.oci.references import PullSpec
-from assisted_images.registries.releases import ReleaseContent, ReleaseDownloader
+from assisted_images.registries.releases import ReleaseDownloader, ReleaseIso
 from httpd.concurrency.threads import RunInThread
 
 RELEASE = ".release.json"
@@ -30,9 +30,9 @@ class ReleaseOrigin(msgspec.Struct, frozen=True):
     """The pull spec, by digest, of the image that had the ISO."""
 
     @classmethod
-    def of(cls, content: ReleaseContent) -> ReleaseOrigin:
-        """What is to be remembered of C{content}."""
-        return cls(str(content.release), str(content.machine_os_images))
+    def of(cls, iso: ReleaseIso) -> ReleaseOrigin:
+        """What is to be remembered of C{iso}."""
+        return cls(str(iso.release), str(iso.machine_os_images))
 
 
 def origin_path(path: Path) -> Path:
@@ -108,7 +108,7 @@ class PayloadOrigin:
         self._architecture = entry.architecture
         self._releases = releases
         self._run_in_thread = run_in_thread
-        self._downloaded: ReleaseContent | None = None
+        self._downloaded: ReleaseIso | None = None
 
     async def is_of(self, target: Path) -> bool:
         """
@@ -118,9 +118,9 @@ class PayloadOrigin:
         known = await self._run_in_thread(read_origin, target)
         if known is None or known.release == str(self._spec):
             return True
-        content = await self._releases.resolve(self._spec, self._architecture)
-        origin = ReleaseOrigin.of(content)
-        if _digest(known.machine_os_images) != content.machine_os_images.digest:
+        iso = await self._releases.resolve(self._spec, self._architecture)
+        origin = ReleaseOrigin.of(iso)
+        if _digest(known.machine_os_images) != iso.machine_os_images.digest:
             return False
         await self._run_in_thread(write_origin, target, origin)
         return True

@@ -181,7 +181,7 @@ class Preparation:
             self._image.change(ImageState.WAITING)
         async with workshop.downloads:
             part = await workshop.run_in_thread(Part.open, self._target)
-            self._progressed(part.size, part.origin.total if part.origin else None)
+            self._progressed(part.size, part.provenance.total if part.provenance else None)
             try:
                 if await self._size(self._target) is not None:
                     # Another process was first, and its file is to be used.

@@ -7,7 +7,7 @@ I{secondaries}, which it starts and replaces, accept connections from the same l
 
 What they share, and by what:
 
-  - the primary and each secondary talk over two pipes: L{messages} over a L{channel}
+  - the primary and each secondary talk over two L{pipes}, in L{messages}
   - the cap on downloads is an eventfd, beside which a L{ledger} in shared memory says who has how
     many: L{slots}
   - images are files, which each opens for itself once the primary says that they are ready:

@@ -10,8 +10,8 @@ from twisted.logger import Logger, globalLogBeginner
 
 from assisted_images.settings.settings import parse_settings
 from assisted_images.workers import inheritance
-from assisted_images.workers.channel import read_message
 from assisted_images.workers.messages import Welcome
+from assisted_images.workers.pipes import read_message
 from assisted_images.workers.secondary import Secondary
 from httpd.logs.events import JsonLogObserver
 from httpd.logs.lines import JsonLines, Unbuffered

@@ -53,7 +53,7 @@ class ImageSummary(Value, frozen=True):
     ready: ReadySummary | None
 
 
-class Images(Message, frozen=True):
+class StoreSummary(Message, frozen=True):
     """
     Every image's state, in the catalogue's order.
 
@@ -76,34 +76,34 @@ class Drain(Message, frozen=True):
     """The service goes down: end when the answers that are under way have ended."""
 
 
-class Question(Message, frozen=True):
+class Inquiry(Message, frozen=True):
     """
-    Something that is to be answered by an L{Answer} with the same number.
+    Something that is to be answered by a L{Reply} with the same number.
 
-    @ivar call: distinct for each question that one side asks on a channel.
+    @ivar number: distinct for each that one side sends.
     """
 
-    call: int
+    number: int
 
 
-class AskConfiguration(Question, frozen=True):
+class AskConfiguration(Inquiry, frozen=True):
     """Asks the primary for a configuration: a L{Lease}."""
 
     request: ConfigurationRequest
 
 
-class AskMetrics(Question, frozen=True):
+class AskMetrics(Inquiry, frozen=True):
     """Asks the primary for all workers' metrics: bytes in Prometheus' text format."""
 
 
-class AskCounts(Question, frozen=True):
+class AskCounts(Inquiry, frozen=True):
     """Asks a secondary for what it has counted: L{Family}s."""
 
 
 class Cancel(Message, frozen=True):
-    """Nobody waits for the answer to question C{call} any more."""
+    """Nobody waits for the reply to inquiry C{number} any more."""
 
-    call: int
+    number: int
 
 
 class Family(Value, frozen=True):
@@ -120,22 +120,22 @@ class Refusal(Value, frozen=True):
     Why there is no configuration: an
     L{InfraEnvError<assisted_images.infra_envs.configurations.InfraEnvError>}.
 
-    @ivar status: 0: the answering side failed; its log says why.
+    @ivar status: 0: the replying side failed; its log says why.
     """
 
     status: int
     text: str
 
 
-class Answer(Message, frozen=True):
-    """The answer to question C{call}; exactly one of the others is set."""
+class Reply(Message, frozen=True):
+    """The reply to inquiry C{number}; exactly one of the others is set."""
 
-    call: int
+    number: int
     lease: Lease | None = None
     metrics: bytes | None = None
     counts: tuple[Family, ...] | None = None
     refusal: Refusal | None = None
 
 
-ToSecondary = Welcome | Images | Drain | AskCounts | Cancel | Answer
-ToPrimary = Loaded | AskConfiguration | AskMetrics | Cancel | Answer
+ToSecondary = Welcome | StoreSummary | Drain | AskCounts | Cancel | Reply
+ToPrimary = Loaded | AskConfiguration | AskMetrics | Cancel | Reply

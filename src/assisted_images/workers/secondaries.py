@@ -14,22 +14,22 @@ from twisted.logger import Logger, LogLevel
 
 from assisted_images.infra_envs.sharing import SharedConfigurations
 from assisted_images.routes.application import Application
-from assisted_images.workers.channel import NotAnswered
 from assisted_images.workers.image_copies import ImageSummaries
 from assisted_images.workers.inheritance import Shared
 from assisted_images.workers.ledger import Fact, Ledger
 from assisted_images.workers.messages import (
-    Answer,
     AskConfiguration,
     AskCounts,
     AskMetrics,
     Drain,
-    Images,
+    Inquiry,
     Loaded,
     Message,
-    Question,
+    Reply,
+    StoreSummary,
     Welcome,
 )
+from assisted_images.workers.pipes import NotAnswered
 from assisted_images.workers.secondary_process import Events, SecondaryProcess
 from assisted_images.workers.totals import Collected, Totals
 from httpd.http1.connections import Connections
@@ -82,7 +82,7 @@ class Secondaries(Service):
         self._reactor = reactor
         self._events = Events(told=self._told, answer=self._answer, wrote=wrote, ended=self._ended)
         self._summaries = ImageSummaries(application.store)
-        self._images = Images(self._summaries.now(), False)
+        self._summary = StoreSummary(self._summaries.now(), False)
         self._totals = Totals()
         self._secondaries: dict[int, SecondaryProcess] = {}
         self._delays: dict[int, float] = {}
@@ -100,7 +100,7 @@ class Secondaries(Service):
         """Have each end when its answers have; fires when all have ended."""
         self._stop()
         for secondary in [*self._secondaries.values()]:
-            secondary.channel.tell(Drain())
+            secondary.pipe.tell(Drain())
             Deferred.fromCoroutine(self._end_hanging(secondary))
         return self._all_ended()
 
@@ -137,8 +137,8 @@ class Secondaries(Service):
             self._ended(secondary, str(error))
             return
         listeners = len(self._shared.sockets)
-        secondary.channel.tell(Welcome(number, self._settings, listeners))
-        secondary.channel.tell(self._images)
+        secondary.pipe.tell(Welcome(number, self._settings, listeners))
+        secondary.pipe.tell(self._summary)
 
     def _told(self, secondary: SecondaryProcess, message: Message) -> None:
         match message:
@@ -154,23 +154,23 @@ class Secondaries(Service):
             self.complete |= all(
                 secondary.loaded == everything for secondary in secondaries.values()
             )
-        images = Images(self._summaries.now(), self.complete)
-        if images != self._images:
-            self._images = images
+        summary = StoreSummary(self._summaries.now(), self.complete)
+        if summary != self._summary:
+            self._summary = summary
             for secondary in secondaries.values():
-                secondary.channel.tell(images)
+                secondary.pipe.tell(summary)
         if self.complete and self._telling.running:
             self._telling.stop()  # nothing changes any more
 
-    async def _answer(self, question: Question) -> Answer:
-        match question:
-            case AskConfiguration(call=call, request=request):
+    async def _answer(self, inquiry: Inquiry) -> Reply:
+        match inquiry:
+            case AskConfiguration(number=number, request=request):
                 sharing = self._application.infra_envs
                 assert isinstance(sharing, SharedConfigurations), "others are not asked about"
-                return Answer(call, lease=await sharing.lease(request))
-            case AskMetrics(call=call):
-                return Answer(call, metrics=await self.exposition())
-        raise TypeError(type(question))
+                return Reply(number, lease=await sharing.lease(request))
+            case AskMetrics(number=number):
+                return Reply(number, metrics=await self.exposition())
+        raise TypeError(type(inquiry))
 
     async def _end_hanging(self, secondary: SecondaryProcess) -> None:
         """End a secondary that hangs; one with answers under way has its time to go on."""
@@ -179,9 +179,9 @@ class Secondaries(Service):
 
     async def _count(self, secondary: SecondaryProcess) -> bool:
         """Note what a secondary has counted, if it says so; otherwise it has what it had."""
-        answer = Deferred.fromCoroutine(secondary.channel.ask(AskCounts))
+        reply = Deferred.fromCoroutine(secondary.pipe.ask(AskCounts))
         try:
-            counts = (await answer.addTimeout(_COUNT_SECONDS, self._reactor)).counts
+            counts = (await reply.addTimeout(_COUNT_SECONDS, self._reactor)).counts
         except (TimeoutError, ConnectionLost, NotAnswered):
             return False
         self._totals.note(secondary.number, counts or ())
@@ -238,8 +238,8 @@ class Secondaries(Service):
 
 class AllConnections:
     """
-    The primary's and those of its secondaries, as
-    L{Shutdown<httpd.process.shutdown.Shutdown>} wants them.
+    The primary's and those of its secondaries: what is
+    L{Drainable<httpd.process.shutdown.Drainable>}.
     """
 
     def __init__(self, own: Connections, secondaries: Secondaries, ledger: Ledger) -> None:

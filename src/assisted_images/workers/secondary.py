@@ -26,23 +26,23 @@ from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings
 from assisted_images.workers import inheritance
 from assisted_images.workers.accepting import FairSockets
-from assisted_images.workers.channel import Channel
 from assisted_images.workers.connections import NotedConnections, share_of_connections
 from assisted_images.workers.image_copies import ImageCopies
 from assisted_images.workers.ledger import Ledger
 from assisted_images.workers.messages import (
-    Answer,
     AskConfiguration,
     AskCounts,
     AskMetrics,
     Drain,
-    Images,
+    Inquiry,
     Loaded,
     Message,
-    Question,
+    Reply,
+    StoreSummary,
     ToSecondary,
     Welcome,
 )
+from assisted_images.workers.pipes import PipeEnd
 from assisted_images.workers.slots import SharedSlots
 from assisted_images.workers.totals import families
 from httpd.listening.listeners import Listener
@@ -62,8 +62,8 @@ and to say so."""
 class PrimaryLender:
     """A L{Lender<assisted_images.infra_envs.sharing.Lender>}: the primary, who shares with all."""
 
-    def __init__(self, channel: Channel[Any]) -> None:
-        self._channel = channel
+    def __init__(self, pipe: PipeEnd[Any]) -> None:
+        self._pipe = pipe
 
     async def lease(self, request: ConfigurationRequest) -> Lease:
         """
@@ -72,11 +72,11 @@ class PrimaryLender:
         @raise InfraEnvError: as it was raised there; or 503, the primary is gone.
         """
         try:
-            answer = await self._channel.ask(lambda call: AskConfiguration(call, request))
+            reply = await self._pipe.ask(lambda number: AskConfiguration(number, request))
         except ConnectionLost:
             raise InfraEnvError(503, "the service is going down") from None
-        assert answer.lease is not None
-        return answer.lease
+        assert reply.lease is not None
+        return reply.lease
 
 
 class Secondary:
@@ -92,7 +92,7 @@ class Secondary:
         self._listening = False
         self._stopping = False
         self._ledger = Ledger(inheritance.LEDGER, welcome.number, settings.workers)
-        self._channel: Channel[Any] = Channel(
+        self._pipe: PipeEnd[Any] = PipeEnd(
             msgspec.msgpack.Decoder(ToSecondary), self._told, self._answer, self._lost
         )
         self._outbound = Outbound(settings, reactor)
@@ -132,8 +132,8 @@ class Secondary:
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
         for part in self._parts:
             part.startService()
-        pipes: Any = StandardIO
-        pipes(self._channel, inheritance.FROM_PRIMARY, inheritance.TO_PRIMARY, self._reactor)
+        standard_io: Any = StandardIO
+        standard_io(self._pipe, inheritance.FROM_PRIMARY, inheritance.TO_PRIMARY, self._reactor)
 
     def _make_application(self, request_log: RequestLog) -> Application:
         return make_application(
@@ -144,7 +144,7 @@ class Secondary:
             Membership(
                 SharedSlots(inheritance.SLOTS, self._ledger, self._reactor),
                 self._connections,
-                PrimaryLender(self._channel),
+                PrimaryLender(self._pipe),
             ),
         )
 
@@ -165,17 +165,17 @@ class Secondary:
 
     def _told(self, message: Message) -> None:
         match message:
-            case Images(images=images, complete=complete):
+            case StoreSummary(images=images, complete=complete):
                 self._complete = complete
                 self._copies.follow(images)
             case Drain():
                 self._shutdown.begin(SIGTERM)
 
-    async def _answer(self, question: Question) -> Answer:
-        match question:
-            case AskCounts(call=call):
-                return Answer(call, counts=families(self._application.metrics.counts.collect()))
-        raise TypeError(type(question))
+    async def _answer(self, inquiry: Inquiry) -> Reply:
+        match inquiry:
+            case AskCounts(number=number):
+                return Reply(number, counts=families(self._application.metrics.counts.collect()))
+        raise TypeError(type(inquiry))
 
     def _loaded(self) -> None:
         """Everything is loaded that is ready."""
@@ -185,12 +185,12 @@ class Secondary:
             self._listening = True
             for listener in self._listeners:
                 listener.startService()
-        self._channel.tell(Loaded(self._copies.count))
+        self._pipe.tell(Loaded(self._copies.count))
 
     async def _exposition(self) -> bytes:
-        answer = await self._channel.ask(AskMetrics)
-        assert answer.metrics is not None
-        return answer.metrics
+        reply = await self._pipe.ask(AskMetrics)
+        assert reply.metrics is not None
+        return reply.metrics
 
     def _stop(self) -> Deferred[Any]:
         self._stopping = True

@@ -12,9 +12,9 @@ from twisted.internet.interfaces import IProcessTransport, IReactorProcess, ITra
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from assisted_images.workers.channel import Channel
 from assisted_images.workers.inheritance import COMMAND, FROM_PRIMARY, LOG, TO_PRIMARY
-from assisted_images.workers.messages import Answer, Message, Question, ToPrimary
+from assisted_images.workers.messages import Inquiry, Message, Reply, ToPrimary
+from assisted_images.workers.pipes import PipeEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Events:
     """Who is told what of a secondary."""
 
     told: Callable[[SecondaryProcess, Message], None]
-    answer: Callable[[Question], Awaitable[Answer]]
+    answer: Callable[[Inquiry], Awaitable[Reply]]
     wrote: Callable[[bytes], None]
     """Gets whole lines of its log."""
     ended: Callable[[SecondaryProcess, str], None]
@@ -34,7 +34,7 @@ class SecondaryProcess(ProcessProtocol):
     A secondary, from its start to its end.
 
     @ivar number: which of the workers it is.
-    @ivar channel: to talk to it.
+    @ivar pipe: to talk to it.
     @ivar born: when it was started, in seconds.
     @ivar loaded: how many images it can serve; C{None}: it does not listen yet.
     """
@@ -45,7 +45,7 @@ class SecondaryProcess(ProcessProtocol):
         self.loaded: int | None = None
         self._events = events
         self._line = b""
-        self.channel: Channel[Any] = Channel(
+        self.pipe: PipeEnd[Any] = PipeEnd(
             msgspec.msgpack.Decoder(ToPrimary),
             lambda message: events.told(self, message),
             events.answer,
@@ -90,13 +90,13 @@ class SecondaryProcess(ProcessProtocol):
         cast(Any, self.transport).closeChildFD(FROM_PRIMARY)
 
     def connectionMade(self) -> None:
-        """Open the channel."""
-        self.channel.makeConnection(cast(ITransport, _Pipe(cast(Any, self.transport))))
+        """Begin to talk."""
+        self.pipe.makeConnection(cast(ITransport, _ToChild(cast(Any, self.transport))))
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """Take what it says, and what it logs."""
         if childFD == TO_PRIMARY:
-            self.channel.dataReceived(data)
+            self.pipe.dataReceived(data)
         else:
             lines, end, rest = (self._line + data).rpartition(b"\n")
             self._line = rest
@@ -105,8 +105,8 @@ class SecondaryProcess(ProcessProtocol):
 
     def childConnectionLost(self, childFD: int) -> None:  # noqa: N802
         """Without either of these pipes it cannot go on."""
-        if childFD in {FROM_PRIMARY, TO_PRIMARY} and self.channel.transport is not None:
-            self.channel.connectionLost()
+        if childFD in {FROM_PRIMARY, TO_PRIMARY} and self.pipe.transport is not None:
+            self.pipe.connectionLost()
 
     def processEnded(self, reason: Failure) -> None:
         """It is gone."""
@@ -119,8 +119,8 @@ class SecondaryProcess(ProcessProtocol):
             self._events.ended(self, f"status {error.exitCode}" if error.exitCode else "")
 
 
-class _Pipe:
-    """The primary's end of the pipe to a secondary, as a channel writes to it."""
+class _ToChild:
+    """What a L{PipeEnd} writes to: the pipe to a secondary, which Twisted has in its process."""
 
     def __init__(self, process: Any) -> None:
         self._process = process

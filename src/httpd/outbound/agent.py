@@ -32,7 +32,7 @@ _IDLE_SECONDS = 60
 
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
-    """Endpoints for origins: direct, through TLS, through a proxy's tunnel and then TLS."""
+    """Endpoints for servers: direct, through TLS, through a proxy's tunnel and then TLS."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class _Endpoints:
         host = uri.host.decode("ascii")
         if uri.scheme != b"https":
             return self._tcp(host, uri.port)
-        proxy = self._proxies.for_origin("https", host, uri.port)
+        proxy = self._proxies.for_server("https", host, uri.port)
         if proxy is None:
             return self._tls(self._tcp(host, uri.port), host, uri.port)
         tunnel = TunnelEndpoint(self.proxy(proxy), proxy, host, uri.port)
@@ -116,11 +116,11 @@ class OutboundAgent:
         headers = headers.copy() if headers else Headers()
         if not headers.hasHeader(b"user-agent"):
             headers.addRawHeader(b"user-agent", self._user_agent)
-        origin = URI.fromBytes(uri)
-        proxy = self._proxies.for_origin(
-            origin.scheme.decode("ascii"), origin.host.decode("ascii"), origin.port
+        server = URI.fromBytes(uri)
+        proxy = self._proxies.for_server(
+            server.scheme.decode("ascii"), server.host.decode("ascii"), server.port
         )
-        if origin.scheme == b"http" and proxy is not None and self._plain_proxy is not None:
+        if server.scheme == b"http" and proxy is not None and self._plain_proxy is not None:
             if proxy.authorization is not None:
                 headers.setRawHeaders("proxy-authorization", [proxy.authorization])
             agent: IAgent = self._plain_proxy

@@ -128,7 +128,7 @@ class ArrivingBody(Protocol):
 
     def _stalled(self) -> None:
         if self._writing:
-            # It is the disk that is slow; the origin may be waiting for us.
+            # It is the disk that is slow; the server may be waiting for us.
             self._timer.start()
             return
         self._fail(Failure(DownloadError(f"nothing has arrived for {self._stall_seconds:g} s")))

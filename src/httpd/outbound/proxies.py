@@ -69,8 +69,8 @@ class Proxies:
         }
         return cls(by_scheme, no_proxy or "")
 
-    def for_origin(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """The proxy to go through; None when the origin is reached directly."""
+    def for_server(self, scheme: str, host: str, port: int) -> Proxy | None:
+        """The proxy to go through; None when the server is reached directly."""
         proxy = self.by_scheme.get(scheme)
         if proxy is None or self._bypassed(host, port):
             return None

@@ -1,4 +1,4 @@
-"""Noticing origins that have stopped sending."""
+"""Noticing servers that have stopped sending."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from twisted.logger import Logger
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Connections(Protocol):
-    """The connections of clients."""
+class Drainable(Protocol):
+    """The connections of clients, in this process or in several."""
 
     @property
     def answering(self) -> int:
@@ -56,7 +56,7 @@ class Shutdown(Service):
     def __init__(
         self,
         reactor: Reactor,
-        connections: Connections,
+        connections: Drainable,
         seconds: float,
         first: Sequence[IService],
     ) -> None:

@@ -163,14 +163,14 @@ def text_as_it_is(text: str) -> str:
     return text
 
 
-def origins(text: str) -> tuple[str, ...]:
+def web_origins(text: str) -> tuple[str, ...]:
     """
     Read a comma list of web origins (RFC 6454), or C{*} for every one.  As in the Go service one
     C{*} within an origin stands for anything.
     """
     found = _comma_list(text)
     for origin in found:
-        if origin.count("*") > 1 or not _ORIGIN.fullmatch(origin):
+        if origin.count("*") > 1 or not _WEB_ORIGIN.fullmatch(origin):
             raise ValueError(
                 f"{quoted(origin)} is no origin; expected * or a comma list of origins such as"
                 " https://console.example.com"
@@ -178,7 +178,7 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
-_ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9._*-]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}|\*))?")
+_WEB_ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9._*-]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}|\*))?")
 
 
 def query_parameters(text: str) -> Mapping[str, str]:

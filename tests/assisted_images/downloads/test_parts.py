@@ -7,9 +7,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.downloads.parts import NoSpace, Origin, Part, PartInUse, lock_file
+from assisted_images.downloads.parts import NoSpace, Part, PartInUse, Provenance, lock_file
 
-ORIGIN = Origin("digest", '"one"', '"one"', 86400.0, 6)
+PROVENANCE = Provenance("digest", '"one"', '"one"', 86400.0, 6)
 
 
 class PartTests(SynchronousTestCase):
@@ -28,12 +28,12 @@ class PartTests(SynchronousTestCase):
 
     def test_goes_on_after_a_restart(self) -> None:
         part = self.open()
-        self.assertEqual((part.size, part.origin), (0, None))
-        part.restart(ORIGIN)
+        self.assertEqual((part.size, part.provenance), (0, None))
+        part.restart(PROVENANCE)
         part.append([b"abc", b"d"])
         part.close()
         again = self.open()
-        self.assertEqual((again.size, again.origin), (4, ORIGIN))
+        self.assertEqual((again.size, again.provenance), (4, PROVENANCE))
         again.append([b"ef"])
         again.sync()
         again.publish()
@@ -43,21 +43,21 @@ class PartTests(SynchronousTestCase):
 
     def test_restarting_forgets(self) -> None:
         part = self.open()
-        part.restart(ORIGIN)
+        part.restart(PROVENANCE)
         part.append([b"abc"])
-        other = Origin("other")
+        other = Provenance("other")
         part.restart(other)
-        self.assertEqual((part.size, part.origin), (0, other))
+        self.assertEqual((part.size, part.provenance), (0, other))
         self.assertEqual(self.part_path.read_bytes(), b"")
 
-    def test_bytes_of_unknown_origin(self) -> None:
+    def test_bytes_of_unknown_provenance(self) -> None:
         """What is beside the part is missing, or was broken off in the middle."""
         self.part_path.write_bytes(b"abc")
         for damage in [None, b"", b'{"url_digest": "x', b"[]"]:
             if damage is not None:
                 self.part_path.with_name("image.iso.part.json").write_bytes(damage)
             part = self.open()
-            self.assertEqual((part.size, part.origin), (3, None))
+            self.assertEqual((part.size, part.provenance), (3, None))
             part.close()
 
     def test_one_at_a_time(self) -> None:
@@ -70,7 +70,7 @@ class PartTests(SynchronousTestCase):
     def test_opened_while_another_publishes(self) -> None:
         """A part that was renamed into place in between is not taken for a part again."""
         part = self.open()
-        part.restart(ORIGIN)
+        part.restart(PROVENANCE)
         part.append([b"abcdef"])
         part.publish()
         other = self.open()
@@ -80,7 +80,7 @@ class PartTests(SynchronousTestCase):
     def test_published_between_open_and_lock(self) -> None:
         """Another process publishes while this one has the file open, but not locked yet."""
         first = self.open()
-        first.restart(ORIGIN)
+        first.restart(PROVENANCE)
         first.append([b"abcdef"])
         opened: list[int] = []
 
@@ -95,14 +95,14 @@ class PartTests(SynchronousTestCase):
         self.addCleanup(second.close)
         self.assertEqual(len(set(opened)), 2)
         self.assertEqual(opened[0], self.target.stat().st_ino)
-        second.restart(ORIGIN)
+        second.restart(PROVENANCE)
         second.append([b"x"])
         self.assertEqual(self.target.read_bytes(), b"abcdef")
         self.assertEqual(self.part_path.read_bytes(), b"x")
 
     def test_discarded(self) -> None:
         part = self.open()
-        part.restart(ORIGIN)
+        part.restart(PROVENANCE)
         part.discard()
         self.assertEqual(list(self.target.parent.iterdir()), [])
 

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import ITCPTransport
 from assisted_images.oci.manifests import Descriptor, Manifest
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.registries.registry import Image, Registries
+from assisted_images.registries.registry import ContainerImage, Registries
 from httpd.outbound.failures import DownloadError
 from tests.assisted_images.registries.test_registry import (
     BLOB,
@@ -167,7 +167,7 @@ class SharedBlobTests(HostileTestCase):
         registries = self.registries(conf=conf)
         spec = PullSpec.parse(f"{SOURCE}/a/b:tag")
         manifest = Manifest(Descriptor(digest_of(b""), 0, ""), ())
-        image = Image(spec, digest_of(b""), manifest, Place(spec), chosen=True)
+        image = ContainerImage(spec, digest_of(b""), manifest, Place(spec), chosen=True)
         descriptor = Descriptor(digest_of(BLOB), len(BLOB), "")
         found = await registries.small_blob(image, descriptor, len(BLOB))
         self.assertEqual(found, BLOB)

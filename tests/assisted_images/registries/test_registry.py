@@ -16,7 +16,7 @@ from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.manifests import MOST_BYTES, Descriptor, Manifest
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
-from assisted_images.registries.registry import Image, Registries
+from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 from tests.httpd.outbound.servers import Answer, Received, Server, always, response, trial_reactor
@@ -194,10 +194,12 @@ class ChallengeTests(HostileTestCase):
 class BlobTests(HostileTestCase):
     """Blobs that are longer, shorter, others, or do not come."""
 
-    def image(self, place: str) -> Image:
+    def image(self, place: str) -> ContainerImage:
         spec = PullSpec.parse(f"{place}/a/b:tag")
         manifest = Manifest(Descriptor(digest_of(b""), 0, ""), ())
-        return Image(spec, digest_of(b""), manifest, Place(spec, insecure=True), chosen=True)
+        return ContainerImage(
+            spec, digest_of(b""), manifest, Place(spec, insecure=True), chosen=True
+        )
 
     async def blob(self, answer: Answer, **more: Any) -> bytes:
         _, place = self.peer(answer)

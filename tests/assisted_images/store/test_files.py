@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.durable import write_whole
-from assisted_images.downloads.parts import Origin, Part
+from assisted_images.downloads.parts import Part, Provenance
 from assisted_images.oci.references import PullSpec
 from assisted_images.store.files import (
     Removal,
@@ -109,7 +109,7 @@ class FilesTests(SynchronousTestCase):
         """Go when their target is there, unless somebody is writing to them."""
         target = self.directory / "rhcos-full-iso-417.1-x86_64.iso"
         part = Part.open(target)
-        part.restart(Origin("digest"))
+        part.restart(Provenance("digest"))
         target.write_bytes(b"")
         remove_part(target)
         self.assertEqual(len(self.names()), 3)

@@ -9,7 +9,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.workers.inheritance import FROM_PRIMARY, LOG, TO_PRIMARY
-from assisted_images.workers.messages import Answer, AskCounts, Drain, Message, Question
+from assisted_images.workers.messages import AskCounts, Drain, Inquiry, Message, Reply
 from assisted_images.workers.secondary_process import Events, SecondaryProcess
 
 
@@ -29,7 +29,7 @@ class Pipes:
 
 class SecondaryProcessTests(SynchronousTestCase):
     def setUp(self) -> None:
-        async def answer(question: Question) -> Answer:
+        async def answer(inquiry: Inquiry) -> Reply:
             raise AssertionError("nothing is asked")
 
         def told(secondary: SecondaryProcess, message: Message) -> None:
@@ -50,11 +50,11 @@ class SecondaryProcessTests(SynchronousTestCase):
         """
         for first, second in ((FROM_PRIMARY, TO_PRIMARY), (TO_PRIMARY, FROM_PRIMARY)):
             self.setUp()
-            asked = Deferred.fromCoroutine(self.secondary.channel.ask(AskCounts))
+            asked = Deferred.fromCoroutine(self.secondary.pipe.ask(AskCounts))
             for number in (first, second):
                 self.pipes.open.discard(number)
                 self.secondary.childConnectionLost(number)
-                self.secondary.channel.tell(Drain())
-                again = Deferred.fromCoroutine(self.secondary.channel.ask(AskCounts))
+                self.secondary.pipe.tell(Drain())
+                again = Deferred.fromCoroutine(self.secondary.pipe.ask(AskCounts))
                 self.failureResultOf(again, ConnectionLost)
             self.failureResultOf(asked, ConnectionLost)

@@ -36,14 +36,14 @@ class ProxyTests(SynchronousTestCase):
 
 
 class ProxiesTests(SynchronousTestCase):
-    """Choosing one for a URL's origin."""
+    """Choosing one for the server of a URL."""
 
     def test_by_scheme(self) -> None:
         proxies = Proxies.of("one:1", "two:2", None)
-        self.assertEqual(proxies.for_origin("http", "a.example", 80), Proxy("one", 1))
-        self.assertEqual(proxies.for_origin("https", "a.example", 443), Proxy("two", 2))
-        self.assertIsNone(Proxies.of().for_origin("http", "a.example", 80))
-        self.assertIsNone(Proxies.of("one:1").for_origin("https", "a.example", 443))
+        self.assertEqual(proxies.for_server("http", "a.example", 80), Proxy("one", 1))
+        self.assertEqual(proxies.for_server("https", "a.example", 443), Proxy("two", 2))
+        self.assertIsNone(Proxies.of().for_server("http", "a.example", 80))
+        self.assertIsNone(Proxies.of("one:1").for_server("https", "a.example", 443))
 
     def test_reached_directly(self) -> None:
         """Names with their subdomains, with ports, addresses, networks, everything."""
@@ -63,5 +63,5 @@ class ProxiesTests(SynchronousTestCase):
             ("*", "anything", True),
             ("", "anything", False),
         ]:
-            chosen = Proxies.of("proxy:1", None, bypass).for_origin("http", host, 80)
+            chosen = Proxies.of("proxy:1", None, bypass).for_server("http", host, 80)
             self.assertEqual(chosen is None, direct, (bypass, host))

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from assisted_images.infra_envs.assisted_service import LARGEST_ANSWER
 from assisted_images.infra_envs.configurations import InfraEnvError
-from assisted_images.workers.messages import Answer, Cancel, Message, Question, Refusal
+from assisted_images.workers.messages import Cancel, Inquiry, Message, Refusal, Reply
 
 _HEAD = 4
 
@@ -90,10 +90,10 @@ def read_message(read: Callable[[int], bytes], kind: type[_M]) -> _M:
     return msgspec.msgpack.decode(exactly(length), type=kind)
 
 
-class Channel(Protocol, Generic[_M]):
+class PipeEnd(Protocol, Generic[_M]):
     """
-    One end.  Both sides may tell and ask; a question whose asker is cancelled is cancelled at the
-    other side.
+    One end.  Both sides may tell and ask; an inquiry that nobody waits for any more is cancelled at
+    the other side.
     """
 
     _log = Logger()
@@ -102,13 +102,13 @@ class Channel(Protocol, Generic[_M]):
         self,
         incoming: msgspec.msgpack.Decoder[_M],
         told: Callable[[_M], None],
-        answer: Callable[[Question], Awaitable[Answer]],
+        answer: Callable[[Inquiry], Awaitable[Reply]],
         lost: Callable[[], None],
     ) -> None:
         """
         @param incoming: decodes what the other side may send.
-        @param told: gets what is neither question nor answer.
-        @param answer: answers questions.
+        @param told: gets what is neither inquiry nor reply.
+        @param answer: replies to inquiries.
         @param lost: called once the other side has gone.
         """
         self._incoming = incoming
@@ -116,9 +116,9 @@ class Channel(Protocol, Generic[_M]):
         self._answer = answer
         self._lost = lost
         self._frames = Frames()
-        self._calls = 0
-        self._asked: dict[int, Deferred[Answer]] = {}
-        self._answering: dict[int, Deferred[None]] = {}
+        self._inquiries = 0
+        self._asked: dict[int, Deferred[Reply]] = {}
+        self._replying: dict[int, Deferred[None]] = {}
 
     def tell(self, message: Message) -> None:
         """Send a message; one that cannot arrive any more is dropped."""
@@ -126,27 +126,27 @@ class Channel(Protocol, Generic[_M]):
         if transport is not None:
             transport.write(framed(message))
 
-    async def ask(self, question: Callable[[int], Question]) -> Answer:
+    async def ask(self, inquiry: Callable[[int], Inquiry]) -> Reply:
         """
-        Ask, and wait for the answer.
+        Ask, and wait for the reply.
 
-        @param question: makes the question of its number.
-        @raise InfraEnvError: that is the answer.
+        @param inquiry: makes the inquiry of its number.
+        @raise InfraEnvError: that is the reply.
         @raise ConnectionLost: the other side is gone.
         """
         if self.transport is None:
             raise ConnectionLost()
-        self._calls += 1
-        call = self._calls
-        waiting = self._asked[call] = Deferred(lambda _: self.tell(Cancel(call)))
+        self._inquiries += 1
+        number = self._inquiries
+        waiting = self._asked[number] = Deferred(lambda _: self.tell(Cancel(number)))
         try:
-            self.tell(question(call))
-            answer = await waiting
+            self.tell(inquiry(number))
+            reply = await waiting
         finally:
-            self._asked.pop(call, None)
-        if answer.refusal is not None:
-            raise _raised(answer.refusal)
-        return answer
+            self._asked.pop(number, None)
+        if reply.refusal is not None:
+            raise _raised(reply.refusal)
+        return reply
 
     def dataReceived(self, data: bytes) -> None:
         """Take what has come."""
@@ -154,43 +154,43 @@ class Channel(Protocol, Generic[_M]):
             self._received(self._incoming.decode(frame))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Answer and await nothing more."""
+        """Reply and await nothing more."""
         self.transport = None
-        for answering in [*self._answering.values()]:
-            answering.cancel()
+        for replying in [*self._replying.values()]:
+            replying.cancel()
         for waiting in [*self._asked.values()]:
             waiting.errback(ConnectionLost())
         self._lost()
 
     def _received(self, message: _M) -> None:
         match message:
-            case Answer(call=call):
-                waiting = self._asked.pop(call, None)
+            case Reply(number=number):
+                waiting = self._asked.pop(number, None)
                 if waiting is not None:
                     waiting.callback(message)
-            case Cancel(call=call):
-                if call in self._answering:
-                    self._answering[call].cancel()
-            case Question(call=call):
-                answering = Deferred.fromCoroutine(self._reply(message))
-                if not answering.called:
-                    self._answering[call] = answering
+            case Cancel(number=number):
+                if number in self._replying:
+                    self._replying[number].cancel()
+            case Inquiry(number=number):
+                replying = Deferred.fromCoroutine(self._reply(message))
+                if not replying.called:
+                    self._replying[number] = replying
             case _:
                 self._told(message)
 
-    async def _reply(self, question: Question) -> None:
+    async def _reply(self, inquiry: Inquiry) -> None:
         try:
-            answer = await self._answer(question)
+            reply = await self._answer(inquiry)
         except CancelledError:
             return
         except InfraEnvError as error:
-            answer = Answer(question.call, refusal=Refusal(error.status, str(error)))
+            reply = Reply(inquiry.number, refusal=Refusal(error.status, str(error)))
         except Exception:
             self._log.failure("a question of another worker cannot be answered")
-            answer = Answer(question.call, refusal=Refusal(0, ""))
+            reply = Reply(inquiry.number, refusal=Refusal(0, ""))
         finally:
-            self._answering.pop(question.call, None)
-        self.tell(answer)
+            self._replying.pop(inquiry.number, None)
+        self.tell(reply)
 
 
 class NotAnswered(Exception):

@@ -19,23 +19,23 @@ from assisted_images.infra_envs.configurations import (
 )
 from assisted_images.infra_envs.sharing import Lease
 from assisted_images.values import Configuration, ImageType
-from assisted_images.workers.channel import (
-    Channel,
-    Frames,
-    FrameTooLarge,
-    NotAnswered,
-    framed,
-    read_message,
-)
 from assisted_images.workers.messages import (
-    Answer,
     AskConfiguration,
     Drain,
+    Inquiry,
     Loaded,
-    Question,
+    Reply,
     ToPrimary,
     ToSecondary,
     Welcome,
+)
+from assisted_images.workers.pipes import (
+    Frames,
+    FrameTooLarge,
+    NotAnswered,
+    PipeEnd,
+    framed,
+    read_message,
 )
 from tests.properties import given
 
@@ -97,7 +97,7 @@ class Pipe:
         self.receive(data)
 
 
-class ChannelTests(SynchronousTestCase):
+class PipeEndTests(SynchronousTestCase):
     """Two ends, tied together."""
 
     def setUp(self) -> None:
@@ -105,13 +105,13 @@ class ChannelTests(SynchronousTestCase):
         self.lost: list[str] = []
         self.asked: list[Deferred[Lease]] = []
         self.cancelled = 0
-        self.primary: Channel[Any] = Channel(
+        self.primary: PipeEnd[Any] = PipeEnd(
             msgspec.msgpack.Decoder(ToPrimary),
             self.told.append,
             self.answer,
             lambda: self.lost.append("primary"),
         )
-        self.secondary: Channel[Any] = Channel(
+        self.secondary: PipeEnd[Any] = PipeEnd(
             msgspec.msgpack.Decoder(ToSecondary),
             self.told.append,
             self.answer,
@@ -122,19 +122,19 @@ class ChannelTests(SynchronousTestCase):
         self.primary.makeConnection(down)
         self.secondary.makeConnection(up)
 
-    async def answer(self, question: Question) -> Answer:
-        assert isinstance(question, AskConfiguration)
-        self.assertEqual(question.request, REQUEST)
+    async def answer(self, inquiry: Inquiry) -> Reply:
+        assert isinstance(inquiry, AskConfiguration)
+        self.assertEqual(inquiry.request, REQUEST)
         lease: Deferred[Lease] = Deferred(self.cancel)
         self.asked.append(lease)
-        return Answer(question.call, lease=await lease)
+        return Reply(inquiry.number, lease=await lease)
 
     def cancel(self, lease: Deferred[Lease]) -> None:
         self.cancelled += 1
 
-    def ask(self) -> Deferred[Answer]:
+    def ask(self) -> Deferred[Reply]:
         return Deferred.fromCoroutine(
-            self.secondary.ask(lambda call: AskConfiguration(call, REQUEST))
+            self.secondary.ask(lambda number: AskConfiguration(number, REQUEST))
         )
 
     def test_telling(self) -> None:
@@ -155,29 +155,29 @@ class ChannelTests(SynchronousTestCase):
 
     def test_refusal(self) -> None:
         """The error there is the error here."""
-        answer = self.ask()
+        reply = self.ask()
         self.asked[0].errback(InfraEnvError(401, "no"))
-        error = self.failureResultOf(answer, InfraEnvError).value
+        error = self.failureResultOf(reply, InfraEnvError).value
         self.assertEqual((error.status, str(error)), (401, "no"))
 
     def test_fault(self) -> None:
         """Is logged where it is; the other side learns that there is one."""
-        answer = self.ask()
+        reply = self.ask()
         self.asked[0].errback(KeyError("swordfish"))
-        error = self.failureResultOf(answer, NotAnswered).value
+        error = self.failureResultOf(reply, NotAnswered).value
         self.assertEqual(str(error), "")
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)
 
     def test_cancelling(self) -> None:
         """Who asks no more is answered no more; a late answer is nobody's."""
-        answer = self.ask()
-        answer.cancel()
-        self.failureResultOf(answer, CancelledError)
+        reply = self.ask()
+        reply.cancel()
+        self.failureResultOf(reply, CancelledError)
         self.assertEqual(self.cancelled, 1)
-        self.primary.tell(Answer(1))
+        self.primary.tell(Reply(1))
         again = self.ask()
         self.asked[1].callback(Lease(Configuration(b"two"), 0.0, 1.0))
-        self.assertEqual(self.successResultOf(again).call, 2)
+        self.assertEqual(self.successResultOf(again).number, 2)
 
     def test_other_side_gone(self) -> None:
         waiting = self.ask()
