@@ -17,6 +17,7 @@ from assisted_images.assembly import (
     make_listeners,
     make_population,
 )
+from assisted_images.secrets import REDACTION
 from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings
 from assisted_images.workers.primary import make_primary
@@ -72,7 +73,7 @@ def service_log(settings: Settings, twistd: Mapping[str, Any]) -> ServiceLog:
 
     @param twistd: twistd's own options.
     """
-    return ServiceLog(twistd, settings.log_level, 0 if settings.workers > 1 else None)
+    return ServiceLog(twistd, REDACTION, settings.log_level, 0 if settings.workers > 1 else None)
 
 
 class ImageService(HttpService):

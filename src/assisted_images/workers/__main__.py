@@ -8,6 +8,7 @@ from functools import partial
 
 from twisted.logger import Logger, globalLogBeginner
 
+from assisted_images.secrets import REDACTION
 from assisted_images.settings.settings import parse_settings
 from assisted_images.workers import inheritance
 from assisted_images.workers.messages import Welcome
@@ -25,7 +26,7 @@ def begin_log(level: str, worker: int) -> RequestLog:
     @param level: the least severe that is written.
     @return: where requests' lines go.
     """
-    lines = JsonLines(Unbuffered(sys.stdout), level, worker)
+    lines = JsonLines(Unbuffered(sys.stdout), REDACTION, level, worker)
     globalLogBeginner.beginLoggingTo([JsonLogObserver(lines)], redirectStandardIO=False)
     return RequestLines(lines)
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TextIO
 
 import msgspec
 
-from httpd.logs.redaction import may_hold_a_secret, redacted
+from httpd.logs.redaction import Redaction
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 """Least severe first."""
@@ -62,12 +62,20 @@ class Unbuffered:
 class JsonLines:
     """Writes lines that are severe enough: each at once, in ASCII, and without secrets."""
 
-    def __init__(self, stream: LineStream, level: str = "info", worker: int | None = None) -> None:
+    def __init__(
+        self,
+        stream: LineStream,
+        redaction: Redaction,
+        level: str = "info",
+        worker: int | None = None,
+    ) -> None:
         """
+        @param redaction: leaves the service's secrets out.
         @param level: the least severe that is written, one of L{LEVELS}.
         @param worker: which of the service's processes this is, for every line to tell.
         """
         self._stream = stream
+        self._redaction = redaction
         self._written = frozenset(LEVELS[LEVELS.index(level) :])
         self._worker = worker
 
@@ -85,9 +93,9 @@ class JsonLines:
         if self._worker is not None:
             line["worker"] = self._worker
         encoded = _encoded(line)
-        if may_hold_a_secret(encoded):
+        if self._redaction.may_be_needed(encoded):
             for key, value in line.items():
-                line[key] = redacted(value) if isinstance(value, str) else value
+                line[key] = self._redaction.redacted(value) if isinstance(value, str) else value
             encoded = _encoded(line)
         if not encoded.isascii():
             # No character is a line's end to some reader, or unknown to the reader's encoding.

@@ -3,41 +3,7 @@
 from __future__ import annotations
 
 import re
-
-
-def redacted(text: str) -> str:
-    """
-    The text without what looks like a secret: the net below everything that is logged.  Who knows
-    that a text is a URL shows its L{public_url<httpd.urls.public_url>} instead.
-    """
-    for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
-
-
-def may_hold_a_secret(line: bytes) -> bool:
-    """
-    Whether a line has to be redacted; most need not be, and this costs much less.
-
-    @param line: in UTF-8; its quotes may be escaped, as they are in JSON.
-    """
-    if not line.isascii():
-        # Letters of other alphabets may be the same as ASCII's to a pattern that ignores case.
-        return True
-    text = line.decode("ascii").lower()
-    # One of these is in every match of L{_SECRETS}, in small letters; JSON leaves it as it is.  To
-    # look for each takes half the time of one pattern for all.
-    return (
-        "authorization" in text
-        or "bearer" in text
-        or "api_key" in text
-        or "image_token" in text
-        or "image-token" in text
-        or "eyj" in text
-        or "://" in text
-        or _SECRET_PATH.search(text) is not None
-    )
-
+from collections.abc import Sequence
 
 _GONE = "[redacted]"
 
@@ -47,21 +13,68 @@ _VALUE = r"""[^\s&;'"<>\\{}\[\](),]+"""
 _BETWEEN = r"""(?:%22|["'])?\s*(?:=|:|,|%3D|%3A)\s*(?:\[\s*)?(?:b?["']|%22)?"""
 """What stands between a name and its value in a query, a header, a repr or JSON."""
 
-_SECRETS = (
-    *(
-        (re.compile(pattern, re.IGNORECASE), rf"\1{_GONE}")
-        for pattern in (
+_JSON_IN_BASE64 = r"eyJ[A-Za-z0-9_=+-]{5,}(?:(?:\.|%2[Ee])[A-Za-z0-9_=+-]*)*"
+"""A JWT (RFC 7519), whole or cut, or anything else that is JSON in base64."""
+
+_WORDS = ("authorization", "bearer", "eyj", "://")
+
+
+class Redaction:
+    """
+    Leaves secrets out of texts: what is one in any service (credentials in fields and URLs, JSON
+    Web Tokens), and what is one in this.
+    """
+
+    def __init__(self, names: Sequence[str] = (), labels: Sequence[str] = ()) -> None:
+        """
+        @param names: of fields, query parameters and keys whose values are secret; in small
+            letters.
+        @param labels: of routes whose last part is a secret, such as C{/bytoken/:token}.
+        """
+        paths = [label.rpartition("/") for label in labels]
+        after_names = "|".join(map(re.escape, names))
+        kept_before = [
             # Scheme and credentials of an Authorization field (RFC 9110, section 11.6.2).
             rf"(authorization{_BETWEEN}(?:(?:bearer|basic|negotiate|digest)\s+)?){_VALUE}",
-            rf"((?:api_key|image_token|image-token){_BETWEEN}){_VALUE}",
-            r"(/by(?:apikey|token)/)(?!:token)[^/\s'\"?]+",
+            *([rf"((?:{after_names}){_BETWEEN}){_VALUE}"] if names else ()),
+            *(
+                rf"({re.escape(start)}/)(?!{re.escape(parameter)})[^/\s'\"?]+"
+                for start, _, parameter in paths
+            ),
             # A user and password in a URL.
             r"(://)[^/\s@'\"]+(?=@)",
             r"(\bbearer\s+)[A-Za-z0-9._~+/=-]{16,}",
+        ]
+        self._secrets = (
+            *((re.compile(one, re.IGNORECASE), rf"\1{_GONE}") for one in kept_before),
+            (re.compile(_JSON_IN_BASE64), _GONE),
         )
-    ),
-    # A JWT (RFC 7519), whole or cut, or anything else that is JSON in base64.
-    (re.compile(r"eyJ[A-Za-z0-9_=+-]{5,}(?:(?:\.|%2[Ee])[A-Za-z0-9_=+-]*)*"), _GONE),
-)
+        self._words = (*_WORDS, *names)
+        # Without one it matches nothing.
+        self._path = re.compile(
+            "|".join(rf"{re.escape(one)}/(?!{re.escape(other)})" for one, _, other in paths)
+            or r"(?!)"
+        )
 
-_SECRET_PATH = re.compile("/by(?:apikey|token)/(?!:token)")
+    def redacted(self, text: str) -> str:
+        """The text without what looks like a secret."""
+        for pattern, replacement in self._secrets:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def may_be_needed(self, line: bytes) -> bool:
+        """
+        Whether a line has to be redacted; most need not be, and this costs much less.
+
+        @param line: in UTF-8; its quotes may be escaped, as they are in JSON.
+        """
+        if not line.isascii():
+            # Letters of other alphabets may be the same as ASCII's to a pattern that ignores case.
+            return True
+        text = line.decode("ascii").lower()
+        # One of these is in every match, in small letters; JSON leaves it as it is.  To look for
+        # each takes half the time of one pattern for all.
+        for word in self._words:
+            if word in text:
+                return True
+        return self._path.search(text) is not None

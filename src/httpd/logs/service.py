@@ -12,6 +12,7 @@ from twisted.python.logfile import LogFile
 
 from httpd.logs.events import JsonLogObserver
 from httpd.logs.lines import JsonLines, LineStream, Unbuffered
+from httpd.logs.redaction import Redaction
 from httpd.logs.requests import Fact, RequestEvents, RequestLines, RequestLog
 
 
@@ -25,14 +26,20 @@ class ServiceLog:
     _log = Logger()
 
     def __init__(
-        self, twistd: Mapping[str, Any], level: str = "info", worker: int | None = None
+        self,
+        twistd: Mapping[str, Any],
+        redaction: Redaction,
+        level: str = "info",
+        worker: int | None = None,
     ) -> None:
         """
         @param twistd: twistd's own options.
+        @param redaction: leaves the service's secrets out.
         @param level: the least severe that is written, one of L{LEVELS<httpd.logs.lines.LEVELS>}.
         @param worker: which of the service's processes this is, for every line to tell.
         """
         self._twistd = twistd
+        self._redaction = redaction
         self._level = level
         self._worker = worker
         self._lines: JsonLines | None = None
@@ -47,7 +54,7 @@ class ServiceLog:
         """Have an application's log written."""
         stream = _log_stream(self._twistd)
         if stream is not None:
-            self._lines = JsonLines(stream, self._level, self._worker)
+            self._lines = JsonLines(stream, self._redaction, self._level, self._worker)
             self._requests = RequestLines(self._lines)
             # twistd looks for this after it has made the service and before it logs anything.
             application.setComponent(ILogObserver, JsonLogObserver(self._lines))

@@ -51,6 +51,7 @@ class RepresentationProducer:
         self._position = 0
         self._paused = False
         self._busy = False
+        self._at_once = False
         self._consumer: IConsumer | None = None
         self._coming: Deferred[None] | None = None
         self._over = False
@@ -108,9 +109,11 @@ class RepresentationProducer:
                 piece = self._next_piece(self._segment)
                 if not isinstance(piece, (bytes, FileRegion)):
                     self._await(piece)
-                    return
+                    if self._busy:
+                        return
+                    continue
                 self._play(piece, self._segment, self._consumer)
-            except (OSError, EOFError):
+            except Exception:  # a source's, whatever it is
                 self._end(Failure())
                 return
             self._busy = False
@@ -137,14 +140,17 @@ class RepresentationProducer:
         consumer.write(piece)  # type: ignore[arg-type]
 
     def _await(self, later: Awaitable[Piece]) -> None:
-        """Go on when what was promised has come."""
+        """Go on when what was promised has come; in the same loop, where it has come at once."""
         coming = later if isinstance(later, Deferred) else Deferred.fromCoroutine(_awaited(later))
+        self._at_once = True
         self._coming = coming.addCallbacks(self._arrived, self._failed)
+        self._at_once = False
 
     def _arrived(self, piece: Piece) -> None:
-        self._busy = False
         if self._segment is not None and self._consumer is not None:
             self._play(piece, self._segment, self._consumer)
+        self._busy = False
+        if not self._at_once:
             self._produce()
 
     def _failed(self, reason: Failure) -> None:

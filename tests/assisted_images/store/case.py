@@ -30,6 +30,7 @@ class StoreTestCase(ServerTestCase):
         self.directory.mkdir()
         self.clock = Clock()
         self.changes: list[tuple[str, str]] = []
+        self.reads = 0
         self.news: DeferredQueue[None] = DeferredQueue()
         observer: Any = self.observe
         globalLogPublisher.addObserver(observer)
@@ -40,6 +41,11 @@ class StoreTestCase(ServerTestCase):
             self.changes.append((event["version"], event["state"]))
             # Not before whoever logs it goes on to wait.
             trial_reactor().callLater(0, self.news.put, None)
+
+    def read_in_thread(self, read: Callable[..., Any], /, *args: Any, **more: Any) -> Deferred[Any]:
+        """Where what is downloaded is read."""
+        self.reads += 1
+        return run_at_once(read, *args, **more)
 
     def store(self, *entries: Entry) -> ImageStore:
         return ImageStore(Catalog(entries))
@@ -53,7 +59,7 @@ class StoreTestCase(ServerTestCase):
                 downloader=Downloader(self.agent(), self.clock, run_in_thread),
                 clock=self.clock,
                 run_in_thread=run_in_thread,
-                read_in_thread=run_in_thread,
+                read_in_thread=self.read_in_thread,
                 limits=LIMITS,
                 base_url="http://images.example",
             ),

@@ -10,6 +10,8 @@ from twisted.internet.defer import Deferred
 from assisted_images.store.images import ImageState, OsImage
 from assisted_images.values import ImageType
 from httpd.concurrency.threads import run_at_once, threads_of
+from httpd.representation.segments import FileSegment
+from httpd.streaming.disk import DiskFile
 from tests.assisted_images.downloads.origin import Origin
 from tests.assisted_images.store.case import NAME, StoreTestCase
 from tests.assisted_images.store.images import entry, os_image
@@ -36,6 +38,19 @@ class PopulateTests(StoreTestCase):
         self.assertEqual(image.ready.layout.volume_id, "rhcos-sample")
         self.assertIsNotNone(image.ready.minimal)
         self.assertEqual([state for _, state in self.changes], ["downloading", "checking", "ready"])
+
+    async def test_read_for_downloads(self) -> None:
+        """In threads that have nothing to do with checks and what is made of an image."""
+        store = self.store(entry(self.serve(Origin(os_image())).url))
+        await self.populate(store)
+        self.assertEqual(self.reads, 0)
+        [image] = store.images
+        assert image.ready is not None
+        [segment] = image.ready.image.segments
+        assert isinstance(segment, FileSegment)
+        assert isinstance(segment.source, DiskFile)
+        await segment.source.bring(0, 1)
+        self.assertEqual(self.reads, 1)
 
     async def test_second_start(self) -> None:
         """Nothing is downloaded that is there: disconnected ISOs included."""

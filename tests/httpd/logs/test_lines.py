@@ -13,7 +13,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from httpd.logs.lines import LEVELS, JsonLines, Unbuffered, beginning
-from tests.httpd.logs.written import Written, hostile
+from tests.httpd.logs.written import REDACTION, Written, hostile
 from tests.properties import given
 
 HUGE = b"x" * (1 << 20) + b"\n"
@@ -88,7 +88,7 @@ class JsonLinesTests(SynchronousTestCase):
 
     def test_what_cannot_be_written_stops_nothing(self) -> None:
         for error in (BrokenPipeError(), OSError(28, "full"), ValueError("closed")):
-            lines = JsonLines(Broken(error))
+            lines = JsonLines(Broken(error), REDACTION)
             lines.write(line())
             lines.pass_on(b"{}\n")
 
@@ -97,7 +97,7 @@ class JsonLinesTests(SynchronousTestCase):
         path = Path(self.mktemp()).absolute()
         file = LogFile.fromFullPath(str(path))
         self.addCleanup(file.close)
-        JsonLines(file).write(line(n=1))
+        JsonLines(file, REDACTION).write(line(n=1))
         self.assertEqual(json.loads(path.read_bytes())["n"], 1)
 
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from httpd.logs.redaction import redacted
-from tests.httpd.logs.written import TOKEN, Fault, Written, hostile
+from tests.httpd.logs.written import REDACTION, TOKEN, Fault, Written, hostile
 from tests.properties import given
+
+redacted = REDACTION.redacted
 
 SECRETS = (
     f"GET /byapikey/{TOKEN}/4.18/x86_64/full.iso",

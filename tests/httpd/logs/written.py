@@ -12,6 +12,13 @@ from twisted.logger import Logger
 
 from httpd.logs.events import JsonLogObserver
 from httpd.logs.lines import JsonLines
+from httpd.logs.redaction import Redaction
+
+REDACTION = Redaction(
+    ("api_key", "image_token", "image-token"), ("/byapikey/:token", "/bytoken/:token")
+)
+"""Of a service with tokens in its paths and queries."""
+
 
 TOKEN = jwt.encode({"sub": "cb94f1b8-4bb6-4c0a-9e9c-1b0e6f3d4a55"}, "k" * 32, algorithm="HS256")
 
@@ -33,7 +40,7 @@ class Written:
 
     def __init__(self, level: str = "debug", worker: int | None = None) -> None:
         self.stream = BytesIO()
-        self.json_lines = JsonLines(self.stream, level, worker)
+        self.json_lines = JsonLines(self.stream, REDACTION, level, worker)
         self.observer = JsonLogObserver(self.json_lines)
         self.log = Logger(namespace="a.namespace", observer=self.observer)
 

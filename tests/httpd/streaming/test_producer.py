@@ -198,6 +198,19 @@ class CoroutineTests(SynchronousTestCase):
         self.source.asked[0].errback(Failure(OSError("the other server is gone")))
         self.failureResultOf(self.done, OSError)
 
+    def test_at_once(self) -> None:
+        """However often a coroutine has no need to wait."""
+
+        class Buffered(ScriptedSource):
+            async def read(self, offset: int, length: int) -> bytes:  # type: ignore[override]
+                return self.content[offset : offset + 1]
+
+        content = bytes(n % 251 for n in range(3000))
+        consumer = PausingConsumer(pausing=False)
+        _, done = playing(of_file(Buffered(content)), consumer)
+        self.successResultOf(done)
+        self.assertEqual(bytes(consumer.taken), content)
+
     def test_stopped(self) -> None:
         """What nobody wants any more is given up, and nothing is said of it."""
         self.producer.stopProducing()
@@ -220,6 +233,21 @@ class FailingTests(SynchronousTestCase):
 
         _, done = playing(of_file(Broken(b"content")), PausingConsumer())
         self.failureResultOf(done, EOFError)
+
+    def test_source_with_a_fault(self) -> None:
+        """Of whatever kind, and whether it answers now or later: the play is over."""
+
+        class Faulty(ScriptedSource):
+            def read(self, offset: int, length: int) -> bytes:
+                raise ZeroDivisionError
+
+        class LaterFaulty(ScriptedSource):
+            async def read(self, offset: int, length: int) -> bytes:  # type: ignore[override]
+                raise ZeroDivisionError
+
+        for source in (Faulty(b"content"), LaterFaulty(b"content")):
+            _, done = playing(of_file(source), PausingConsumer())
+            self.failureResultOf(done, ZeroDivisionError)
 
     def test_source_that_fails_later(self) -> None:
         source = ScriptedSource(b"content", later=True)
