@@ -173,12 +173,12 @@ class SharedConfigurations:
         @raise InfraEnvError: as the lender raised it.
         """
         now = self._clock.seconds()
-        self._expire(now)
         key = request.digest
         kept = self._kept.get(key)
         if kept is not None and kept.holds_at(now):
             self._observe(True)
             return kept
+        self._expire(now)
         fetch = self._fetches.get(key)
         if fetch is None:
             fetch = self._fetch(key, request)

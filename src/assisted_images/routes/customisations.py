@@ -71,24 +71,24 @@ class Customisations:
         # The image is part of the key by identity, so it is kept with the value to stay unique.  A
         # configuration that is not shared is another object each time.
         key = (product, id(image), configuration)
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept[1]
-
-        def composed() -> Content:
-            content = Content(
-                product.compose(image, configuration),
-                product.content_type,
-                product.filename,
-                PRIVATE,
-                configuration.last_modified,
-            )
-            content.validators  # noqa: B018  hashes the new bytes here, off the reactor
-            return content
-
-        content = await self._run_in_thread(composed)
-        self._kept[key] = image, content
+        try:  # the library's get looks twice
+            _, content = self._kept[key]
+        except KeyError:
+            content = await self._run_in_thread(_composed, product, image, configuration)
+            self._kept[key] = image, content
         return content
+
+
+def _composed(product: Product, image: ReadyImage, configuration: Configuration) -> Content:
+    content = Content(
+        product.compose(image, configuration),
+        product.content_type,
+        product.filename,
+        PRIVATE,
+        configuration.last_modified,
+    )
+    content.validators  # noqa: B018  hashes the new bytes here, off the reactor
+    return content
 
 
 def _iso(image: ReadyImage, configuration: Configuration) -> Representation:

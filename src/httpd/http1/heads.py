@@ -115,8 +115,10 @@ class KnownHeads:
         if len(data) > _LONGEST:
             return None
         key, value = _cut(data)
-        head = self._heads.get(key)
-        return None if head is None else (head, value)
+        try:  # the library's get looks twice
+            return self._heads[key], value
+        except KeyError:
+            return None
 
     def keep(self, data: bytes, head: Head) -> None:
         """

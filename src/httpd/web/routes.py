@@ -41,10 +41,11 @@ class Route:
     requests leave it out.
     """
 
-    @property
-    def name(self) -> str:
-        """What the log and the metrics call it; L{UNNAMED} where they do not."""
-        return self.pattern if self.label is None else self.label
+    name: str = field(init=False)
+    """What the log and the metrics call it; L{UNNAMED} where they do not."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.pattern if self.label is None else self.label)
 
 
 @dataclass(slots=True)
