@@ -41,10 +41,8 @@ class Head:
     """The target without its query, as it was sent."""
     args: dict[bytes, list[bytes]] = field(repr=False)
     """The query's parameters, decoded."""
-    parts: tuple[bytes, ...] = field(repr=False)
-    """The parts of the path, percent-decoded."""
     names: tuple[str, ...] = field(repr=False)
-    """The same as text."""
+    """The parts of the path, percent-decoded, as text."""
     fields: Mapping[str, str] = field(repr=False)
     """The last value of each field, by its lower-case name."""
     headers: Headers = field(repr=False)
@@ -54,15 +52,13 @@ class Head:
     def of(cls, method: bytes, target: bytes, version: bytes, headers: Headers) -> Head:
         """Make it of what Twisted has read."""
         path, _, query = target.partition(b"?")
-        parts = _parts(path)
         return cls(
             method=method,
             target=target,
             version=version,
             path=path,
             args=parse_qs(query, 1),
-            parts=parts,
-            names=tuple(map(_text, parts)),
+            names=tuple(map(_text, _parts(path))),
             fields={
                 name.decode("ascii").lower(): _text(values[-1])
                 for name, values in headers.getAllRawHeaders()
