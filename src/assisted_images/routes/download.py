@@ -9,7 +9,7 @@ from assisted_images.iso9660.errors import IsoError
 from assisted_images.live.compose import AreaOverflow, NoKernelArgumentArea
 from assisted_images.live.kargs import BadKernelArgument
 from assisted_images.routes.application import Application
-from assisted_images.routes.parameters import Parameters, Read, kept_questions
+from assisted_images.routes.parameters import Parameters, Question, Read
 from assisted_images.routes.selection import SelectedImage, WantedImage, select_image
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
@@ -51,7 +51,7 @@ class Download(Streamed[Found]):
         super().__init__(application.slots, application.connections)
         self.allowed_origins = application.allowed_domains
         self._application = application
-        self._question = kept_questions(read)
+        self._read = read
 
     def find(self, request: ServiceRequest) -> Found:
         """
@@ -59,11 +59,20 @@ class Download(Streamed[Found]):
 
         @raise Problem: it makes no sense, or there is no such image, or it is not ready.
         """
-        question = self._question(Parameters.of(request))
+        question = self._question(request)
         request.facts.update(question.facts)
         wanted = question.wanted
         application = self._application
         return Found(wanted, select_image(application.store, wanted.image, application.clock))
+
+    def _question(self, request: ServiceRequest) -> Question[Wanted]:
+        """What a request asks: read once for all that have the same head."""
+        assert request.head is not None, "it has been received"
+        kept = request.head.kept
+        question: Question[Wanted] | None = kept.get(self)
+        if question is None:
+            question = kept[self] = Question.read(self._read, Parameters.of(request))
+        return question
 
     async def fetch(self, found: Found, request: ServiceRequest) -> Content:
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from assisted_images.infra_envs.configurations import Credential, CredentialKind
@@ -101,13 +100,6 @@ def checked_infra_env_id(text: str) -> str:
 T = TypeVar("T")
 
 
-_KEPT = 64
-"""
-Questions that are kept, secrets and all, until others are asked.  With its parameters none is much
-larger than a request's head, which has 32 KiB at most; nearly all have 1 or 2 KiB.
-"""
-
-
 Facts = dict[str, str]
 """What the log is told of a request, as far as it could be read, by name."""
 
@@ -146,8 +138,3 @@ class Question(Generic[T]):
             assert self._refusal is not None
             raise Problem(*self._refusal)
         return self._wanted
-
-
-def kept_questions(read: Read[T]) -> Callable[[Parameters], Question[T]]:
-    """Read each request's parameters; equal ones get the same object, as long as it is kept."""
-    return lru_cache(_KEPT)(lambda parameters: Question.read(read, parameters))

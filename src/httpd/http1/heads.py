@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from cachetools import LRUCache
@@ -47,6 +48,12 @@ class Head:
     """The last value of each field, by its lower-case name."""
     headers: Headers = field(repr=False)
     """All fields as Twisted has read them, with the range of the first request; never changed."""
+
+    kept: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
+    """
+    What was read out of it, whatever the range is, by who has read it: for all requests that have
+    this head, and no longer than it is known itself.
+    """
 
     @classmethod
     def of(cls, method: bytes, target: bytes, version: bytes, headers: Headers) -> Head:

@@ -118,9 +118,9 @@ def beginning(time: float, level: str, namespace: str, message: str) -> dict[str
     @param level: one of L{LEVELS}.
     @param namespace: the part of the program.
     """
-    seconds, microseconds = divmod(round(time * 1e6), 1_000_000)
+    seconds, milliseconds = divmod(int(time * 1000), 1000)
     return {
-        "time": f"{_to_the_second(seconds)}.{microseconds // 1000:03d}Z",
+        "time": f"{_to_the_second(seconds)}.{milliseconds:03d}Z",
         "level": level,
         "namespace": namespace,
         "message": message,

@@ -10,14 +10,11 @@ from twisted.logger import Logger
 
 from httpd.logs.lines import JsonLines, beginning
 
-Fact = str | int | float | None
+Fact = str | int | float
 """What is told of a request, such as its status."""
 
-FORMAT = "{method} {route} {status} {bytes} bytes in {seconds:.3f} s"
+MESSAGE = "%(method)s %(route)s %(status)d %(bytes)d bytes in %(seconds).3f s"
 """The text of each line; the names are of facts."""
-
-OPTIONAL = ("range", "user_agent")
-"""Facts that are C{None}, and not written, where the client has not sent such a field."""
 
 NAMESPACE = "httpd.web.request"
 """The part of the program that the lines are of."""
@@ -32,7 +29,7 @@ class RequestLog(Protocol):
         """
         Write the line of a request that is over.
 
-        @param facts: by their names, in order; those in L{FORMAT} and L{OPTIONAL} are among them.
+        @param facts: by their names, in order; those in L{MESSAGE} are among them.
         """
 
 
@@ -55,17 +52,20 @@ class RequestLines:
     def write_request(self, facts: Mapping[str, Fact]) -> None:
         """Write its line, unless only worse things are written."""
         if self._written:
-            line = beginning(self._now(), "info", NAMESPACE, FORMAT.format_map(facts))
+            line = beginning(self._now(), "info", NAMESPACE, MESSAGE % facts)
             line.update(facts)
-            for name in OPTIONAL:
-                if line[name] is None:
-                    del line[name]
             self._lines.write(line)
 
 
 class RequestEvents:
     """A L{RequestLog} that is events of Twisted's log, for whoever observes it."""
 
+    def __init__(self, log: Logger = _log) -> None:
+        """
+        @param log: where events are emitted.
+        """
+        self._emit = log.info
+
     def write_request(self, facts: Mapping[str, Fact]) -> None:
         """Emit an event."""
-        _log.info(FORMAT, **facts)
+        self._emit("{log_text}", log_text=MESSAGE % facts, **facts)

@@ -20,12 +20,16 @@ from twisted.web.http_headers import Headers
 from httpd.http1.channel import DeadlineChannel
 from httpd.http1.head_channel import ResponseHeaders
 from httpd.http1.heads import Head
+from httpd.logs.requests import Fact
 from httpd.representation.negotiation import preferred_type
 from httpd.web.problems import OWN_FAULT, PLAIN, PROBLEM_JSON, Problem
 from httpd.web.request_site import RequestSite
 
 MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away where nothing takes one."""
+
+_TOLD = (("range", "range"), ("user_agent", "user-agent"))
+"""Header fields that the log tells of, after what it calls them."""
 
 _identifiers = random.Random()  # noqa: S311  they are no secrets
 _log = Logger()
@@ -69,7 +73,7 @@ class ServiceRequest(Request):
         super().__init__(channel, queued)
         self.site: RequestSite = channel.site
         self.responseHeaders = ResponseHeaders()
-        self.identifier = f"{_identifiers.getrandbits(128):032x}"
+        self.identifier = _identifiers.randbytes(16).hex()
         self.facts: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -270,20 +274,20 @@ class ServiceRequest(Request):
             self.site.observer.request_ended(
                 self.route, method, self.code, self.sentLength, seconds
             )
-        self.site.request_log.write_request(
-            {
-                "request_id": self.identifier,
-                "method": method,
-                "route": self.route or "-",
-                "range": self.fields.get("range"),
-                "status": self.code,
-                "bytes": self.sentLength,
-                "seconds": round(seconds, 6),
-                "aborted": aborted,
-                "user_agent": self.fields.get("user-agent"),
-                **self.facts,
-            }
-        )
+        facts: dict[str, Fact] = {
+            "request_id": self.identifier,
+            "method": method,
+            "route": self.route or "-",
+            "status": self.code,
+            "bytes": self.sentLength,
+            "seconds": round(seconds, 6),
+            "aborted": aborted,
+        }
+        for name, field in _TOLD:
+            if field in self.fields:
+                facts[name] = self.fields[field]
+        facts.update(self.facts)
+        self.site.request_log.write_request(facts)
 
     def _require_room(self, length: int) -> None:
         """Cut the request short where its body is too large: what is being sent is not read."""

@@ -92,10 +92,13 @@ class Routes:
 
     def answer(self, request: ServiceRequest) -> None:
         """Have a request answered, or refuse it."""
-        found = self.find(request.path_parts)
+        assert request.head is not None, "it has been received"
+        kept = request.head.kept
+        found = kept.get(self) or self.find(request.path_parts)
         if found is None:
             request.refuse(Problem(404, "there is nothing at this path"))
             return
+        kept[self] = found
         route, request.path_values = found
         origins = route.resource.allowed_origins
         if origins:

@@ -153,11 +153,26 @@ async def ask(
     wire: Wire = CLEAR,
 ) -> Answer:
     """One request on a connection of its own."""
-    lines = [f"{method} {path} HTTP/{version}", "Connection: close"]
-    if "Host" not in (headers or {}):
-        lines.append(f"Host: 127.0.0.1:{port}")
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    return parsed(await exchange(port, "\r\n".join([*lines, "", ""]).encode(), wire))
+    fields = {"Connection": "close", "Host": f"127.0.0.1:{port}", **(headers or {})}
+    return parsed(await exchange(port, head_of(path, fields, method, version), wire))
+
+
+async def begin(port: int, path: str, headers: Mapping[str, str]) -> bytes:
+    """The first bytes of an answer, on a connection that might go on, and is closed then."""
+    protocol: Collecting = await connectProtocol(CLEAR.endpoint(port), Collecting())
+    assert protocol.transport is not None
+    protocol.transport.write(head_of(path, {"Host": "any", **headers}))
+    await protocol.begun
+    protocol.transport.loseConnection()
+    return await protocol.closed
+
+
+def head_of(
+    path: str, fields: Mapping[str, str], method: str = "GET", version: str = "1.1"
+) -> bytes:
+    """The bytes of a request without a body."""
+    lines = [f"{method} {path} HTTP/{version}", *(f"{one}: {fields[one]}" for one in fields)]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def parsed(response: bytes) -> Answer:
@@ -178,4 +193,4 @@ class Lines:
         self.written: list[dict[str, Fact]] = []
 
     def write_request(self, facts: Mapping[str, Fact]) -> None:
-        self.written.append({**facts, "request_id": None})
+        self.written.append({**facts, "request_id": ""})
