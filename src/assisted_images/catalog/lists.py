@@ -15,6 +15,8 @@ from httpd.texts import quoted_if_odd
 
 _T = TypeVar("_T")
 
+_JSON = msgspec.json.Decoder()
+
 _LONGEST_VERSION = 128
 """File names have 255 bytes at most; this leaves room for what goes around the version."""
 
@@ -55,7 +57,7 @@ def read_list(
     @raise CatalogError: with every problem of every object.
     """
     try:
-        raw = msgspec.json.decode(text)
+        raw = _JSON.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise CatalogError([f"the text is not JSON: {error}; expected a list of objects"]) from None
     if not isinstance(raw, list):

@@ -48,10 +48,10 @@ def write_struct(path: Path, struct: msgspec.Struct) -> None:
     write_whole(path, msgspec.json.encode(struct))
 
 
-def read_struct(path: Path, kind: type[_S]) -> _S | None:
+def read_struct(path: Path, decoder: msgspec.json.Decoder[_S]) -> _S | None:
     """What L{write_struct} has written; C{None} when there is nothing that can be read."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return decoder.decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
 

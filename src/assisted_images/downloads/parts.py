@@ -48,6 +48,9 @@ class Provenance(msgspec.Struct, frozen=True):
     """Bytes; None when the origin did not say."""
 
 
+_PROVENANCE = msgspec.json.Decoder(Provenance)
+
+
 def digest_of_name(name: str) -> str:
     """What stands for a URL, or for another name, that may hold secrets."""
     return hashlib.sha256(name.encode()).hexdigest()
@@ -161,7 +164,7 @@ class Part:
 
     def _read_provenance(self) -> Provenance | None:
         try:
-            return msgspec.json.decode(self._provenance_path.read_bytes(), type=Provenance)
+            return _PROVENANCE.decode(self._provenance_path.read_bytes())
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 

@@ -100,6 +100,10 @@ class _KernelArgument(msgspec.Struct):
     value: str
 
 
+_INFRA_ENV = msgspec.json.Decoder(_InfraEnv)
+_KERNEL_ARGUMENTS = msgspec.json.Decoder(list[_KernelArgument] | None)
+
+
 def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
     """
     The kernel arguments in an infra-env's JSON: C{kernel_arguments} is absent, null, empty, or a
@@ -108,8 +112,8 @@ def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
     @raise InfraEnvError: 500, it is something else.
     """
     try:
-        text = msgspec.json.decode(infra_env, type=_InfraEnv).kernel_arguments
-        entries = msgspec.json.decode(text, type=list[_KernelArgument] | None) if text else None
+        text = _INFRA_ENV.decode(infra_env).kernel_arguments
+        entries = _KERNEL_ARGUMENTS.decode(text) if text else None
     except msgspec.MsgspecError:
         # The decoder's own text may quote what it read; this one is enough to find the fault.
         raise InfraEnvError(

@@ -65,6 +65,10 @@ class _IgnInfoJson(msgspec.Struct, frozen=True):
     length: int | None = None
 
 
+_KARGS_JSON = msgspec.json.Decoder(KargsJson)
+_IGN_INFO_JSON = msgspec.json.Decoder(_IgnInfoJson)
+
+
 def ignition_area(volume: Volume) -> Extent | None:
     """
     Where the Ignition config's archive goes; None when the image has no such place.
@@ -100,7 +104,7 @@ def file_of_ignition_area(volume: Volume) -> str | None:
 
 
 def _read_igninfo(volume: Volume) -> _IgnInfoJson | None:
-    return _read_json(volume, "/coreos/igninfo.json", _IgnInfoJson)
+    return _read_json(volume, "/coreos/igninfo.json", _IGN_INFO_JSON)
 
 
 def kernel_argument_area(volume: Volume) -> KernelArgumentArea | None:
@@ -169,7 +173,7 @@ def read_kargs_json(volume: Volume) -> KargsJson | None:
 
     @raise IsoError: it cannot be read, or what it says cannot be true.
     """
-    info = _read_json(volume, "/coreos/kargs.json", KargsJson)
+    info = _read_json(volume, "/coreos/kargs.json", _KARGS_JSON)
     if info is None:
         return None
     if not 0 < info.size <= _LARGEST_KERNEL_ARGUMENT_AREA:
@@ -230,11 +234,11 @@ def _part(path: str, whole: Extent, offset: int, length: int, limit: int, source
 T = TypeVar("T")
 
 
-def _read_json(volume: Volume, path: str, kind: type[T]) -> T | None:
+def _read_json(volume: Volume, path: str, decoder: msgspec.json.Decoder[T]) -> T | None:
     raw = volume.read(path, _LARGEST_JSON)
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise IsoError(f"{path}: {problem}") from None

@@ -40,6 +40,8 @@ __all__ = ["RAMDISK_AREA_BYTES", "IsoError", "MinimalIso", "build_minimal_iso"]
 RAMDISK_AREA_BYTES = 1 << 20
 """The room for the ramdisk from assisted-service."""
 
+_JSON = msgspec.json.Decoder()
+
 _ROOTFS = "/images/pxeboot/rootfs.img"
 _NMSTATE = "/images/nmstate.img"
 _KARGS_JSON = "/coreos/kargs.json"
@@ -134,7 +136,7 @@ def _new_kargs_json(
 ) -> bytes:
     """kargs.json with the offsets, size and default that are true after the edits."""
     # Decoded once more, for keys that are not known here.
-    content: dict[str, Any] = msgspec.json.decode(volume.read(_KARGS_JSON, 1 << 20) or b"{}")
+    content: dict[str, Any] = _JSON.decode(volume.read(_KARGS_JSON, 1 << 20) or b"{}")
     sizes = set()
     for file, entry in zip(kargs.files, content["files"], strict=True):
         text = texts[f"/{file.path}"]

@@ -35,6 +35,9 @@ class _File(msgspec.Struct):
     auths: dict[str, _Auth]
 
 
+_FILE = msgspec.json.Decoder(_File)
+
+
 @dataclass(frozen=True, slots=True)
 class PullSecret:
     """The credentials of any number of registries, or of some of their repositories."""
@@ -54,7 +57,7 @@ class PullSecret:
         @raise ValueError: it is none, or has no credentials in one of its entries.
         """
         try:
-            auths = msgspec.json.decode(text, type=_File).auths
+            auths = _FILE.decode(text).auths
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
             # msgspec names places and types, never values or keys.
             raise ValueError(f"not a pull secret: {error}; {_EXPECTED}") from None

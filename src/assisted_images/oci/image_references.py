@@ -49,6 +49,9 @@ class _ImageStream(msgspec.Struct):
     spec: _Spec = msgspec.field(default_factory=_Spec)
 
 
+_IMAGE_STREAM = msgspec.json.Decoder(_ImageStream)
+
+
 def iso_path(architecture: Architecture) -> str:
     """The member of machine-os-images' layers that is the CoreOS live ISO of C{architecture}."""
     return f"coreos/coreos-{architecture.machine}.iso"
@@ -97,7 +100,7 @@ def release_version(raw: bytes) -> str:
 
 def _decode(raw: bytes) -> _ImageStream:
     try:
-        stream = msgspec.json.decode(raw, type=_ImageStream)
+        stream = _IMAGE_STREAM.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ImageReferencesError(
             f"{IMAGE_REFERENCES} cannot be read: {error}; expected an ImageStream in JSON"

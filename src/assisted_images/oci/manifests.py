@@ -160,6 +160,12 @@ class _Config(msgspec.Struct):
     architecture: str
 
 
+_MANIFEST = msgspec.json.Decoder(_Manifest)
+_INDEX = msgspec.json.Decoder(_Index)
+_EITHER = msgspec.json.Decoder(_Either)
+_CONFIG = msgspec.json.Decoder(_Config)
+
+
 def parse(raw: bytes, media_type: str | None) -> Manifest | Index:
     """
     Read a manifest or an index.
@@ -171,9 +177,9 @@ def parse(raw: bytes, media_type: str | None) -> Manifest | Index:
     if len(raw) > MOST_BYTES:
         raise ManifestError(f"the manifest has {len(raw)} bytes; expected at most {MOST_BYTES}")
     if _kind(raw, media_type) in _INDEXES:
-        items = _decode(raw, _Index).manifests
+        items = _decode(raw, _INDEX).manifests
         return Index(tuple(_for_linux(item) for item in items if _is_for_linux(item)))
-    manifest = _decode(raw, _Manifest)
+    manifest = _decode(raw, _MANIFEST)
     return Manifest(manifest.config.checked(), tuple(layer.checked() for layer in manifest.layers))
 
 
@@ -184,7 +190,7 @@ def config_architecture(raw: bytes) -> Architecture:
     @param raw: the blob that its C{config} stands for.
     @raise ManifestError: it names none that is known here.
     """
-    name = _decode(raw, _Config).architecture
+    name = _decode(raw, _CONFIG).architecture
     try:
         return Architecture.parse(name)
     except ValueError:
@@ -199,7 +205,7 @@ def _kind(raw: bytes, media_type: str | None) -> str:
     The document's media type, one of L{ACCEPTED}.  A document that can be read as a manifest and
     as an index is refused: what is one to us might be the other to who signed it.
     """
-    document = _decode(raw, _Either)
+    document = _decode(raw, _EITHER)
     if document.layers is not None and document.manifests is not None:
         raise ManifestError("the manifest has both layers and manifests; expected one of them")
     named = (media_type or "").partition(";")[0].strip().lower()
@@ -228,9 +234,9 @@ def _kind(raw: bytes, media_type: str | None) -> str:
 _T = TypeVar("_T")
 
 
-def _decode(raw: bytes, kind: type[_T]) -> _T:
+def _decode(raw: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise ManifestError(
             f"the manifest cannot be read: {error}; expected an image's manifest or config in JSON"

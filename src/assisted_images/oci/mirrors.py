@@ -69,6 +69,9 @@ class _File(msgspec.Struct):
     registry: list[_Registry] = []
 
 
+msgspec.json.Decoder(_File)  # convert has none that could be kept; this prepares the types
+
+
 @dataclass(frozen=True, slots=True)
 class Mirrors:
     """The mirrors of registries, and of some of their repositories."""
@@ -93,7 +96,7 @@ class Mirrors:
                 raise ValueError(
                     "a file of version 1; expected version 2, with [[registry]] tables"
                 )
-            found = msgspec.convert(raw, _File).registry
+            found = msgspec.convert(raw, _File).registry  # noqa: TID251
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"not TOML: {error}; expected [[registry]] tables") from None
         except (msgspec.ValidationError, RecursionError) as error:

@@ -60,6 +60,9 @@ class _TokenAnswer(msgspec.Struct):
     expires_in: float | None = None
 
 
+_TOKEN_ANSWER = msgspec.json.Decoder(_TokenAnswer)
+
+
 class Logins:
     """
     C{Authorization} values for one repository each, kept for as long as they are good.
@@ -134,7 +137,7 @@ class Logins:
         what = f"the answer of the token service {public_url(url)}"
         raw = await read_small(response, _MOST_ANSWER_BYTES, self._clock, self._seconds, what)
         try:
-            answer = msgspec.json.decode(raw, type=_TokenAnswer)
+            answer = _TOKEN_ANSWER.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             answer = _TokenAnswer()
         token = answer.token or answer.access_token or ""

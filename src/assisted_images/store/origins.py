@@ -35,6 +35,9 @@ class ReleaseOrigin(msgspec.Struct, frozen=True):
         return cls(str(iso.release), str(iso.machine_os_images))
 
 
+_DECODER = msgspec.json.Decoder(ReleaseOrigin)
+
+
 def origin_path(path: Path) -> Path:
     """Where the origin of the ISO C{path} is."""
     return path.with_name(path.name + RELEASE)
@@ -42,7 +45,7 @@ def origin_path(path: Path) -> Path:
 
 def read_origin(path: Path) -> ReleaseOrigin | None:
     """The origin of the ISO C{path}; None when there is none that can be read."""
-    return read_struct(origin_path(path), ReleaseOrigin)
+    return read_struct(origin_path(path), _DECODER)
 
 
 def write_origin(path: Path, origin: ReleaseOrigin) -> None:

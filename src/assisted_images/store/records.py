@@ -81,6 +81,9 @@ class Record(msgspec.Struct, frozen=True):
         return self.stamp == stamp and self.at_ns - stamp.changed_ns > _COARSEST_TICK_NS
 
 
+_DECODER = msgspec.json.Decoder(Record)
+
+
 def record_path(path: Path) -> Path:
     """Where the record of C{path} is."""
     return path.with_name(path.name + CHECKED)
@@ -88,7 +91,7 @@ def record_path(path: Path) -> Path:
 
 def read_record(path: Path) -> Record | None:
     """The record of C{path}; None when there is none that can be read."""
-    return read_struct(record_path(path), Record)
+    return read_struct(record_path(path), _DECODER)
 
 
 def write_record(path: Path, sha256: str, stamp: Stamp) -> None:

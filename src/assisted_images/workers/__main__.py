@@ -11,7 +11,7 @@ from twisted.logger import Logger, globalLogBeginner
 from assisted_images.secrets import REDACTION
 from assisted_images.settings.settings import parse_settings
 from assisted_images.workers import inheritance
-from assisted_images.workers.messages import Welcome
+from assisted_images.workers.messages import WELCOME_DECODER
 from assisted_images.workers.pipes import read_message
 from assisted_images.workers.secondary import Secondary
 from httpd.logs.events import JsonLogObserver
@@ -41,7 +41,7 @@ def main() -> int:
 
     inheritance.end_with_parent()
     try:
-        welcome = read_message(partial(os.read, inheritance.FROM_PRIMARY), Welcome)
+        welcome = read_message(partial(os.read, inheritance.FROM_PRIMARY), WELCOME_DECODER)
     except EOFError:
         return 1  # the primary is gone already
     texts = {name: os.fsdecode(text) for name, text in welcome.settings.items()}

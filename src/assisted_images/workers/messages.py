@@ -139,3 +139,7 @@ class Reply(Message, frozen=True):
 
 ToSecondary = Welcome | StoreSummary | Drain | AskCounts | Cancel | Reply
 ToPrimary = Loaded | AskConfiguration | AskMetrics | Cancel | Reply
+
+WELCOME_DECODER = msgspec.msgpack.Decoder(Welcome)
+TO_SECONDARY_DECODER = msgspec.msgpack.Decoder(ToSecondary)
+TO_PRIMARY_DECODER = msgspec.msgpack.Decoder(ToPrimary)

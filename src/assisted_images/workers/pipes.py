@@ -67,7 +67,7 @@ class Frames:
             yield frame
 
 
-def read_message(read: Callable[[int], bytes], kind: type[_M]) -> _M:
+def read_message(read: Callable[[int], bytes], decoder: msgspec.msgpack.Decoder[_M]) -> _M:
     """
     Wait for one message, and take no byte more; blocking.
 
@@ -87,7 +87,7 @@ def read_message(read: Callable[[int], bytes], kind: type[_M]) -> _M:
     length = int.from_bytes(exactly(_HEAD), "big")
     if length > LARGEST_FRAME:
         raise FrameTooLarge
-    return msgspec.msgpack.decode(exactly(length), type=kind)
+    return decoder.decode(exactly(length))
 
 
 class PipeEnd(Protocol, Generic[_M]):

@@ -7,7 +7,6 @@ from functools import partial
 from signal import SIGTERM
 from typing import Any
 
-import msgspec
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import ConnectionLost
@@ -30,6 +29,7 @@ from assisted_images.workers.connections import NotedConnections, share_of_conne
 from assisted_images.workers.image_copies import ImageCopies
 from assisted_images.workers.ledger import Ledger
 from assisted_images.workers.messages import (
+    TO_SECONDARY_DECODER,
     AskConfiguration,
     AskCounts,
     AskMetrics,
@@ -39,7 +39,6 @@ from assisted_images.workers.messages import (
     Message,
     Reply,
     StoreSummary,
-    ToSecondary,
     Welcome,
 )
 from assisted_images.workers.pipes import PipeEnd
@@ -93,7 +92,7 @@ class Secondary:
         self._stopping = False
         self._ledger = Ledger(inheritance.LEDGER, welcome.number, settings.workers)
         self._pipe: PipeEnd[Any] = PipeEnd(
-            msgspec.msgpack.Decoder(ToSecondary), self._told, self._answer, self._lost
+            TO_SECONDARY_DECODER, self._told, self._answer, self._lost
         )
         self._outbound = Outbound(settings, reactor)
         self._connections = NotedConnections(share_of_connections(settings), self._ledger)

@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-import msgspec
 from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IProcessTransport, IReactorProcess, ITransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from assisted_images.workers.inheritance import COMMAND, FROM_PRIMARY, LOG, TO_PRIMARY
-from assisted_images.workers.messages import Inquiry, Message, Reply, ToPrimary
+from assisted_images.workers.messages import TO_PRIMARY_DECODER, Inquiry, Message, Reply
 from assisted_images.workers.pipes import PipeEnd
 
 
@@ -46,7 +45,7 @@ class SecondaryProcess(ProcessProtocol):
         self._events = events
         self._line = b""
         self.pipe: PipeEnd[Any] = PipeEnd(
-            msgspec.msgpack.Decoder(ToPrimary),
+            TO_PRIMARY_DECODER,
             lambda message: events.told(self, message),
             events.answer,
             self._part,

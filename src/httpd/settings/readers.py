@@ -181,10 +181,13 @@ def web_origins(text: str) -> tuple[str, ...]:
 _WEB_ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9._*-]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,5}|\*))?")
 
 
+_TEXTS = msgspec.json.Decoder(dict[str, str])
+
+
 def query_parameters(text: str) -> Mapping[str, str]:
     """Read a JSON object of strings."""
     try:
-        return msgspec.json.decode(text, type=dict[str, str])
+        return _TEXTS.decode(text)
     except (msgspec.DecodeError, RecursionError):
         raise ValueError(
             'not a JSON object of strings; expected one such as {"name": "value"}'

@@ -20,13 +20,14 @@ from assisted_images.infra_envs.configurations import (
 from assisted_images.infra_envs.sharing import Lease
 from assisted_images.values import Configuration, ImageType
 from assisted_images.workers.messages import (
+    TO_PRIMARY_DECODER,
+    TO_SECONDARY_DECODER,
+    WELCOME_DECODER,
     AskConfiguration,
     Drain,
     Inquiry,
     Loaded,
     Reply,
-    ToPrimary,
-    ToSecondary,
     Welcome,
 )
 from assisted_images.workers.pipes import (
@@ -73,12 +74,12 @@ class FramesTests(SynchronousTestCase):
             position += len(piece)
             return piece
 
-        self.assertEqual(read_message(read, Welcome), welcome)
+        self.assertEqual(read_message(read, WELCOME_DECODER), welcome)
         self.assertEqual(data[position:], b"rest")
         data = data[:10]
         position = 0
         with self.assertRaises(EOFError):
-            read_message(read, Welcome)
+            read_message(read, WELCOME_DECODER)
 
     def test_messages_have_no_text(self) -> None:
         """Whoever logs one logs nothing secret."""
@@ -106,13 +107,13 @@ class PipeEndTests(SynchronousTestCase):
         self.asked: list[Deferred[Lease]] = []
         self.cancelled = 0
         self.primary: PipeEnd[Any] = PipeEnd(
-            msgspec.msgpack.Decoder(ToPrimary),
+            TO_PRIMARY_DECODER,
             self.told.append,
             self.answer,
             lambda: self.lost.append("primary"),
         )
         self.secondary: PipeEnd[Any] = PipeEnd(
-            msgspec.msgpack.Decoder(ToSecondary),
+            TO_SECONDARY_DECODER,
             self.told.append,
             self.answer,
             lambda: self.lost.append("secondary"),
