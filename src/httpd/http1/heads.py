@@ -45,7 +45,10 @@ class Head:
     names: tuple[str, ...] = field(repr=False)
     """The parts of the path, percent-decoded, as text."""
     fields: Mapping[str, str] = field(repr=False)
-    """The last value of each field, by its lower-case name."""
+    """
+    The value of each field, by its lower-case name.  Lines of the same name are one list (RFC 9110,
+    section 5.3); of a field that is no list that makes a value which it cannot have.
+    """
     headers: Headers = field(repr=False)
     """All fields as Twisted has read them, with the range of the first request; never changed."""
 
@@ -67,7 +70,7 @@ class Head:
             args=parse_qs(query, 1),
             names=tuple(map(_text, _parts(path))),
             fields={
-                name.decode("ascii").lower(): _text(values[-1])
+                name.decode("ascii").lower(): _text(b", ".join(values))
                 for name, values in headers.getAllRawHeaders()
             },
             headers=headers,

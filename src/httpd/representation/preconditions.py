@@ -16,6 +16,14 @@ _HeaderLookup = Callable[[str], str | None]
 _CONDITIONS = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 """C{If-Range} is about the range alone."""
 
+_HTTP_DATE = re.compile(
+    r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"
+    r"|\w{6,9}, \d\d-\w{3}-\d\d \d\d:\d\d:\d\d GMT"
+    r"|\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}",
+    re.ASCII,
+)
+"""The three forms (section 5.6.7); the library reads the beginning of whatever begins like one."""
+
 _ENTITY_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
@@ -43,7 +51,8 @@ class Validators:
         """
         Decide on a GET or HEAD request, in the order that section 13.2.2 gives.
 
-        A date that cannot be read is ignored, as is one beside its entity tag counterpart.
+        A date that cannot be read is ignored, as are several, and one beside its entity tag
+        counterpart.
 
         @param fields: the request's header fields by their lower-case names.
         """
@@ -90,7 +99,7 @@ class Validators:
 
 def parse_http_date(text: str | None) -> int | None:
     """Read any of the three forms of an HTTP-date (section 5.6.7), as seconds since the epoch."""
-    if text is None:
+    if text is None or _HTTP_DATE.fullmatch(text) is None:
         return None
     try:
         date = parsedate_to_datetime(text)

@@ -43,7 +43,8 @@ class ServiceRequest(Request):
     error page for each request, which nothing here has a use for.
 
     @ivar identifier: names the request in the log.
-    @ivar fields: the last value of each header field, as text, by its name in small letters.
+    @ivar fields: the value of each header field, as text, by its name in small letters; as
+        L{Head.fields}.
     @ivar head: what it says, once it has been received.
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches the log or a metric.  Empty until L{observe_as}.
@@ -245,10 +246,11 @@ class ServiceRequest(Request):
         return self.head.names
 
     def getHeader(self, key: AnyStr) -> AnyStr | None:  # noqa: N802
-        """The last value of a field, if it was sent; as text where C{key} is text."""
+        """The value of a field, if it was sent; as text where C{key} is text."""
         if isinstance(key, str):
             return self.fields.get(key.lower())
-        return super().getHeader(key)
+        values = self.requestHeaders.getRawHeaders(key)
+        return None if values is None else b", ".join(values)
 
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""

@@ -37,6 +37,7 @@ class EvaluateTests(SynchronousTestCase):
             ("if-match", '"v2"', "FAILED"),
             ("if-match", 'W/"v1"', "FAILED"),
             ("if-match", "v1", "FAILED"),
+            ("if-match", "*, *", "FAILED"),
             ("if-none-match", '"v1"', "NOT_MODIFIED"),
             ("if-none-match", 'W/"v1"', "NOT_MODIFIED"),
             ("if-none-match", '"v0",W/"v1"', "NOT_MODIFIED"),
@@ -48,6 +49,9 @@ class EvaluateTests(SynchronousTestCase):
             ("if-unmodified-since", DATE, "PROCEED"),
             ("if-unmodified-since", BEFORE, "FAILED"),
             ("if-unmodified-since", "yesterday", "PROCEED"),
+            # Sections 13.1.3 and 13.1.4: a list of dates is no date, whatever is in it.
+            ("if-modified-since", f"{DATE}, {DATE}", "PROCEED"),
+            ("if-unmodified-since", f"{BEFORE}, {DATE}", "PROCEED"),
         ]:
             self.assertEqual(outcome({name: value}), expected, (name, value))
 
@@ -79,6 +83,8 @@ class IfRangeTests(SynchronousTestCase):
             (BEFORE, False),
             ("Sun, 06 Nov 1994 08:49:38 GMT", False),
             ("rubbish", False),
+            ('"v1", "v1"', False),
+            (f"{DATE}, {DATE}", False),
         ]:
             self.assertEqual(VERSION.range_applies(field), expected, field)
 
@@ -91,6 +97,19 @@ class DateTests(SynchronousTestCase):
         """RFC 9110, section 5.6.7 asks recipients to accept all three."""
         for text in (DATE, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"):
             self.assertEqual(parse_http_date(text), NOW, text)
+
+    def test_other_forms(self) -> None:
+        for text in (
+            f"{DATE}, {DATE}",
+            f"{DATE} ",
+            f"{DATE}x",
+            "Sun, 06 Nov 1994 08:49:37 +0100",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov 99999 08:49:37 GMT",
+            "Sun, 36 Nov 1994 08:49:37 GMT",
+            "06 Nov 1994 08:49:37 GMT",
+        ):
+            self.assertIsNone(parse_http_date(text), text)
 
     @given(st.integers(0, 2**32))
     def test_round_trip(self, seconds: int) -> None:
