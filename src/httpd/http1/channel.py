@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import Request
+from zope.interface import implementer
 
 from httpd.http1.client_timer import ClientTimer, SendQueue
 from httpd.http1.head_channel import HeadChannel, HeadSite
@@ -61,6 +62,7 @@ class ChannelSite(HeadSite, Protocol):
         """Is told of stalled clients."""
 
 
+@implementer(IHalfCloseableProtocol)
 class DeadlineChannel(HeadChannel):
     """An HTTP/1 connection that its client cannot hold for longer than L{Times} allows."""
 
@@ -70,6 +72,7 @@ class DeadlineChannel(HeadChannel):
     _postponed = False
     _closing = False
     _lost = False
+    _asks_no_more = False
     _after_the_end = 0
 
     def connectionMade(self) -> None:
@@ -171,7 +174,11 @@ class DeadlineChannel(HeadChannel):
             return
         self.site.connections.waits(self)
         super().requestDone(request)
-        if not (self._receiving or self._answering or self._closing):
+        if self._answering or self._closing:
+            return
+        if self._asks_no_more:
+            self.loseConnection()
+        elif not self._receiving:
             self._timer.expect_delivery(self.site.times.idle_seconds, self.loseConnection)
 
     def loseConnection(self) -> None:  # noqa: N802
@@ -185,6 +192,20 @@ class DeadlineChannel(HeadChannel):
         if not self._lost:
             self.site.connections.waits(self)
             self._timer.expect_delivery(self.site.times.close_seconds, self.abort)
+
+    def readConnectionLost(self) -> None:  # noqa: N802
+        """
+        Answer what has come whole, and close then: a client that sends no more may take all the
+        same.  One that has left looks alike, until it is sent something or has been probed.
+        """
+        self._asks_no_more = True
+        if self._answering:
+            self._timer.expect_presence(self.abort)
+        elif not self._closing:
+            self.loseConnection()
+
+    def writeConnectionLost(self) -> None:  # noqa: N802
+        """Nobody closes that side alone."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Wait for nothing any more."""

@@ -9,6 +9,7 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -18,6 +19,12 @@ _LOOKS = 6
 
 _SHORTEST = 0.25
 """Seconds between two looks."""
+
+_PROBE_SECONDS = 15
+"""Between keepalive probes of a client that has nothing to send any more."""
+
+_PROBES = 4
+"""How many of them in turn may stay unanswered."""
 
 _BYTES_ACKED = struct.Struct("=120xQ")
 """C{tcpi_bytes_acked} in C{struct tcp_info} (linux/tcp.h)."""
@@ -60,6 +67,25 @@ class SendQueue:
             pass  # as above, or a kernel before Linux 4.1
         return 0
 
+    def probe(self) -> None:
+        """Have the kernel ask the peer's whether the connection is still there (tcp(7))."""
+        tcp = socket.IPPROTO_TCP
+        with suppress(OSError):
+            if self._socket is not None:
+                self._socket.setsockopt(tcp, socket.TCP_KEEPIDLE, _PROBE_SECONDS)
+                self._socket.setsockopt(tcp, socket.TCP_KEEPINTVL, _PROBE_SECONDS)
+                self._socket.setsockopt(tcp, socket.TCP_KEEPCNT, _PROBES)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def broken(self) -> bool:
+        """Whether it has turned out that it is not (C{SO_ERROR}, socket(7))."""
+        try:
+            if self._socket is not None:
+                return bool(self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        except OSError:
+            pass  # closed meanwhile
+        return False
+
 
 class Progress(Protocol):
     """Tells what a client takes; L{SendQueue} is one."""
@@ -69,6 +95,12 @@ class Progress(Protocol):
 
     def acknowledged(self) -> int:
         """Bytes that it has, since the beginning."""
+
+    def probe(self) -> None:
+        """Begin to ask it whether it is still there."""
+
+    def broken(self) -> bool:
+        """Whether it is not, as far as that has turned out."""
 
 
 class ClientTimer:
@@ -99,6 +131,7 @@ class ClientTimer:
         self._call: IDelayedCall | None = None
         self._due = 0.0
         self._then = _nothing
+        self._left: Callable[[], None] | None = None
 
     def expect_request(self, seconds: float, late: Callable[[], None]) -> None:
         """Do C{late} after so long, whatever the client does meanwhile but complete it."""
@@ -120,8 +153,23 @@ class ClientTimer:
         self._after(self._interval, self._look)
 
     def rest(self) -> None:
-        """Nothing is expected of the client."""
+        """Nothing is expected of the client, but that it is there."""
         self._then = _nothing
+        if self._left is not None:
+            self._after(_PROBE_SECONDS, self._look_for_client)
+
+    def expect_presence(self, left: Callable[[], None]) -> None:
+        """
+        The client is to be there, from now on, whatever is expected besides.  It sends nothing any
+        more, by whose end one would see that it has left.
+
+        @param left: what to do when it has.
+        """
+        if self._left is None:
+            self._left = left
+            self._progress.probe()
+            if self._then is _nothing:
+                self.rest()
 
     def stop(self) -> None:
         """Let go of everything, for good; nothing may be expected any more."""
@@ -130,6 +178,7 @@ class ClientTimer:
             self._call = None
         # Whom it works for refers to it: no cycle is to keep what a dropped client left.
         self._then = self._stalled = _nothing
+        self._left = None
         self._delivered = 0.0, _nothing
 
     def _after(self, seconds: float, then: Callable[[], None]) -> None:
@@ -150,6 +199,12 @@ class ClientTimer:
             return
         then, self._then = self._then, _nothing
         then()
+
+    def _look_for_client(self) -> None:
+        if self._left is not None and self._progress.broken():
+            self._left()
+        else:
+            self.rest()
 
     def _look(self) -> None:
         unsent, now = self._progress.unsent(), self._clock.seconds()

@@ -134,6 +134,7 @@ class TlsFiles:
             ) from None
         context.set_alpn_select_callback(_choose_protocol)
         context.clear_mode(_PARTIAL_WRITES)
+        context.set_options(SSL.OP_IGNORE_UNEXPECTED_EOF)
         return context
 
 

@@ -9,6 +9,7 @@ each client what it has not taken.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -49,7 +50,8 @@ class TlsSide(Protocol):
         TLS on a socket, before the handshake.
 
         It does not have C{SSL_MODE_ENABLE_PARTIAL_WRITE}: that is an OpenSSL call for each 16 KiB.
-        It has C{SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER}.
+        It has C{SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER}; and C{SSL_OP_IGNORE_UNEXPECTED_EOF}, as many
+        close without C{close_notify}, and it has nothing to tell where messages have their length.
         """
 
 
@@ -60,7 +62,8 @@ class TlsServer(RegionServer):
 
     The protocol is connected from the beginning, so that it can bound the handshake.  Closing is
     orderly: after C{close_notify} and the end of what is sent, until the peer has closed too; that
-    is for the protocol to bound.  A peer that closes is taken for one that has left.
+    is for the protocol to bound.  A peer that closes first may take what it is sent all the same
+    (RFC 8446, section 6.1), where the protocol is C{IHalfCloseableProtocol}.
     """
 
     _secured = False
@@ -94,26 +97,30 @@ class TlsServer(RegionServer):
             self.startWriting()
             return None
         except SSL.ZeroReturnError:
-            with suppress(SSL.Error):
-                self._tls.shutdown()
             return CONNECTION_DONE
         except SSL.Error:
-            # Many do not send close_notify, and it has nothing to tell then.
-            return CONNECTION_DONE if self._closed else CONNECTION_LOST
+            return CONNECTION_LOST
         return self._dataReceived(data)
 
     def doWrite(self) -> Any:
         """The socket takes more."""
         if not self._secured:
-            return self._shake_hands()
+            return self._read_besides(self._shake_hands)
         if self._closed:
             self.stopWriting()
             return None
         if self._reading_writes:
             self._reading_writes = False
             self.startReading()
-            return self.doRead()
+            return self._read_besides(self.doRead)
         return super().doWrite()
+
+    def readConnectionLost(self, reason: Failure) -> None:  # noqa: N802
+        """The peer has closed: the last that was to come, or it goes on taking what it is sent."""
+        if self._closed:
+            self.connectionLost(reason)
+        else:
+            super().readConnectionLost(reason)
 
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:
         """Encrypt."""
@@ -145,6 +152,15 @@ class TlsServer(RegionServer):
 
     def _may_send(self) -> bool:
         return self._secured and not (self._closed or self._reading_writes) and super()._may_send()
+
+    def _read_besides(self, read: Callable[[], Any]) -> Any:
+        """Read in a write's turn: the reactor would take the end of what comes for that of all."""
+        why = read()
+        if why is not CONNECTION_DONE:
+            return why
+        self.stopReading()
+        self.readConnectionLost(Failure(why))
+        return None
 
     def _shake_hands(self) -> Any:
         try:

@@ -18,7 +18,8 @@ class ClientTimerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.unsent_bytes = self.acknowledged_bytes = 0
-        self.looks = 0
+        self.looks = self.probes = 0
+        self.is_broken = False
         self.happened: list[str] = []
         self.timer = ClientTimer(self.clock, self, STALL_SECONDS, self.noting("stalled"))
 
@@ -28,6 +29,12 @@ class ClientTimerTests(SynchronousTestCase):
 
     def acknowledged(self) -> int:
         return self.acknowledged_bytes
+
+    def probe(self) -> None:
+        self.probes += 1
+
+    def broken(self) -> bool:
+        return self.is_broken
 
     def noting(self, event: str) -> Callable[[], None]:
         return lambda: self.happened.append(event)
@@ -123,6 +130,19 @@ class ClientTimerTests(SynchronousTestCase):
             self.timer.rest()
         self.assertEqual(self.happened, [])
 
+    def test_client_that_has_left(self) -> None:
+        """It is looked at whenever nothing else is expected of it, and seen in time."""
+        self.timer.expect_presence(self.noting("left"))
+        self.pass_by(1000)
+        self.timer.expect_reading()
+        self.timer.expect_presence(self.noting("again"))
+        self.timer.rest()
+        self.pass_by(1000)
+        self.assertEqual((self.happened, self.probes), ([], 1))
+        self.is_broken = True
+        self.pass_by(20)
+        self.assertEqual(self.happened, ["left"])
+
     def test_cheap_as_long_as_all_goes_well(self) -> None:
         """One timed call, and no look at the kernel, whatever happens within a second."""
         for _ in range(1000):
@@ -135,7 +155,7 @@ class ClientTimerTests(SynchronousTestCase):
         self.pass_by(1)
         self.assertEqual(self.looks, 0)
 
-    @given(st.lists(st.integers(0, 3)))
+    @given(st.lists(st.integers(0, 4)))
     def test_stopped(self, before: list[int]) -> None:
         timer = ClientTimer(self.clock, self, STALL_SECONDS, self.noting("stalled"))
         expectations = (
@@ -143,6 +163,7 @@ class ClientTimerTests(SynchronousTestCase):
             timer.expect_reading,
             lambda: timer.expect_delivery(60, self.noting("delivered")),
             timer.rest,
+            lambda: timer.expect_presence(self.noting("left")),
         )
         for number in before:
             expectations[number]()

@@ -10,9 +10,11 @@ from typing import Any
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.testing import MemoryReactor
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from httpd.concurrency.threads import run_at_once
 from httpd.streaming.disk import DiskFile
@@ -129,6 +131,21 @@ class StepTests(SynchronousTestCase):
         transport.doWrite()
         self.assertEqual(protocol.received, b"data")
         self.assertIn(transport, self.reactor.getReaders())
+
+    def test_end_of_reading_that_had_to_write(self) -> None:
+        """It is the end of what comes, and no more: what is being sent goes on."""
+        transport, tls, protocol = self.transport(SSL.WantWriteError(), SSL.ZeroReturnError(), 0)
+        alsoProvides(protocol, IHalfCloseableProtocol)
+        ended: list[bool] = []
+        protocol.readConnectionLost = lambda: ended.append(True)  # type: ignore[attr-defined]
+        transport.doRead()
+        transport.write(b"answer")
+        self.assertIsNone(transport.doWrite())
+        self.assertEqual(ended, [True])
+        self.assertNotIn(transport, self.reactor.getReaders())
+        transport.doWrite()
+        self.assertEqual(tls.given, [b"answer"])
+        self.assertFalse(protocol.lost.called)
 
     def test_lost_while_bytes_are_brought(self) -> None:
         """Nothing is sent when they are there at last."""
