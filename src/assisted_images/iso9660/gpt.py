@@ -1,38 +1,31 @@
 """
 The GUID partition table of a hybrid image (UEFI specification, 5.3): one copy in the system area,
 one at the image's end.
+
+isohybrid makes tables of 128 entries, xorriso of as many as fit into the system area: 208 or 248.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.iso9660.partitions import SECTOR, Move, Partition
 from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES
 
-_SECTOR = 512
 _SIGNATURE = b"EFI PART"
 # Signature, revision; size and checksum of the header, reserved; sectors of this copy, of the
 # other, first and last usable; disk; sector of the entries, their number, size and checksum.
 _HEADER = struct.Struct("<8s4sIIIQQQQ16sQIII")
-_ENTRY = struct.Struct("<16s16sQQ80s")
+# Type, unique identifier, first and last sector; attributes and name follow.
+_ENTRY = struct.Struct("<16s16sQQ")
 _UNUSED = bytes(16)
-_MOST_ENTRIES = 128
-_BACKUP_SECTORS = 33
-
-BACKUP_BYTES = _BACKUP_SECTORS * _SECTOR
-"""What the second copy takes at the image's end: 128 entries and the header."""
-
-Moved = Callable[[int], int | None]
-"""Where the byte at an offset of the full image is in the new one; None when it is gone."""
-
-
-def moved_sector(sector: int, moved: Moved) -> int | None:
-    """Where a sector of 512 bytes is now."""
-    place = moved(sector * _SECTOR)
-    return None if place is None else place // _SECTOR
+_LEAST_ENTRY_BYTES = 128
+_LEAST_ARRAY_BYTES = 16384
+"""UEFI has so much set apart for the entries, be there ever so few."""
 
 
 @dataclass(slots=True)
@@ -40,63 +33,83 @@ class GuidPartitionTable:
     """A partition table that is about to be changed."""
 
     revision: bytes
+    backup: int
+    """The sector of the other copy's header."""
+
     first_usable: int
     disk: bytes
     entries_at: int
+    entry_size: int
     entries: bytearray
 
     @classmethod
     def parse(cls, area: bytes | bytearray) -> GuidPartitionTable | None:
-        """The table in a system area; None when there is none that makes sense."""
-        fields = _HEADER.unpack_from(area, _SECTOR)
+        """
+        The table in a system area; None when there is none.
+
+        @raise IsoError: there is one, but no room in the system area for what it says.
+        """
+        fields = _HEADER.unpack_from(area, SECTOR)
+        if fields[0] != _SIGNATURE:
+            return None
         entries_at, count, size = fields[10:13]
-        start, end = entries_at * _SECTOR, entries_at * _SECTOR + count * _ENTRY.size
-        if fields[0] != _SIGNATURE or size != _ENTRY.size or not 0 < count <= _MOST_ENTRIES:
-            return None
-        if start < 2 * _SECTOR or end > SYSTEM_AREA_BYTES:
-            return None
-        return cls(fields[1], fields[7], fields[9], entries_at, bytearray(area[start:end]))
+        multiple, rest = divmod(size, _LEAST_ENTRY_BYTES)
+        if rest or multiple.bit_count() != 1:
+            raise IsoError(f"the GPT has entries of {size} bytes; expected 128, 256, 512 …")
+        start, end = entries_at * SECTOR, entries_at * SECTOR + count * size
+        if not 2 * SECTOR <= start < end <= SYSTEM_AREA_BYTES:
+            raise IsoError(
+                f"the GPT has {count} entries of {size} bytes from sector {entries_at} on; expected"
+                f" them between its header and byte {SYSTEM_AREA_BYTES}, where the volume begins"
+            )
+        entries = bytearray(area[start:end])
+        return cls(fields[1], fields[6], fields[7], fields[9], entries_at, size, entries)
 
-    def first_sectors(self) -> list[int]:
-        """Where each partition begins, in sectors."""
-        entries = _ENTRY.iter_unpack(self.entries)
-        return [first for kind, _, first, _, _ in entries if kind != _UNUSED]
+    def partitions(self) -> list[Partition]:
+        """Where each partition is."""
+        return [partition for _, partition in self._used()]
 
-    def move(self, volume_before: int, volume_after: int, moved: Moved) -> None:
-        """
-        Let the partitions follow what they hold: the whole volume (sizes in bytes), or a file.
-
-        A partition whose content is gone goes with it.
-        """
-        for start in range(0, len(self.entries), _ENTRY.size):
-            kind, name, first, last, rest = _ENTRY.unpack_from(self.entries, start)
-            if kind == _UNUSED:
-                continue
-            place = moved_sector(first, moved)
-            if first * _SECTOR < SYSTEM_AREA_BYTES and (last + 1) * _SECTOR >= volume_before:
-                last = volume_after // _SECTOR - 1
-            elif place is not None:
-                first, last = place, place + last - first
+    def move(self, move: Move) -> None:
+        """Let the partitions follow what they hold; one whose content is gone goes with it."""
+        for start, old in self._used():
+            new = move.partition(old, to_end_of_file=False)
+            if new is None:
+                self.entries[start : start + self.entry_size] = bytes(self.entry_size)
             else:
-                self.entries[start : start + _ENTRY.size] = bytes(_ENTRY.size)
-                continue
-            _ENTRY.pack_into(self.entries, start, kind, name, first, last, rest)
+                kind, name, *_ = _ENTRY.unpack_from(self.entries, start)
+                _ENTRY.pack_into(self.entries, start, kind, name, new.first, new.end - 1)
+
+    @property
+    def backup_bytes(self) -> int:
+        """What the second copy takes at the image's end: the entries, then the header."""
+        return (self._array_sectors + 1) * SECTOR
 
     def write(self, area: bytearray, tail: bytearray, image_size: int) -> None:
         """
         Write both copies.
 
         @param area: the system area.
-        @param tail: the end of the image, at least L{BACKUP_BYTES}.
+        @param tail: the end of the image, at least L{backup_bytes}.
         @param image_size: bytes, C{tail} included; whole sectors.
         """
-        last = image_size // _SECTOR - 1
-        start = self.entries_at * _SECTOR
-        area[_SECTOR : 2 * _SECTOR] = self._header(1, last, self.entries_at, last)
+        last = image_size // SECTOR - 1
+        start = self.entries_at * SECTOR
+        area[SECTOR : 2 * SECTOR] = self._header(1, last, self.entries_at, last)
         area[start : start + len(self.entries)] = self.entries
-        start = len(tail) - BACKUP_BYTES
+        start = len(tail) - self.backup_bytes
         tail[start : start + len(self.entries)] = self.entries
-        tail[-_SECTOR:] = self._header(last, 1, last - _BACKUP_SECTORS + 1, last)
+        tail[-SECTOR:] = self._header(last, 1, last - self._array_sectors, last)
+
+    @property
+    def _array_sectors(self) -> int:
+        return -(-max(len(self.entries), _LEAST_ARRAY_BYTES) // SECTOR)
+
+    def _used(self) -> Iterator[tuple[int, Partition]]:
+        """Each partition, and where its entry begins."""
+        for start in range(0, len(self.entries), self.entry_size):
+            kind, _, first, last = _ENTRY.unpack_from(self.entries, start)
+            if kind != _UNUSED:
+                yield start, Partition(first, last + 1 - first)
 
     def _header(self, here: int, other: int, entries_at: int, last: int) -> bytes:
         """A sector with the header; its checksum is over itself with a checksum of zero."""
@@ -111,12 +124,18 @@ class GuidPartitionTable:
                 here,
                 other,
                 self.first_usable,
-                last - _BACKUP_SECTORS,
+                last - self._array_sectors - 1,
                 self.disk,
                 entries_at,
-                len(self.entries) // _ENTRY.size,
-                _ENTRY.size,
+                len(self.entries) // self.entry_size,
+                self.entry_size,
                 zlib.crc32(self.entries),
             )
 
-        return packed(zlib.crc32(packed(0))).ljust(_SECTOR, b"\0")
+        return packed(zlib.crc32(packed(0))).ljust(SECTOR, b"\0")
+
+
+def is_backup_header(sector: bytes, here: int) -> bool:
+    """Whether the sector numbered C{here} has a table's second header."""
+    fields = _HEADER.unpack_from(sector)
+    return fields[0] == _SIGNATURE and fields[5] == here and here != 1

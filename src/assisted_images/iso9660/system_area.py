@@ -2,8 +2,9 @@
 The system area of a remastered ISO: the first 32 KiB, which make a hybrid image bootable as a disk.
 
 C{isohybrid --uefi} and xorriso put there an MBR whose code knows where isolinux is, an MBR
-partition and a GPT partition for the EFI file system, and at the image's end the backup GPT.  All
-of them are block numbers, so all have to follow when files move.  CoreOS images of 2021 also keep
+partition and a GPT partition for the EFI file system, and at the image's end the backup GPT, which
+xorriso counts as a part of the volume.  All of them are block numbers, so all have to follow when
+files move.  CoreOS images of 2021 also keep
 the offsets of their embed areas there.  Facts are from syslinux's C{utils/isohybrid.c}, the UEFI
 specification (5.3) and coreos-installer's C{live/embed.rs}.
 """
@@ -11,17 +12,20 @@ specification (5.3) and coreos-installer's C{live/embed.rs}.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assisted_images.iso9660.gpt import BACKUP_BYTES, GuidPartitionTable, Moved, moved_sector
-from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES
+from assisted_images.iso9660.gpt import GuidPartitionTable, is_backup_header
+from assisted_images.iso9660.partitions import SECTOR, Move, Moved, Partition, Sizes
+from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES, Volume
 from assisted_images.values import Extent
 from httpd.representation.segments import BytesSegment, Representation, ZeroSegment
 
-_SECTOR = 512
 _MBR_SIGNATURE = slice(510, 512)
 _MBR_BOOT_SECTOR = 432
 _MBR_PARTITIONS = range(446, 510, 16)
+_MOST_MBR_SECTORS = 0xFFFFFFFF
+"""A partition that ends behind 2 TiB is given this size (UEFI specification, 5.2.3)."""
 
 # "Generic" end of a partition in cylinders, heads and sectors: only the block numbers count.
 _NO_GEOMETRY = b"\xfe\xff\xff"
@@ -29,49 +33,41 @@ _NO_GEOMETRY = b"\xfe\xff\xff"
 _IGNITION_HEADER = 32744
 _IGNITION_MAGIC = b"coreiso+"
 _KERNEL_ARGUMENTS_HEADER = 32672
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Sizes of an image, in bytes."""
-
-    volume: int
-    """What the primary volume descriptor says."""
-
-    file: int
-    """With what is behind the volume: padding to whole cylinders, the backup GPT."""
+_KERNEL_ARGUMENTS_MAGIC = b"coreKarg"
 
 
 @dataclass(frozen=True, slots=True)
 class SystemArea:
-    """What a remastered image has before and behind its volume."""
+    """What a remastered image has before and behind what it holds."""
 
     content: bytes
     """The 32 KiB at its start."""
 
     tail: Representation
-    """What follows the volume; empty for an image that is no hybrid."""
+    """What has to follow: padding and the backup GPT; empty for an image that is no hybrid."""
 
 
-def remastered(original: bytes, before: Sizes, volume_size: int, moved: Moved) -> SystemArea:
+def remastered(original: bytes, before: Sizes, after: Sizes, moved: Moved) -> SystemArea:
     """
     The system area of an image whose files were moved.
 
     @param original: the full image's, 32 KiB.
     @param before: the full image's sizes.
-    @param volume_size: bytes of the new volume.
+    @param after: those of the new one, without what this function gives it as a tail.
+    @raise IsoError: there is a GPT that cannot be changed.
     """
-    area, tail = _repartitioned(original, before, volume_size, moved)
+    area, tail = _repartitioned(original, before, after, moved)
     ignition = _ignition_header(area)
-    place = None if ignition is None else moved(ignition.offset)
-    if ignition is None or place is None:
-        area[_IGNITION_HEADER:] = bytes(SYSTEM_AREA_BYTES - _IGNITION_HEADER)
-    else:
-        _write_ignition_header(area, Extent(place, ignition.length))
+    if ignition is not None:
+        place = moved(ignition)
+        if place is None:
+            area[_IGNITION_HEADER:] = bytes(SYSTEM_AREA_BYTES - _IGNITION_HEADER)
+        else:
+            _write_ignition_header(area, Extent(place, ignition.length))
     # It gives offsets in texts that were edited; without it coreos-installer knows of no areas.
-    area[_KERNEL_ARGUMENTS_HEADER:_IGNITION_HEADER] = bytes(
-        _IGNITION_HEADER - _KERNEL_ARGUMENTS_HEADER
-    )
+    if area[_KERNEL_ARGUMENTS_HEADER:].startswith(_KERNEL_ARGUMENTS_MAGIC):
+        length = _IGNITION_HEADER - _KERNEL_ARGUMENTS_HEADER
+        area[_KERNEL_ARGUMENTS_HEADER:_IGNITION_HEADER] = bytes(length)
     return SystemArea(bytes(area), tail)
 
 
@@ -83,50 +79,66 @@ def with_larger_volume(
 
     @param original: the system area before, 32 KiB.
     @param before: the image's sizes before.
-    @param volume_size: bytes of the new volume.
+    @param volume_size: bytes of the new volume, behind which there is nothing.
+    @raise IsoError: there is a GPT that cannot be changed.
     """
-    area, tail = _repartitioned(original, before, volume_size, lambda offset: offset)
+    after = Sizes(volume_size, volume_size)
+    area, tail = _repartitioned(original, before, after, lambda extent: extent.offset)
     if _ignition_header(area) is not None:
         _write_ignition_header(area, ignition)
     return SystemArea(bytes(area), tail)
 
 
-def is_all_in_volume(original: bytes, before: Sizes) -> bool:
-    """Whether nothing but padding and the backup GPT is behind the volume: no partition is."""
-    starts = [struct.unpack_from("<II", original, start + 8) for start in _MBR_PARTITIONS]
-    if original[_MBR_SIGNATURE] != b"\x55\xaa":
-        return True
-    gpt = GuidPartitionTable.parse(original)
-    sectors = [first for first, count in starts if count] + (gpt.first_sectors() if gpt else [])
-    return all(sector * _SECTOR < before.volume for sector in sectors)
+def partitions(area: bytes) -> list[Partition]:
+    """
+    What the partition tables in a system area name.
+
+    @raise IsoError: there is a GPT that cannot be understood.
+    """
+    gpt = GuidPartitionTable.parse(area)
+    mbr = [] if area[_MBR_SIGNATURE] != b"\x55\xaa" else [one for _, one in _mbr_partitions(area)]
+    return mbr + (gpt.partitions() if gpt else [])
+
+
+def backup_header(volume: Volume, area: bytes) -> Extent | None:
+    """
+    Where the second header of the GPT is, which has to go when the image gets another end.
+
+    @raise IsoError: as L{partitions}.
+    """
+    gpt = GuidPartitionTable.parse(area)
+    if gpt is None or (gpt.backup + 1) * SECTOR > volume.file_size:
+        return None
+    place = Extent(gpt.backup * SECTOR, SECTOR)
+    return place if is_backup_header(volume.read_extent(place), gpt.backup) else None
 
 
 def _repartitioned(
-    original: bytes, before: Sizes, volume_size: int, moved: Moved
+    original: bytes, before: Sizes, content: Sizes, moved: Moved
 ) -> tuple[bytearray, Representation]:
-    """The system area with partition tables for the new size, and what follows the volume."""
+    """The system area with partition tables for the new sizes, and what follows the content."""
     area = bytearray(original)
-    partitioned = area[_MBR_SIGNATURE] == b"\x55\xaa"
-    gpt = GuidPartitionTable.parse(area) if partitioned else None
-    after = Sizes(volume_size, _new_file_size(area, before, volume_size, has_gpt=gpt is not None))
-    tail = bytearray(after.file - after.volume)
-    if partitioned:
-        _move_mbr(area, before, after, moved)
-    if gpt is not None:
-        gpt.move(before.volume, after.volume, moved)
-        gpt.write(area, tail, after.file)
+    gpt = GuidPartitionTable.parse(area)
+    least = content.file + (gpt.backup_bytes if gpt else 0)
+    after = Sizes(content.volume, _new_file_size(area, before, least, has_gpt=gpt is not None))
+    tail = bytearray(after.file - content.file)
+    move = Move(before, after, moved)
+    if area[_MBR_SIGNATURE] == b"\x55\xaa":
+        _move_mbr(area, move)
     _drop_apple_partitions(area)
+    if gpt is not None:
+        gpt.move(move)
+        gpt.write(area, tail, after.file)
     padding = len(tail) - len(tail.lstrip(b"\0"))
     return area, Representation.of(ZeroSegment(padding), BytesSegment(bytes(tail[padding:])))
 
 
-def _new_file_size(area: bytearray, before: Sizes, volume_size: int, *, has_gpt: bool) -> int:
-    """Whole cylinders where the full image had them, with room for the backup GPT."""
+def _new_file_size(area: bytearray, before: Sizes, least: int, *, has_gpt: bool) -> int:
+    """C{least}, up to a whole cylinder where the full image had more than its volume."""
     if before.file == before.volume and not has_gpt:
-        return volume_size
+        return least
     heads, sectors = _geometry(area) or (64, 32)
-    cylinder = heads * sectors * _SECTOR
-    least = volume_size + (BACKUP_BYTES if has_gpt else 0)
+    cylinder = heads * sectors * SECTOR
     return -(-least // cylinder) * cylinder
 
 
@@ -139,25 +151,27 @@ def _geometry(area: bytearray) -> tuple[int, int] | None:
     return None
 
 
-def _move_mbr(area: bytearray, before: Sizes, after: Sizes, moved: Moved) -> None:
-    (boot_sector,) = struct.unpack_from("<I", area, _MBR_BOOT_SECTOR)
-    place = moved_sector(boot_sector, moved) if boot_sector else None
-    if place is not None:
-        struct.pack_into("<I", area, _MBR_BOOT_SECTOR, place)
+def _mbr_partitions(area: bytes | bytearray) -> Iterator[tuple[int, Partition]]:
+    """Each partition, and where its entry begins."""
     for start in _MBR_PARTITIONS:
         first, count = struct.unpack_from("<II", area, start + 8)
-        if not count:
-            continue
-        if first * _SECTOR < SYSTEM_AREA_BYTES:
-            end = after.file if (first + count) * _SECTOR >= before.file else after.volume
-            count = end // _SECTOR - first
-            _set_last_cylinder(area, start, end)
-        elif (place := moved_sector(first, moved)) is not None:
-            first = place
-        else:
+        if count:
+            yield start, Partition(first, count)
+
+
+def _move_mbr(area: bytearray, move: Move) -> None:
+    (boot_sector,) = struct.unpack_from("<I", area, _MBR_BOOT_SECTOR)
+    place = move.moved(Partition(boot_sector, 1).extent) if boot_sector else None
+    if place is not None:
+        struct.pack_into("<I", area, _MBR_BOOT_SECTOR, place // SECTOR)
+    for start, old in _mbr_partitions(area):
+        new = move.partition(old, to_end_of_file=True)
+        if new is None or new.first > _MOST_MBR_SECTORS:
             area[start : start + 16] = bytes(16)
             continue
-        struct.pack_into("<II", area, start + 8, first, count)
+        if new.is_volume:
+            _set_last_cylinder(area, start, new.extent.end)
+        struct.pack_into("<II", area, start + 8, new.first, min(new.count, _MOST_MBR_SECTORS))
 
 
 def _set_last_cylinder(area: bytearray, start: int, end: int) -> None:
@@ -165,7 +179,7 @@ def _set_last_cylinder(area: bytearray, start: int, end: int) -> None:
     geometry = _geometry(area)
     if geometry is None or area[start] != 0x80:
         return
-    last = min(-(-end // (geometry[0] * geometry[1] * _SECTOR)), 1024) - 1
+    last = min(-(-end // (geometry[0] * geometry[1] * SECTOR)), 1024) - 1
     area[start + 6] = geometry[1] | (last & 0x300) >> 2
     area[start + 7] = last & 0xFF
 
@@ -176,9 +190,9 @@ def _drop_apple_partitions(area: bytearray) -> None:
 
     A boot loader that read files by it would not find the configuration.
     """
-    for start in range(_SECTOR, _KERNEL_ARGUMENTS_HEADER - _SECTOR, _SECTOR):
+    for start in range(SECTOR, _KERNEL_ARGUMENTS_HEADER - SECTOR, SECTOR):
         if area[start : start + 4] == b"PM\0\0":
-            area[start : start + _SECTOR] = bytes(_SECTOR)
+            area[start : start + SECTOR] = bytes(SECTOR)
 
 
 def _ignition_header(area: bytes | bytearray) -> Extent | None:

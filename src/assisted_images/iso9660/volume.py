@@ -11,66 +11,45 @@ C{.}.
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from assisted_images.iso9660 import rock_ridge
-from assisted_images.iso9660.directories import (
-    BLOCK,
-    NameOf,
-    Record,
-    extent_of,
-    identifier,
-    records,
-    system_use,
+from assisted_images.iso9660.descriptors import (
+    SYSTEM_AREA_BYTES,
+    VOLUME_ID_BYTES,
+    Descriptors,
+    begins_volume,
+    root_extent,
+    volume_id_of,
 )
+from assisted_images.iso9660.directories import BLOCK, Record, records, system_use
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.iso9660.files import SeekableFile
+from assisted_images.iso9660.names import (
+    Tree,
+    joliet_tree,
+    long_tree,
+    plain_name,
+    plain_tree,
+    rock_ridge_tree,
+)
 from assisted_images.values import Extent
 
-__all__ = ["BLOCK", "SYSTEM_AREA_BYTES", "VOLUME_ID_BYTES", "IsoError", "Volume", "volume_id_of"]
+__all__ = [
+    "BLOCK",
+    "SYSTEM_AREA_BYTES",
+    "VOLUME_ID_BYTES",
+    "IsoError",
+    "Volume",
+    "begins_volume",
+    "volume_id_of",
+]
 
-SYSTEM_AREA_BYTES = 16 * BLOCK
-"""What precedes the volume descriptors, outside the file system: MBR, GPT (ECMA-119, 6.2.1)."""
-
-VOLUME_ID_BYTES = SYSTEM_AREA_BYTES + BLOCK
-"""What has to be there of an image to know its volume identifier."""
-
-_MOST_DESCRIPTORS = 32
 _LARGEST_DIRECTORY = 8 << 20
 _MOST_DIRECTORIES = 10_000
 _MOST_DIRECTORY_BYTES = 16 << 20
 _LEAST_CHARGE = 256
 _DEEPEST = 64
-
-_PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
-_JOLIET_ESCAPES = (b"%/@", b"%/C", b"%/E")
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """One of a volume's trees of directories, which have different names for the same files."""
-
-    root: Extent
-    name_of: NameOf
-
-
-def volume_id_of(beginning: bytes) -> str:
-    """
-    The volume identifier, out of an image's first L{VOLUME_ID_BYTES}.
-
-    @raise IsoError: they are no image's.
-    """
-    descriptor = beginning[SYSTEM_AREA_BYTES:VOLUME_ID_BYTES]
-    if len(descriptor) < BLOCK or descriptor[:6] != bytes([_PRIMARY]) + b"CD001":
-        raise IsoError("not an ISO 9660 image: no primary volume descriptor in sector 16")
-    return _volume_id(descriptor)
-
-
-def _volume_id(primary: bytes) -> str:
-    """ECMA-119, 8.4.7."""
-    return primary[40:72].decode("ascii", errors="replace").strip(" \0")
 
 
 class Volume:
@@ -92,20 +71,31 @@ class Volume:
     descriptor_positions: tuple[int, ...]
     """Where the descriptors are that give the volume's size, in bytes from the image's start."""
 
+    boot_catalog: int | None
+    """Where El Torito's boot catalog is, in bytes; None for a volume that does not boot so."""
+
+    has_udf: bool
+    """Whether the same files are in an UDF file system, too, which is not read here."""
+
     def __init__(self, file: SeekableFile) -> None:
         self._file = file
         self.file_size = file.seek(0, os.SEEK_END)
-        self._directories: dict[tuple[_Tree, Extent], tuple[Record, ...]] = {}
+        self._directories: dict[tuple[Tree, Extent], tuple[Record, ...]] = {}
         self._directory_bytes = 0
-        primary, joliet = self._read_descriptors()
-        block_size = struct.unpack_from("<H", primary, 128)[0]
-        if block_size != BLOCK:
-            raise IsoError(f"logical blocks of {block_size} bytes; expected {BLOCK}")
-        self.volume_id = _volume_id(primary)
-        self.size = struct.unpack_from("<I", primary, 80)[0] * BLOCK
-        self._tree = _Tree(_root_extent(primary), self._rock_ridge_name)
-        self._joliet = None if joliet is None else _Tree(_root_extent(joliet), _joliet_name)
-        self._skip = self._read_bytes_to_skip()
+        found = Descriptors.read(self.read_extent, self.file_size)
+        self.volume_id, self.size = found.volume_id, found.volume_size
+        self.descriptor_positions = tuple(found.positions)
+        self.boot_catalog, self.has_udf = found.boot_catalog, found.has_udf
+        root = root_extent(found.primary)
+        self._skip = self._read_bytes_to_skip(root)
+        own = rock_ridge_tree(root, self._rock_ridge_name)
+        has_rock_ridge = self._has_rock_ridge(own)
+        if not has_rock_ridge:
+            own = plain_tree(root)
+        joliet = None if found.joliet is None else joliet_tree(root_extent(found.joliet))
+        self._tree = own if has_rock_ridge or joliet is None else joliet
+        others = [long_tree(root_extent(one)) for one in found.other]
+        self._trees = (own, *others, *filter(None, [joliet]))
 
     def find(self, path: str) -> tuple[Extent, ...] | None:
         """
@@ -157,46 +147,48 @@ class Volume:
 
     def directories(self) -> Iterator[Extent]:
         """
-        Where each directory lies, those of the Joliet tree included.
+        Where each directory lies, those of all trees.
 
         @raise IsoError: they form a loop, or there are absurdly many.
         """
+        return (extent for extent, _ in self._walk())
+
+    def files(self) -> Iterator[Record]:
+        """
+        Each file, once for each of the trees that it is in.
+
+        @raise IsoError: as L{directories}.
+        """
+        return (one for _, found in self._walk() for one in found if not one.is_directory)
+
+    def _walk(self) -> Iterator[tuple[Extent, tuple[Record, ...]]]:
+        """Each directory and what is in it.  Trees may have a directory in common."""
         seen: set[int] = set()
-        waiting = [(tree, tree.root, 0) for tree in self._trees]
-        while waiting:
-            tree, extent, depth = waiting.pop()
-            if extent.offset in seen or depth > _DEEPEST:
-                raise IsoError(f"the directories form a loop at byte {extent.offset}")
-            if len(seen) >= _MOST_DIRECTORIES:
-                raise IsoError(f"more than {_MOST_DIRECTORIES} directories")
-            seen.add(extent.offset)
-            yield extent
-            waiting.extend(
-                (tree, record.extents[0], depth + 1)
-                for record in self._records(tree, extent)
-                if record.is_directory and record.extents
-            )
+        for root, tree in {tree.root: tree for tree in reversed(self._trees)}.items():
+            waiting = [(root, 0)]
+            while waiting:
+                extent, depth = waiting.pop()
+                if extent.offset in seen or depth > _DEEPEST:
+                    raise IsoError(f"the directories form a loop at byte {extent.offset}")
+                if len(seen) >= _MOST_DIRECTORIES:
+                    raise IsoError(f"more than {_MOST_DIRECTORIES} directories")
+                seen.add(extent.offset)
+                found = self._records(tree, extent)
+                yield extent, found
+                waiting.extend(
+                    (record.extents[0], depth + 1)
+                    for record in found
+                    if record.is_directory and record.extents
+                )
 
-    def record_positions(self, path: str) -> tuple[int, ...]:
-        """
-        Where the directory records of the file at C{path} are, in bytes from the image's start: the
-        one in the ISO 9660 tree, and the one in the Joliet tree where there is one.
-
-        @raise IsoError: a directory is damaged.
-        """
-        found = [self._look_up(tree, path) for tree in self._trees]
-        return tuple(position for record in found if record for position in record.positions)
-
-    @property
-    def _trees(self) -> tuple[_Tree, ...]:
-        return (self._tree,) if self._joliet is None else (self._tree, self._joliet)
-
-    def _look_up(self, tree: _Tree, path: str) -> Record | None:
+    def _look_up(self, tree: Tree, path: str) -> Record | None:
         names = [name for name in path.split("/") if name]
         found: Record | None = None
         directory = tree.root
         for depth, name in enumerate(names):
-            found = next((one for one in self._records(tree, directory) if one.name == name), None)
+            there = self._records(tree, directory)
+            spellings = tree.spellings(name)
+            found = next((one for word in spellings for one in there if one.name == word), None)
             if found is None:
                 return None
             if depth < len(names) - 1:
@@ -205,53 +197,32 @@ class Volume:
                 directory = found.extents[0]
         return found
 
-    def _read_descriptors(self) -> tuple[bytes, bytes | None]:
-        """The primary volume descriptor, and Joliet's where there is one."""
-        primary = joliet = None
-        positions = []
-        for position, data in self._descriptors():
-            if data[0] == _PRIMARY and primary is None:
-                primary = data
-            elif data[0] == _SUPPLEMENTARY and data[88:91] in _JOLIET_ESCAPES:
-                joliet = data
-            if data[0] in (_PRIMARY, _SUPPLEMENTARY):
-                positions.append(position)
-        if primary is None:
-            raise IsoError("not an ISO 9660 image: no primary volume descriptor")
-        self.descriptor_positions = tuple(positions)
-        return primary, joliet
+    def _has_rock_ridge(self, tree: Tree) -> bool:
+        """Whether any file in the root directory has a Rock Ridge name."""
+        content = self._read_directory(tree.root)
+        named = records(tree.root, content, lambda record: self._name_by_rock_ridge(record) or "")
+        return any(record.name for record in named)
 
-    def _descriptors(self) -> Iterator[tuple[int, bytes]]:
-        """Each volume descriptor and where it is, up to the terminator."""
-        for sector in range(16, 16 + _MOST_DESCRIPTORS):
-            if (sector + 1) * BLOCK > self.file_size:
-                raise IsoError(
-                    f"not an ISO 9660 image: {self.file_size} bytes end before its descriptors"
-                )
-            data = self.read_extent(Extent(sector * BLOCK, BLOCK))
-            if data[1:6] != b"CD001":
-                raise IsoError(f"not an ISO 9660 image: no volume descriptor in sector {sector}")
-            if data[0] == _TERMINATOR:
-                return
-            yield sector * BLOCK, data
-
-    def _read_bytes_to_skip(self) -> int:
-        first = self.read_extent(Extent(self._tree.root.offset, min(self._tree.root.length, BLOCK)))
+    def _read_bytes_to_skip(self, root: Extent) -> int:
+        first = self.read_extent(Extent(root.offset, min(root.length, BLOCK)))
         if not first or first[0] < 34 or first[0] > len(first):
             raise IsoError("the root directory is damaged")
         return rock_ridge.bytes_to_skip(first[34 : first[0]])
 
-    def _records(self, tree: _Tree, directory: Extent) -> tuple[Record, ...]:
+    def _records(self, tree: Tree, directory: Extent) -> tuple[Record, ...]:
         key = tree, directory
         if key not in self._directories:
-            if directory.length > _LARGEST_DIRECTORY:
-                raise IsoError(
-                    f"a directory of {directory.length} bytes at byte {directory.offset}; "
-                    f"at most {_LARGEST_DIRECTORY} are expected"
-                )
-            content = self._read_directory_part(directory)
+            content = self._read_directory(directory)
             self._directories[key] = tuple(records(directory, content, tree.name_of))
         return self._directories[key]
+
+    def _read_directory(self, extent: Extent) -> bytes:
+        if extent.length > _LARGEST_DIRECTORY:
+            raise IsoError(
+                f"a directory of {extent.length} bytes at byte {extent.offset}; "
+                f"at most {_LARGEST_DIRECTORY} are expected"
+            )
+        return self._read_directory_part(extent)
 
     def _read_directory_part(self, extent: Extent) -> bytes:
         """As L{read_extent}, for a bounded number of bytes over the volume's life."""
@@ -260,18 +231,9 @@ class Volume:
             raise IsoError(f"more than {_MOST_DIRECTORY_BYTES} bytes of directories")
         return self.read_extent(extent)
 
+    def _name_by_rock_ridge(self, record: bytes) -> str | None:
+        return rock_ridge.name(system_use(record)[self._skip :], self._read_directory_part)
+
     def _rock_ridge_name(self, record: bytes) -> str:
-        """The Rock Ridge name; else the ISO 9660 one as Linux shows it."""
-        name = rock_ridge.name(system_use(record)[self._skip :], self._read_directory_part)
-        if name is not None:
-            return name
-        return identifier(record).decode("latin-1").partition(";")[0].rstrip(".").lower()
-
-
-def _joliet_name(record: bytes) -> str:
-    """The name without its version; Joliet's are UCS-2, the more significant byte first."""
-    return identifier(record).decode("utf-16-be", errors="replace").partition(";")[0]
-
-
-def _root_extent(descriptor: bytes) -> Extent:
-    return extent_of(descriptor[156:190])
+        """The Rock Ridge name; the plain one of a file that has none."""
+        return self._name_by_rock_ridge(record) or plain_name(record)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.live.kargs import AreaOverflow, BadKernelArgument
 from assisted_images.live.layout import Layout
-from assisted_images.live.moving import with_moved_area
+from assisted_images.live.moving import FixedArea, with_moved_area
 from assisted_images.rootfs.cpio import gzipped
 from assisted_images.values import Configuration, Extent
 from httpd.representation.segments import Representation
@@ -55,8 +55,8 @@ def discovery_iso(
     The discovery ISO: C{image} with C{configuration} in its areas.
 
     A full, a minimal or a disconnected ISO; the ramdisk goes into the minimal one only, which alone
-    has an area for it.  An Ignition config that is too large for its area gets a new one behind the
-    volume, in images that allow it: the result is larger then.
+    has an area for it.  An Ignition config that is too large for its area gets a new one at the
+    image's end, in images that allow it: the result is larger then.
 
     @raise NoKernelArgumentArea: there are kernel arguments, but no place for them.
     @raise BadKernelArgument: one of them cannot be written.
@@ -116,12 +116,17 @@ def boot_artifact(image: Representation, extents: tuple[Extent, ...]) -> Represe
 
 
 def _with_ignition(image: Representation, layout: Layout, archive: bytes) -> Representation:
-    area, movable = layout.ignition_area, layout.movable_ignition_area
+    area = layout.ignition_area
     if area is None:
         raise IsoError("the image has no area for an Ignition config")
-    if len(archive) > area.length and movable is not None:
-        return with_moved_area(image, movable, archive)
-    return _filled(image, area, archive, "the Ignition config's archive is")
+    what = "the Ignition config's archive is"
+    if len(archive) <= area.length:
+        return _filled(image, area, archive, what)
+    match layout.movable_ignition_area:
+        case FixedArea(reason=reason):
+            raise AreaOverflow(what, len(archive), area.length, reason)
+        case movable:
+            return with_moved_area(image, movable, archive)
 
 
 def _with_kernel_arguments(

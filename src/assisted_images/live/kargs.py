@@ -14,10 +14,11 @@ from dataclasses import dataclass
 class AreaOverflow(ValueError):
     """Something is larger than the area of the image it goes into; the text names both sizes."""
 
-    def __init__(self, what: str, needed: int, available: int) -> None:
+    def __init__(self, what: str, needed: int, available: int, reason: str | None = None) -> None:
         super().__init__(
             f"{what} too large for this image: "
             f"{needed} bytes do not fit into an area of {available}"
+            + (f", and there is no larger one: {reason}" if reason else "")
         )
         self.needed = needed
         self.available = available

@@ -14,7 +14,7 @@ from assisted_images.live.embed_areas import (
     whole_file,
 )
 from assisted_images.live.kargs import KernelArgumentArea
-from assisted_images.live.moving import MovableArea, read_movable_area
+from assisted_images.live.moving import FixedArea, MovableArea, read_movable_area
 from assisted_images.values import Extent
 from httpd.texts import quoted
 
@@ -52,8 +52,8 @@ class Layout:
     ramdisk_area: Extent | None
     """L{RAMDISK_AREA}: only minimal ISOs have it."""
 
-    movable_ignition_area: MovableArea | None = None
-    """How a larger Ignition area takes the place of the one there is; None where that cannot be."""
+    movable_ignition_area: MovableArea | FixedArea
+    """How a larger Ignition area takes the place of the one there is, or why that cannot be."""
 
     @property
     def os_version(self) -> str | None:

@@ -13,27 +13,20 @@ from typing import Any
 
 import msgspec
 
-from assisted_images.iso9660 import system_area
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.iso9660.files import SeekableFile
-from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES, Volume
+from assisted_images.iso9660.volume import Volume
 from assisted_images.live.boot_configuration import (
     EditedText,
     for_minimal_iso,
     without_live_iso,
 )
+from assisted_images.live.booting import bootable, hidden_boot_images
 from assisted_images.live.embed_areas import BOOT_CONFIGURATIONS, KargsJson, read_kargs_json
 from assisted_images.live.layout import RAMDISK_AREA, Layout, read_layout
-from assisted_images.live.recording import merged
 from assisted_images.live.remaster import Remaster
 from assisted_images.live.view import RepresentationFile
-from assisted_images.values import Extent
-from httpd.representation.segments import (
-    FileSegment,
-    Representation,
-    Source,
-    ZeroSegment,
-)
+from httpd.representation.segments import Representation, Source, ZeroSegment
 
 __all__ = ["RAMDISK_AREA_BYTES", "IsoError", "MinimalIso", "build_minimal_iso"]
 
@@ -83,7 +76,7 @@ def build_minimal_iso(
     kargs = read_kargs_json(volume)
     texts = _boot_configurations(volume, kargs, rootfs_url, initrds)
 
-    remaster = Remaster(volume, file, source)
+    remaster = Remaster(volume, file, source, hidden_boot_images(volume))
     # pycdlib checks what it reads, but a hostile image may get further than its checks.
     try:
         remaster.remove(_ROOTFS)
@@ -103,7 +96,7 @@ def build_minimal_iso(
     except Exception as problem:
         raise IsoError(f"pycdlib cannot change the image: {problem}") from problem
 
-    image = _with_system_area(volume, result, source)
+    image = bootable(volume, result, source, file)
     layout = read_layout(RepresentationFile(image, source, file))
     _check(full, layout)
     return MinimalIso(image, layout)
@@ -155,34 +148,6 @@ def _new_kargs_json(
     content["size"] = size
     content["default"] = without_live_iso(kargs.default, rootfs_url)
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
-
-
-def _with_system_area(volume: Volume, result: Representation, source: Source) -> Representation:
-    """The result with what makes it bootable as a disk, before and behind the volume."""
-    places = _places(result, source)
-
-    def moved(offset: int) -> int | None:
-        for extent, place in places:
-            if extent.offset <= offset < extent.end:
-                return place + offset - extent.offset
-        return None
-
-    original = volume.read_extent(Extent(0, SYSTEM_AREA_BYTES))
-    before = system_area.Sizes(volume.size, volume.file_size)
-    new = system_area.remastered(original, before, result.length, moved)
-    whole = result.overlay(0, Representation.from_bytes(new.content))
-    return merged(whole.append(new.tail))
-
-
-def _places(result: Representation, source: Source) -> list[tuple[Extent, int]]:
-    """Which parts of the full image are where in the result."""
-    places = []
-    position = 0
-    for segment in result:
-        if isinstance(segment, FileSegment) and segment.source is source:
-            places.append((Extent(segment.offset, segment.length), position))
-        position += segment.length
-    return places
 
 
 def _check(full: Layout, minimal: Layout) -> None:

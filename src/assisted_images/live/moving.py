@@ -1,9 +1,11 @@
 """
-A new Ignition area behind the volume, for a config that has outgrown the one in the image.
+A new Ignition area at the image's end, for a config that has outgrown the one in the image.
 
 C{/images/ignition.img} is a file like any other: boot loaders find it by its directory record.  So
-the archive goes where the volume ends, and the records in the ISO 9660 and the Joliet tree, the
-volume's size in the descriptors, the partitions and the backup GPT follow, all as overlays.
+the archive goes behind all that is there, and the volume grows up to its end: the records in all
+trees of directories, the volume's size in the descriptors, the partitions and the GPT follow, all
+as overlays.  What was behind the volume stays where it is, an appended EFI partition for one; only
+the old backup GPT's header goes, which would name a table that is none any more.
 coreos-installer finds the area by the same record, because igninfo.json names the file only.
 """
 
@@ -13,18 +15,20 @@ from dataclasses import dataclass, field
 
 from assisted_images.iso9660.directories import BLOCK, both_orders, place_fields
 from assisted_images.iso9660.errors import IsoError
-from assisted_images.iso9660.system_area import Sizes, is_all_in_volume, with_larger_volume
-from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES, Volume
+from assisted_images.iso9660.partitions import Partition, Sizes
+from assisted_images.iso9660.system_area import backup_header, partitions, with_larger_volume
+from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES, Volume, begins_volume
 from assisted_images.live.embed_areas import file_of_ignition_area, whole_file
 from assisted_images.values import Extent
-from httpd.representation.segments import Representation
+from httpd.representation.segments import Representation, ZeroSegment
 
-__all__ = ["MovableArea", "read_movable_area", "with_moved_area"]
+__all__ = ["FixedArea", "MovableArea", "read_movable_area", "with_moved_area"]
 
 _VOLUME_SIZE = 80
 """Where in a volume descriptor its size in blocks is (ECMA-119, 8.4.8)."""
 
 _LARGEST_BLOCK = 0xFFFFFFFF
+_RECORD = 34
 _EXTENDED_ATTRIBUTES = 1
 
 
@@ -39,47 +43,94 @@ class MovableArea:
     """The volume descriptors, which give the volume's size."""
 
     sizes: Sizes
+    backup_header: Extent | None
+    """The backup GPT's header."""
+
     system_area: bytes = field(repr=False)
     """The first 32 KiB, which have the partition tables."""
 
 
-def read_movable_area(volume: Volume) -> MovableArea | None:
-    """
-    What has to be changed to move the Ignition area; None where it is bound to its place.
+@dataclass(frozen=True, slots=True)
+class FixedArea:
+    """An Ignition area that is bound to its place."""
 
-    It is when it is a part of another file, or when something else is behind the volume already.
+    reason: str
+    """Why, as a part of a sentence."""
+
+
+def read_movable_area(volume: Volume) -> MovableArea | FixedArea:
     """
-    sizes = Sizes(volume.size, volume.file_size)
-    # Such an image can still be served, with configs that fit.
+    What has to be changed to move the Ignition area.
+
+    An image where that is not safe can still be served, with configs that fit.
+    """
     try:
-        path = file_of_ignition_area(volume)
-        if path is None or whole_file(volume, path) is None or sizes.volume > sizes.file:
-            return None
-        positions = volume.record_positions(path)
-        records = [volume.read_extent(Extent(position, 34)) for position in positions]
-        system_area = volume.read_extent(Extent(0, SYSTEM_AREA_BYTES))
-    except IsoError:
-        return None
-    if any(record[_EXTENDED_ATTRIBUTES] for record in records):
-        return None
-    if not is_all_in_volume(system_area, sizes):
-        return None
-    return MovableArea(positions, volume.descriptor_positions, sizes, system_area)
+        return _movable_area(volume)
+    except IsoError as problem:
+        return FixedArea(str(problem))
+
+
+def _movable_area(volume: Volume) -> MovableArea:
+    """@raise IsoError: the area is bound to its place."""
+    path = file_of_ignition_area(volume)
+    area = None if path is None else whole_file(volume, path)
+    if area is None:
+        raise IsoError("the area is no file of its own")
+    if volume.size > volume.file_size:
+        raise IsoError(f"the file ends at byte {volume.file_size}, inside the volume")
+    if volume.has_udf:
+        raise IsoError("the image has an UDF file system besides ISO 9660's")
+    named = [one.positions for one in volume.files() if one.extents == (area,)]
+    positions = tuple(position for of_one in named for position in of_one)
+    records = [volume.read_extent(Extent(position, _RECORD)) for position in positions]
+    if len(records) != len(named) or any(one[_EXTENDED_ATTRIBUTES] for one in records):
+        raise IsoError(f"the directory record of {path} is of an unusual kind")
+    system_area = volume.read_extent(Extent(0, SYSTEM_AREA_BYTES))
+    for partition in partitions(system_area):
+        _check_partition(volume, partition)
+    sizes = Sizes(volume.size, volume.file_size)
+    backup = backup_header(volume, system_area)
+    return MovableArea(positions, volume.descriptor_positions, sizes, backup, system_area)
+
+
+def _check_partition(volume: Volume, partition: Partition) -> None:
+    """
+    A disk may have a partition behind the image's end, and a partition may be a second volume.
+
+    @raise IsoError: so is this one.
+    """
+    if partition.is_volume or partition.is_boot_code:
+        return
+    extent = partition.extent
+    if extent.end > volume.file_size:
+        raise IsoError(
+            f"a partition reaches up to byte {extent.end}, behind the image, "
+            f"which has {volume.file_size} bytes"
+        )
+    start = extent.offset + SYSTEM_AREA_BYTES
+    if extent.length > SYSTEM_AREA_BYTES + BLOCK and begins_volume(
+        volume.read_extent(Extent(start, BLOCK))
+    ):
+        raise IsoError(
+            f"the partition at byte {extent.offset} has directories of its own for the same files"
+        )
 
 
 def with_moved_area(image: Representation, movable: MovableArea, archive: bytes) -> Representation:
     """
-    C{image} with C{archive} behind its volume, as its C{/images/ignition.img}.
-
-    What followed the volume, padding and the backup GPT, is made anew.
+    C{image} with C{archive} at its end, as its C{/images/ignition.img}.
 
     @raise IsoError: the volume would become larger than ISO 9660 can say: 8 TiB.
     """
     content = Representation.from_bytes(archive).aligned(BLOCK)
-    area = Extent(movable.sizes.volume, content.length)
+    result = image.aligned(BLOCK)
+    area = Extent(result.length, content.length)
     if area.end // BLOCK > _LARGEST_BLOCK:
         raise IsoError("there is no room behind the volume for a larger Ignition area")
-    result = image.slice(0, area.offset).append(content)
+    if movable.backup_header is not None:
+        gone = movable.backup_header
+        result = result.overlay(gone.offset, Representation.of(ZeroSegment(gone.length)))
+    result = result.append(content)
     blocks = both_orders(area.end // BLOCK)
     for position in movable.descriptors:
         result = _overlaid(result, position + _VOLUME_SIZE, blocks)

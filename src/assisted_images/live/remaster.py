@@ -10,6 +10,7 @@ know and moves only some of the rest.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any, cast
 
 import pycdlib
@@ -40,12 +41,18 @@ class Remaster:
     The volume of C{file}, about to be changed; paths are Rock Ridge's, such as
     C{/images/nmstate.img}.
 
-    @raise IsoError: pycdlib cannot read it.
+    @param hidden: what else pycdlib is to see in place of what is there, by its offset.
+    @raise IsoError: pycdlib cannot read it, or not all that would have to change.
     """
 
-    def __init__(self, volume: Volume, file: SeekableFile, source: Source) -> None:
+    def __init__(
+        self, volume: Volume, file: SeekableFile, source: Source, hidden: Mapping[int, bytes]
+    ) -> None:
+        if volume.has_udf:
+            raise IsoError("the image has an UDF file system besides ISO 9660's")
         self._volume, self._original, self._source = volume, file, source
-        self._file = VolumeFile(file, source, volume.file_size, _corrections(volume))
+        corrections = {**_corrections(volume), **hidden}
+        self._file = VolumeFile(file, source, volume.file_size, corrections)
         self._iso = pycdlib.PyCdlib()
         # Whatever pycdlib stumbles over, of its own errors or Python's: the image is the reason.
         try:

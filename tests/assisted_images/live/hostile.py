@@ -37,6 +37,7 @@ from assisted_images.rootfs import cpio
 from assisted_images.rootfs.nmstate import nmstate_archive
 from assisted_images.values import Architecture, Configuration, Extent
 from httpd.representation.segments import FileSegment, Representation
+from tests.assisted_images.live.hybrids import BEHIND_VOLUME, IN_VOLUME, write_mkisofs
 from tests.assisted_images.live.images import Tree, filler, tree, write_genisoimage, write_xorriso
 from tests.coreos_reader import CoreosIso
 
@@ -87,6 +88,10 @@ def iso_seeds() -> tuple[Seed, ...]:
             _iso_seed(write_genisoimage(_roomy(tree()), target, hybrid=True)),
             _iso_seed(write_xorriso(_roomy(tree(Architecture.S390X)), target)),
             _iso_seed(write_xorriso(tree(Architecture.PPC64LE, kargs="marker"), target)),
+            *(
+                _iso_seed(write_mkisofs(tree(), target, "-R", "-J", *options))
+                for options in (IN_VOLUME["GRUB"], BEHIND_VOLUME["appended, GPT"])
+            ),
         )
 
 
@@ -104,11 +109,13 @@ def _iso_seed(path: Path) -> Seed:
     iso = CoreosIso(path)
     texts = [name for name in sorted(iso.paths) if name.endswith((".json", ".cfg", ".addrsize"))]
     places = [Extent(*iso.area(name)) for name in texts]
-    directories = list(Volume(io.BytesIO(content)).directories())
+    volume = Volume(io.BytesIO(content))
+    directories = list(volume.directories())
+    catalog = [] if volume.boot_catalog is None else [Extent(volume.boot_catalog, 160)]
     descriptors = Extent(16 * BLOCK, 4 * BLOCK)
     system_area = Extent(0, 1536)
     path.unlink()
-    return Seed(content, (system_area, descriptors, *directories, *places))
+    return Seed(content, (system_area, descriptors, *directories, *catalog, *places))
 
 
 @cache

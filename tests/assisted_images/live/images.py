@@ -108,13 +108,13 @@ def write_genisoimage(
         ]
     names = ["-V", VOLUME_ID, "-volset", VOLUME_ID, "-rational-rock", "-J", "-joliet-long"]
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        _lay_out(files, Path(directory))
+        lay_out(files, Path(directory))
         order = target.with_suffix(".order")
         order.write_text(f"{directory}/{first} 10000\n" if first else "")
         sort = ("-sort", str(order))
-        _run("genisoimage", "-quiet", *names, *boot, *sort, "-o", str(target), directory)
+        run("genisoimage", "-quiet", *names, *boot, *sort, "-o", str(target), directory)
     if hybrid:
-        _run("isohybrid", "--uefi", str(target))
+        run("isohybrid", "--uefi", str(target))
     return target
 
 
@@ -122,9 +122,9 @@ def write_xorriso(files: Tree, target: Path, *options: str) -> Path:
     """An image for ppc64le or s390x; C{options} are of xorrisofs."""
     boot = ["-b", "images/cdboot.img", "-no-emul-boot"] if "images/cdboot.img" in files else []
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        _lay_out(files, Path(directory))
+        lay_out(files, Path(directory))
         command = ["xorrisofs", "-quiet", "-V", VOLUME_ID, "-R", *boot, *options]
-        _run(*command, "-o", str(target), directory)
+        run(*command, "-o", str(target), directory)
     return target
 
 
@@ -258,7 +258,8 @@ def _s390x(arguments: str) -> Tree:
     }
 
 
-def _lay_out(files: Tree, directory: Path) -> None:
+def lay_out(files: Tree, directory: Path) -> None:
+    """Write the tree out, so that an image can be made of it."""
     for path, content in files.items():
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -271,7 +272,8 @@ def _lay_out(files: Tree, directory: Path) -> None:
         os.utime(entry, (MADE_AT, MADE_AT))
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a program that makes images."""
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         raise AssertionError(f"{command[0]}: {done.stderr.decode(errors='replace')}")

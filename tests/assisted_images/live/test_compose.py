@@ -24,6 +24,7 @@ from assisted_images.live.compose import (
 from assisted_images.live.kargs import KernelArgumentArea
 from assisted_images.live.layout import Layout, read_layout
 from assisted_images.live.minimal import build_minimal_iso
+from assisted_images.live.moving import FixedArea
 from assisted_images.rootfs import cpio
 from assisted_images.values import Architecture, Configuration, Extent
 from httpd.representation.segments import Representation
@@ -47,7 +48,7 @@ arguments = st.lists(
     st.from_regex(r"[a-z][a-z.]{0,9}=[!-\"$-~]{0,20}", fullmatch=True), max_size=4
 ).map(tuple)
 
-EMPTY = Layout("rhcos-x", 0, None, None, None, "vmlinuz", None, None, None, None, None)
+EMPTY = Layout("rhcos-x", 0, None, None, None, "vmlinuz", *(None,) * 5, FixedArea("none"))
 
 
 def config_in(area: bytes) -> bytes:

@@ -111,11 +111,11 @@ class ImageKindTests(SynchronousTestCase):
                     self.compose(image, layout, LARGE, ())
 
     def check_moved(self, image: Representation, layout: Layout, before: CoreosIso) -> None:
-        """The same with a config that has to go behind the volume."""
+        """The same with a config that has to go behind all that is there."""
         iso = self.check_one(image, layout, before, LARGE)
         area = iso.area("images/ignition.img")
         self.assertEqual(iso.ignition_area, area)
-        self.assertEqual(area[0], before.size)
+        self.assertEqual(area[0], image.length)
         self.assertEqual(iso.size, area[0] + area[1])
         self.assertEqual(area[1] % 2048, 0)
         if (joliet := iso.joliet_area("images/ignition.img")) is not None:

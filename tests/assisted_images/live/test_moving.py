@@ -176,17 +176,6 @@ class OtherTests(SynchronousTestCase):
         self.assertGreater(iso.ignition_area[0], 5 << 30)
         self.assertEqual(iso.ignition_config, LARGE)
 
-    def test_partition_behind_the_volume(self) -> None:
-        """Somebody has put one there; the image is served with what fits."""
-        path = write_genisoimage(tree(), Path(self.mktemp()), hybrid=True)
-        content = bytearray(path.read_bytes())
-        sector = CoreosIso(path).size // SECTOR
-        content[446 + 32 : 446 + 48] = struct.pack("<4x4xII", sector, 4)
-        path.write_bytes(content)
-        with self.assertRaisesRegex(AreaOverflow, "an area of 262144"):
-            composed(path)
-        self.assertEqual(composed(path, b"{}").length, len(content))
-
     def test_damaged_joliet(self) -> None:
         """Nobody needs it as long as the config fits."""
         path = write_genisoimage(tree(), Path(self.mktemp()))

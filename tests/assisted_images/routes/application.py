@@ -10,6 +10,7 @@ from assisted_images.infra_envs.configurations import ConfigurationRequest, Infr
 from assisted_images.live.kargs import KernelArgumentArea
 from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso
+from assisted_images.live.moving import FixedArea
 from assisted_images.routes.application import Application
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
@@ -53,6 +54,7 @@ def layout(*, kernel_arguments: bool = True, ramdisk: Extent | None = None) -> L
         ins_file=(INS_FILE,),
         initrd_address=b"\0\0\0\0\0\0\1\0",
         ramdisk_area=ramdisk,
+        movable_ignition_area=FixedArea("this is no image"),
     )
 
 
