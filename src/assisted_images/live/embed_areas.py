@@ -37,6 +37,7 @@ _LARGEST_BOOT_CONFIGURATION = 1 << 20
 _LARGEST_KERNEL_ARGUMENT_AREA = 64 << 10
 _LARGEST_IGNITION_AREA = 1 << 30
 
+_KERNEL_LINE = re.compile(rb"^[ \t]*(?:linux|append)[ \t]", re.MULTILINE | re.IGNORECASE)
 _MARKER = re.compile(rb"(\n#*)# COREOS_KARG_EMBED_AREA")
 
 
@@ -131,15 +132,20 @@ def _marked_area(volume: Volume) -> KernelArgumentArea | None:
     """
     The area of a 2021 image: from the end of the kernel line up to the marker behind it.
 
-    It holds no arguments yet: the line's own are before it.
+    It holds no arguments yet: the line's own are before it.  None, too, where one boot loader would
+    get the arguments and another not.
     """
     extents = []
     for path in BOOT_CONFIGURATIONS:
         content = volume.read(path, _LARGEST_BOOT_CONFIGURATION)
-        match = None if content is None else _MARKER.search(content)
-        whole = whole_file(volume, path)
-        if match is not None and whole is not None:
+        whole = whole_file(volume, path) if content else None
+        if content is None or whole is None:
+            continue
+        match = _MARKER.search(content)
+        if match is not None:
             extents.append(Extent(whole.offset + match.start(1), len(match[1])))
+        elif _KERNEL_LINE.search(content) is not None:
+            return None
     if not extents:
         return None
     # Where they differ, the smallest one limits all, so that all can hold the same.
