@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.registries.case import (
     ClientTestCase,
     pull_secret,
@@ -11,7 +13,7 @@ from tests.registries.payload import (
     IMAGES,
     RELEASES,
 )
-from tests.registries.registry import USER, Registry
+from tests.registries.registry import PASSWORD, USER, Registry
 from tests.registries.token_service import TokenService
 
 
@@ -37,6 +39,22 @@ class LoginTests(ClientTestCase):
         self.assertIn(f"registry {registry.host} refuses the login", text)
         for secret in (USER, "wrong-password"):
             self.assertNotIn(secret, text)
+
+    async def test_entries_of_others(self) -> None:
+        """Beside entries that are empty, or wrong, and not of this registry."""
+        registry = await self.registry(htpasswd=True)
+        await self.small_payload(registry.host, registry)
+        conf = registries_conf(registry.host)
+        entry = {"username": USER, "password": PASSWORD, "email": "me@example.com"}
+        auths = {"quay.io": {}, "a.io": None, "b.io": {"auth": "?"}, registry.host: entry}
+        registries = self.registries(conf=conf, secret=json.dumps({"auths": auths}))
+        self.assertEqual(await self.download(registries, registry.host), self.iso())
+
+        auths = {registry.host: {"auth": PASSWORD}, "quay.io": {}}
+        registries = self.registries(conf=conf, secret=json.dumps({"auths": auths}))
+        text = await self.refusal(registries, registry.host)
+        self.assertIn(f"{registry.host} wants a login, and entry 1 of the pull secret is no", text)
+        self.assertNotIn(PASSWORD, text)
 
     async def test_untrusted(self) -> None:
         """A certificate that nobody vouches for will do for an insecure registry only."""

@@ -7,7 +7,6 @@ No text of this module quotes any part of one.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -17,32 +16,48 @@ import msgspec
 from assisted_images.oci.references import PullSpec
 
 _EXPECTED = 'expected {"auths": {"<registry>": {"auth": "<base64 of user:password>"}}}'
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A user at a registry."""
+    """A user at a registry, or who has one of its tokens instead of a password."""
 
     user: str
-    password: str = field(repr=False)
+    password: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
+    """What the registry itself takes as C{Bearer}."""
 
 
 class _Auth(msgspec.Struct):
-    auth: str = ""
+    """One registry's entry, as Docker's C{AuthConfig} has it."""
+
+    auth: str | None = None
+    username: str | None = None
+    password: str | None = None
+    registrytoken: str | None = None
 
 
 class _File(msgspec.Struct):
-    auths: dict[str, _Auth]
+    auths: dict[str, msgspec.Raw] | None
 
 
 _FILE = msgspec.json.Decoder(_File)
+_AUTH = msgspec.json.Decoder(_Auth | None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """An entry that has credentials that cannot be read."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PullSecret:
     """The credentials of any number of registries, or of some of their repositories."""
 
-    _credentials: Mapping[str, Credentials] = field(repr=False)
+    _entries: Mapping[str, Credentials | _Wrong] = field(repr=False)
 
     @classmethod
     def none(cls) -> Self:
@@ -52,32 +67,40 @@ class PullSecret:
     @classmethod
     def parse(cls, text: str) -> Self:
         """
-        Read a docker auth file's JSON.
+        Read a docker auth file's JSON.  Entries without credentials, as tools leave them behind,
+        are passed over; one that is wrong matters only where it is needed.
 
-        @raise ValueError: it is none, or has no credentials in one of its entries.
+        @raise ValueError: it is none.
         """
         try:
-            auths = _FILE.decode(text).auths
+            auths = _FILE.decode(text.removeprefix(_BYTE_ORDER_MARK)).auths or {}
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
             # msgspec names places and types, never values or keys.
             raise ValueError(f"not a pull secret: {error}; {_EXPECTED}") from None
-        found: dict[str, Credentials] = {}
-        for number, (key, auth) in enumerate(auths.items(), 1):
+        found: dict[str, Credentials | _Wrong] = {}
+        for number, (key, raw) in enumerate(auths.items(), 1):
             place, was_url = _place(key)
-            credentials = _credentials(auth.auth, number)
+            entry = _entry(raw, number)
             # What is written as a URL is Docker's old manner; the new one is more exact.
-            if place not in found or not was_url:
-                found[place] = credentials
+            if entry is not None and (place not in found or not was_url):
+                found[place] = entry
         return cls(found)
 
     def credentials(self, spec: PullSpec) -> Credentials | None:
-        """Whom to be where C{spec} is: the longest C{host[:port][/path]} above it counts."""
+        """
+        Whom to be where C{spec} is: the longest C{host[:port][/path]} above it counts.
+
+        @raise ValueError: its entry is wrong.
+        """
         place = spec.name
-        while place not in self._credentials:
+        while place not in self._entries:
             place, slash, _ = place.rpartition("/")
             if not slash:
                 return None
-        return self._credentials[place]
+        entry = self._entries[place]
+        if isinstance(entry, _Wrong):
+            raise ValueError(entry.reason)
+        return entry
 
 
 def _place(key: str) -> tuple[str, bool]:
@@ -89,15 +112,38 @@ def _place(key: str) -> tuple[str, bool]:
     return registry.lower() + slash + path, False
 
 
-def _credentials(auth: str, number: int) -> Credentials:
+def _entry(raw: msgspec.Raw, number: int) -> Credentials | _Wrong | None:
+    """What the entry says; L{None}: nothing."""
+    wrong = _Wrong(
+        f"entry {number} of the pull secret is no login; expected auth with the base64 of"
+        " user:password, or username and password, and no line end in either"
+    )
     try:
-        text = base64.b64decode(auth, validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
-        text = ""
+        auth = _AUTH.decode(raw) or _Auth()
+        user, password = auth.username or "", auth.password or ""
+        if encoded := "".join((auth.auth or "").split()):
+            user, password = _decoded(encoded)
+    except (ValueError, RecursionError):
+        return wrong
+    token = auth.registrytoken or ""
+    if not (user or password or token):
+        return None
+    named = bool(user or token) and ":" not in user
+    if not (named and (user + password + token).isprintable()):
+        return wrong
+    return Credentials(user, password, token)
+
+
+def _decoded(encoded: str) -> tuple[str, str]:
+    """
+    User and password of C{encoded}, which has no white space.  As to Kubernetes the C{=} at its
+    end may be missing, and as to Docker NULs at the end are no part of a password.
+
+    @raise ValueError: there are none.
+    """
+    bare = encoded.rstrip("=")
+    text = base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True).decode("utf-8")
     user, colon, password = text.partition(":")
-    if not (user and colon and text.isprintable()):
-        raise ValueError(
-            f"the auth of entry {number} of the pull secret is not base64 of user:password;"
-            " expected that, without a line end in it"
-        )
-    return Credentials(user, password)
+    if not colon:
+        raise ValueError("no colon")
+    return user, password.rstrip("\0")

@@ -44,7 +44,7 @@ def _read(path: Path, parse: Callable[[str], _T]) -> _T:
     if len(raw) > _LARGEST:
         raise ValueError(f"{path} has more than {_LARGEST} bytes; expected a smaller file")
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")  # editors of Windows put a byte order mark before it
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text in UTF-8; expected one") from None
     try:

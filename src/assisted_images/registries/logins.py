@@ -77,8 +77,12 @@ class Logins:
         self._kept: dict[tuple[str, str], _Kept] = {}
 
     def has_credentials(self, spec: PullSpec) -> bool:
-        """Whether the pull secret has an entry for C{spec}."""
-        return self._secret.credentials(spec) is not None
+        """
+        Whether the pull secret has an entry for C{spec}.
+
+        @raise DownloadError: it has, and that is wrong.
+        """
+        return self._credentials(spec) is not None
 
     def known(self, side: Side, spec: PullSpec) -> str | None:
         """What was right the last time; None when nothing was asked for, or a token is too old."""
@@ -94,7 +98,7 @@ class Logins:
         @raise DownloadError: none can, or there is no login.
         """
         self._kept.pop((side.base, spec.repository), None)
-        credentials = self._secret.credentials(spec)
+        credentials = self._credentials(spec)
         challenge = next((one for one in challenges if one.scheme in {"basic", "bearer"}), None)
         if challenge is None:
             raise DownloadError(
@@ -110,9 +114,17 @@ class Logins:
         self._kept[side.base, spec.repository] = kept
         return kept.value
 
+    def _credentials(self, spec: PullSpec) -> Credentials | None:
+        try:
+            return self._secret.credentials(spec)
+        except ValueError as error:
+            raise DownloadError(f"registry {spec.registry} wants a login, and {error}") from None
+
     async def _token(
         self, side: Side, spec: PullSpec, challenge: Challenge, credentials: Credentials | None
     ) -> _Kept:
+        if credentials is not None and credentials.registry_token:
+            return _Kept(f"Bearer {credentials.registry_token}", float("inf"))
         url = _token_url(side, spec, challenge)
 
         def fields(target: str) -> Headers:

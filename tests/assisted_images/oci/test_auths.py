@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import textwrap
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,9 +17,14 @@ from tests.properties import given
 KEYS = st.sampled_from(["auths", "auth", "q.io"])
 
 
+def encoded(text: str) -> str:
+    """It in base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
 def auth(user: str, password: str = "s3cr3t") -> dict[str, str]:
     """One entry."""
-    return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
+    return {"auth": encoded(f"{user}:{password}")}
 
 
 def secret(*places: str) -> PullSecret:
@@ -76,6 +82,51 @@ class MatchTests(SynchronousTestCase):
         self.assertEqual(user_at(PullSecret.parse(text), "q.io/a"), "me")
 
 
+class EntryTests(SynchronousTestCase):
+    """What tools write."""
+
+    def test_entries_that_say_nothing(self) -> None:
+        """Logging out and credential helpers leave them; the place above counts then."""
+        empty: list[Any] = [
+            *(None, {}, {"auth": ""}, {"auth": None}, {"auth": " \n"}, {"auth": encoded(":")}),
+            *({"email": "me@q.io"}, {"username": "", "password": ""}, {"registrytoken": ""}),
+            {"auth": "", "email": None, "username": None, "password": None},
+        ]
+        for entry in empty:
+            auths = {"nobody.io": entry, "q.io/a": entry, "q.io": auth("me"), "https://q.io": entry}
+            parsed = PullSecret.parse(json.dumps({"auths": auths}))
+            self.assertIsNone(user_at(parsed, "nobody.io/a"))
+            self.assertEqual(user_at(parsed, "q.io/a"), "me")
+        for text in ('{"auths": {}}', '{"auths": null}'):
+            self.assertIsNone(user_at(PullSecret.parse(text), "q.io/a"))
+
+    def test_ways_to_write_a_login(self) -> None:
+        """What Docker, Kubernetes or podman take, in a file or a variable."""
+        password = "s3cr3t" * 20
+        whole = encoded(f"me:{password}")
+        lines = textwrap.fill(whole, 76)
+        entries: list[dict[str, Any]] = [
+            {"auth": whole},
+            *({"auth": lines}, {"auth": lines.replace("\n", "\r\n") + "\r\n"}),
+            *({"auth": f"  {whole} "}, {"auth": whole.rstrip("=")}, {"auth": whole + "=="}),
+            {"auth": encoded(f"me:{password}\0\0")},
+            {"username": "me", "password": password},
+            {"username": "me", "password": password, "auth": "", "email": "x"},
+            {"username": "you", "password": "other", "auth": whole},
+        ]
+        for entry in entries:
+            for mark in ("", "\ufeff"):
+                text = mark + json.dumps({"auths": {"q.io": entry}})
+                found = PullSecret.parse(text).credentials(PullSpec.parse("q.io/a"))
+                self.assertEqual(found, Credentials("me", password), entry)
+
+    def test_token_of_a_registry(self) -> None:
+        text = json.dumps({"auths": {"q.io": {"registrytoken": "s3cr3t"}}})
+        found = PullSecret.parse(text).credentials(PullSpec.parse("q.io/a"))
+        self.assertEqual(found, Credentials("", registry_token="s3cr3t"))
+        self.assertNotIn("s3cr3t", repr(found))
+
+
 class WrongTests(SynchronousTestCase):
     """What is wrong is told without a letter of it."""
 
@@ -87,39 +138,39 @@ class WrongTests(SynchronousTestCase):
         return str(caught.exception)
 
     def test_not_the_form(self) -> None:
-        values: list[Any] = [
-            {},
-            {"s3cr3t": {}},
-            [],
-            "s3cr3t",
-            {"auths": ["s3cr3t"]},
-            {"auths": {"s3cr3t": "s3cr3t"}},
-            {"auths": {"s3cr3t": {"auth": ["s3cr3t"]}}},
-        ]
+        values: list[Any] = [{}, {"s3cr3t": {}}, [], "s3cr3t", {"auths": ["s3cr3t"]}]
         for value in values:
             self.assertIn("not a pull secret: ", self.refusal(json.dumps(value)))
         for text in ("", "s3cr3t", '{"s3cr3t', "[" * 100_000, '{"auths": ' * 5000, "\udc80"):
             self.assertIn("not a pull secret: ", self.refusal(text))
 
+    def wrong_entry(self, entry: Any) -> str:
+        """What is said where the entry is needed; the others are as good as ever."""
+        auths = {"q.io": auth("me"), "s3cr3t.io": entry, "z.io": auth("you")}
+        parsed = PullSecret.parse(json.dumps({"auths": auths}))
+        self.assertEqual(user_at(parsed, "q.io/a"), "me")
+        self.assertEqual(user_at(parsed, "z.io/a"), "you")
+        with self.assertRaises(ValueError) as caught:
+            user_at(parsed, "s3cr3t.io/a")
+        self.assertNotIn("s3cr3t", str(caught.exception) + repr(parsed))
+        return str(caught.exception)
+
     def test_not_credentials(self) -> None:
         """A line end is what C{echo} without C{-n} puts into it."""
-
-        def encoded(text: str) -> str:
-            return base64.b64encode(text.encode()).decode()
-
-        plain = ["s3cr3t", ":s3cr3t", "me:s3cr3t\n", "me\0:x"]
-        for wrong in (
-            "",
-            "s3cr3t",
-            "s3cr3t:x",
-            "//79",
-            encoded("me:x") + "\n",
-            *map(encoded, plain),
-        ):
-            text = json.dumps({"auths": {"q.io": auth("me"), "s3cr3t.io": {"auth": wrong}}})
-            self.assertIn(
-                "the auth of entry 2 of the pull secret is not base64", self.refusal(text)
-            )
+        plain = ["s3cr3t", ":s3cr3t", "me:s3cr3t\n", "me\0:x", "me:s3\0cr3t"]
+        wrong: list[Any] = ["s3cr3t", "s3cr3t:x", "//79", "s3cr3t!", *map(encoded, plain)]
+        entries = [
+            *({"auth": each} for each in (*wrong, 5, ["s3cr3t"], {})),
+            {"username": "me\n", "password": "s3cr3t"},
+            {"username": "me:s3cr3t", "password": "s3cr3t"},
+            {"password": "s3cr3t"},
+            {"username": ["s3cr3t"]},
+            {"registrytoken": "s3cr3t\n"},
+            *("s3cr3t", ["s3cr3t"], 5, True),
+        ]
+        for entry in entries:
+            text = self.wrong_entry(entry)
+            self.assertIn("entry 2 of the pull secret is no login; expected auth", text)
 
     def test_secrets_stay_out_of_the_repr(self) -> None:
         pull_secret = secret("q.io")

@@ -34,6 +34,13 @@ class RegistryFileTests(SynchronousTestCase):
                              'mirror = [{location = "m:5000/b"}]')  # fmt: skip
         self.assertEqual(str(read_mirrors(self.file).places(SPEC)[0].spec), "m:5000/b:b")
 
+    def test_byte_order_mark(self) -> None:
+        """Editors of Windows write one."""
+        self.file.write_text(PULL_SECRET, "utf-8-sig")
+        self.assertIsNotNone(read_pull_secret(self.file).credentials(SPEC))
+        self.file.write_text('[[registry]]\nlocation = "q.io"\n', "utf-8-sig")
+        self.assertEqual([place.spec for place in read_mirrors(self.file).places(SPEC)], [SPEC])
+
     def test_wrong_files(self) -> None:
         for read in (read_pull_secret, read_mirrors):
             with self.assertRaises(ValueError) as caught:

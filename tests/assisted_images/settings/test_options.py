@@ -161,7 +161,7 @@ class OptionsTests(SynchronousTestCase):
             f"--os-images-request-headers={secret}",
             f"--os-images={os_images(url='ftp://me:s3cr3t@h/?s3cr3t')}",
             HTTPS_PROXY="socks://me:s3cr3t@h",
-            PULL_SECRET='{"auths": {"s3cr3t": {"auth": "s3cr3t"}}}',
+            PULL_SECRET='{"auths": {"s3cr3t": {"auth": "s3cr3t"}}',
         )
         self.assertEqual(len(told), 4)
         self.assertNotIn("s3cr3t", "".join(told))
