@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
+import idna
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
@@ -48,10 +50,22 @@ def public_url(url: str) -> str:
     return urlunsplit((parts.scheme, authority(parts), parts.path, "", ""))
 
 
+def ascii_host(host: str) -> str:
+    """A host as DNS knows it (RFC 5891, with the mapping of Unicode's UTS 46); else as it is."""
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return host
+
+
 def without_userinfo(url: str) -> str:
     """The URL as it is asked for: no userinfo, no fragment, nothing but ASCII."""
     parts = urlsplit(url)
-    bare = urlunsplit((parts.scheme, authority(parts), parts.path or "/", parts.query, ""))
+    host, colon, port = authority(parts).partition(":")
+    place = authority(parts) if host.isascii() else ascii_host(host) + colon + port
+    bare = urlunsplit((parts.scheme, place, parts.path or "/", parts.query, ""))
     return quote(bare, safe=_SAFE)
 
 
@@ -79,4 +93,5 @@ def web_origin(url: str) -> WebOrigin:
     parts = http_parts(url)
     if parts is None or parts.hostname is None:
         raise ValueError("not an http URL")
-    return WebOrigin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    return WebOrigin(parts.scheme, ascii_host(parts.hostname), port)

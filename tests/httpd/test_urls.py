@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from httpd.urls import (
     WebOrigin,
+    ascii_host,
     http_parts,
     is_http_url,
     proxy_url,
@@ -48,6 +49,20 @@ class UrlTests(SynchronousTestCase):
         )
         self.assertEqual(without_userinfo("http://host"), "http://host/")
         self.assertEqual(without_userinfo("http://host/ä b"), "http://host/%C3%A4%20b")
+
+    def test_host_in_ascii(self) -> None:
+        """As DNS knows it; what no name could be is left for DNS to refuse."""
+        for url, asked in (
+            ("http://Bücher.example:81/ü", "http://xn--bcher-kva.example:81/%C3%BC"),
+            ("http://me@faß.example", "http://xn--fa-hia.example/"),
+            ("http://[fd00::1]:80/", "http://[fd00::1]:80/"),
+            ("http://-ü.example/", "http://-%C3%BC.example/"),
+        ):
+            self.assertEqual(without_userinfo(url), asked)
+            self.assertEqual(ascii_host("a.example"), "a.example")
+        self.assertEqual(
+            web_origin("http://bücher.example"), web_origin("http://xn--bcher-kva.example")
+        )
 
     def test_with_parameters(self) -> None:
         """Those that are there already stay as they are."""

@@ -123,7 +123,7 @@ class Downloader:
 
         def fields(target: str) -> Headers:
             same_origin = web_origin(target) == web_origin(url)
-            headers = Headers({"accept-encoding": ["identity"]})
+            headers = Headers()
             for name, value in self.headers.items() if same_origin else ():
                 headers.setRawHeaders(name, [value])
             if start is not None and kept is not None and kept.validator is not None:

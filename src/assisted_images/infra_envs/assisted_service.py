@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import quote
 
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
@@ -24,6 +23,7 @@ from assisted_images.values import Configuration
 from httpd.concurrency.coroutines import side_by_side
 from httpd.outbound.bodies import BodyTooLarge, discard, http_date, read_body
 from httpd.outbound.failures import reason_of, was_cancelled
+from httpd.urls import with_parameters
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes that one answer may have; real ones have some hundred KiB."""
@@ -174,18 +174,12 @@ class AssistedService:
         parameters = dict(call.parameters)
         if credential.kind is CredentialKind.API_KEY:
             parameters["api_key"] = credential.secret
-        # A client of its own for each call: cookies must not pass from one user to another.
-        response: IResponse = await HTTPClient(self._agent).request(
-            "GET",
-            self._root + quote(request.infra_env_id, safe="") + call.path,
-            params=parameters,
-            headers=_headers(credential),
-            allow_redirects=False,
-            unbuffered=True,
-            # Without one, treq would import the global reactor; it only uses it for timeouts.
-            reactor=self._clock,  # type: ignore[arg-type]
+        url = self._root + quote(request.infra_env_id, safe="") + call.path
+        # Not by treq, which asks for gzip, does not notice where that is cut, and whose URLs
+        # (hyperlink's to_uri) cannot have IPv6 addresses.
+        return await self._agent.request(
+            b"GET", with_parameters(url, parameters).encode("ascii"), _headers(credential)
         )
-        return response
 
 
 def _headers(credential: Credential) -> Headers:

@@ -128,7 +128,7 @@ class Logins:
         url = _token_url(side, spec, challenge)
 
         def fields(target: str) -> Headers:
-            headers = Headers({"accept-encoding": ["identity"]})
+            headers = Headers()
             if credentials is not None and web_origin(target) == web_origin(url):
                 headers.setRawHeaders("authorization", [_basic(credentials)])
             return headers

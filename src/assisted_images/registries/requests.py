@@ -114,7 +114,7 @@ class RegistryRequests:
             if not (side.insecure or web_origin(target).scheme == "https"):
                 # A tag's manifest is as true as the connection that it comes over.
                 raise DownloadError(f"{side.base} redirects to plain http; expected https")
-            made = Headers({"accept-encoding": ["identity"]})
+            made = Headers()
             for name, value in fields.items():
                 made.setRawHeaders(name, [value])
             if authorization is not None and web_origin(target) == web_origin(url):

@@ -143,7 +143,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("NO_PROXY", "no_proxy"),
-        "comma list of hosts, domains and networks that are reached without a proxy",
+        "comma list of hosts, domains and networks that are reached without a proxy, as Go programs"
+        " read it",
         readers.text_as_it_is,
     ),
     Setting(

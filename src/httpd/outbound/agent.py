@@ -17,8 +17,11 @@ from twisted.web.iweb import (
 )
 from zope.interface import implementer
 
+from httpd.outbound.bodies import discard, field_texts
+from httpd.outbound.failures import CodedContent
 from httpd.outbound.proxies import Proxies, Proxy
 from httpd.outbound.tunnel import TunnelEndpoint
+from httpd.texts import quoted
 
 CONNECT_SECONDS = 30.0
 """How long a TCP connection may take to come up."""
@@ -112,8 +115,12 @@ class OutboundAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,  # noqa: N803
     ) -> Deferred[IResponse]:
-        """See L{IAgent}."""
+        """
+        See L{IAgent}.  Content is asked for as it is: what has a coding all the same fails with
+        L{CodedContent}, since nobody here could tell whether it is whole.
+        """
         headers = headers.copy() if headers else Headers()
+        headers.setRawHeaders(b"accept-encoding", [b"identity"])
         if not headers.hasHeader(b"user-agent"):
             headers.addRawHeader(b"user-agent", self._user_agent)
         server = URI.fromBytes(uri)
@@ -151,8 +158,21 @@ def _firm(answer: Deferred[IResponse]) -> Deferred[IResponse]:
     firm: Deferred[IResponse] = Deferred(cancel)
 
     def forward(result: IResponse | Failure) -> None:
-        if not cancelled:
-            firm.callback(result)  # a Failure makes it an errback
+        if cancelled:
+            return
+        if not isinstance(result, Failure) and (coding := _coding(result)):
+            discard(result)
+            text = f"its answer has the content coding {quoted(coding)}; expected none"
+            result = Failure(CodedContent(text))
+        firm.callback(result)  # a Failure makes it an errback
 
     answer.addBoth(forward)
     return firm
+
+
+def _coding(response: IResponse) -> str | None:
+    """How the content of a successful response is coded; L{None}: not at all."""
+    if not 200 <= response.code < 300:
+        return None
+    coding = ", ".join(field_texts(response.headers, b"content-encoding"))
+    return None if coding.strip().lower() in {"", "identity"} else coding

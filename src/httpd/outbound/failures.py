@@ -52,7 +52,7 @@ def reason_of(error: BaseException) -> str:
     One phrase.  Texts of errors that are not known are left out: they may quote a whole URL.
     """
     cause = innermost(error)
-    if isinstance(cause, TunnelError):
+    if isinstance(cause, TunnelError | DownloadError):
         return str(cause)
     if isinstance(cause, SSL.Error):
         details = [entry[-1] for entry in cause.args[0]] if cause.args else []
@@ -73,3 +73,7 @@ def status_text(status: int) -> str:
 
 class DownloadError(Exception):
     """A download failed.  The text is the reason, in one phrase; it holds no secret."""
+
+
+class CodedContent(DownloadError):
+    """A response has a content coding, although none was asked for (RFC 9110, section 8.4)."""

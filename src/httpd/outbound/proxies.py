@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# typeshed leaves it out; it is what urllib goes by on every system but macOS and Windows.
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]
-
 from httpd.outbound.credentials import userinfo_credentials
+from httpd.outbound.no_proxy import NoProxy
 from httpd.urls import http_parts, proxy_url, web_origin
 
 
@@ -47,8 +44,7 @@ class Proxies:
     """The proxies of a process: one for each scheme, and the hosts that are reached directly."""
 
     by_scheme: Mapping[str, Proxy] = field(default_factory=dict)
-    bypass: str = ""
-    """C{NO_PROXY}: host names with their subdomains, addresses, networks, or C{*}."""
+    bypass: NoProxy = field(default_factory=NoProxy)
 
     @classmethod
     def of(
@@ -67,30 +63,11 @@ class Proxies:
             for scheme, text in (("http", http_proxy), ("https", https_proxy))
             if text
         }
-        return cls(by_scheme, no_proxy or "")
+        return cls(by_scheme, NoProxy.parse(no_proxy or ""))
 
     def for_server(self, scheme: str, host: str, port: int) -> Proxy | None:
         """The proxy to go through; None when the server is reached directly."""
         proxy = self.by_scheme.get(scheme)
-        if proxy is None or self._bypassed(host, port):
+        if proxy is None or self.bypass.covers(host, port):
             return None
         return proxy
-
-    def _bypassed(self, host: str, port: int) -> bool:
-        if proxy_bypass_environment(f"{host}:{port}", {"no": self.bypass}):
-            return True
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self._bypassed_networks())
-
-    def _bypassed_networks(self) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-        """C{NO_PROXY}'s networks (10.0.0.0/16), which OpenShift sets and C{urllib} ignores."""
-        networks = []
-        for entry in self.bypass.split(","):
-            try:
-                networks.append(ipaddress.ip_network(entry.strip(), strict=False))
-            except ValueError:
-                continue
-        return networks

@@ -71,12 +71,13 @@ async def _send(
         request = agent.request(b"GET", without_userinfo(url).encode("ascii"), fields)
         answer: Deferred[IResponse] = request.addTimeout(seconds, clock, too_slow)
         return await answer
-    except DownloadError:
+    except Unreachable:
         raise
     except Exception as error:
         if was_cancelled(error):
             raise CancelledError from None
-        raise Unreachable(f"{public_url(url)} cannot be had: {reason_of(error)}") from None
+        kind = DownloadError if isinstance(error, DownloadError) else Unreachable
+        raise kind(f"{public_url(url)} cannot be had: {reason_of(error)}") from None
 
 
 async def read_small(

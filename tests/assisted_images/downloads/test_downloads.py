@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -152,6 +153,20 @@ class TroubleTests(DownloadTestCase):
     async def test_unreachable(self) -> None:
         text = await self.refusal("http://127.0.0.1:1/x?swordfish")
         self.assertEqual(text, "http://127.0.0.1:1/x cannot be had: connection refused")
+
+    async def test_coded(self) -> None:
+        """An image with a content coding, which was not asked for, is none; nothing is kept."""
+        for coding in ("gzip", "br", "identity, gzip"):
+            coded = response(body=gzip.compress(CONTENT), Content_Encoding=coding)
+            server = self.serve(always(coded))
+            text = await self.refusal(server.url)
+            self.assertIn(f"its answer has the content coding '{coding}'; expected none", text)
+            self.assertEqual(self.part_path.read_bytes(), b"")
+            self.assertEqual(server.requests[0].headers["accept-encoding"], "identity")
+
+    async def test_ipv6(self) -> None:
+        server = self.serve(Origin(CONTENT), address="::1")
+        self.assertEqual(await self.attempt(f"{server.url}/x.iso"), CONTENT)
 
     async def test_truncated(self) -> None:
         """With its length right or chunked, the tail is missing."""

@@ -248,21 +248,47 @@ class AssistedServiceTests(ServerTestCase):
         self.assertTrue(str(error).endswith("assisted-service: connection refused"))
 
     async def test_broken_off(self) -> None:
-        """A body that is shorter than its Content-Length is never taken for the whole."""
+        """A body that is shorter than it says is never taken for the whole, on any call."""
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        whole = gzip.compress(b"half")
+        for raw in (
+            response(body=b"half", length=8),
+            response(length=8),
+            *(chunked, chunked + b"4\r\nhalf\r\n", chunked + b"8\r\nhalf", chunked + b"x\r\nhalf"),
+            *(
+                response(body=body, Content_Encoding=coding)
+                for body in (whole, whole[:-8], whole[:3], b"", b"half")
+                for coding in ("gzip", "deflate", "identity, gzip")
+            ),
+        ):
+            for broken in ("files", "minimal-initrd", ID):
 
-        def answer(received: Received, transport: ITCPTransport) -> None:
-            transport.write(response(body=b"half", length=8))
-            transport.loseConnection()
+                def answer(
+                    received: Received,
+                    transport: ITCPTransport,
+                    broken: str = broken,
+                    raw: bytes = raw,
+                ) -> None:
+                    is_broken = received.path.endswith(broken)
+                    transport.write(raw if is_broken else response(body=ARGUMENTS))
+                    if is_broken:
+                        transport.loseConnection()
 
-        _, client = self.start(answer)
-        error = await self.refusal(client, ConfigurationRequest(ID, None))
-        self.assertEqual(error.status, 502)
+                _, client = self.start(answer)
+                error = await self.refusal(client, ConfigurationRequest(ID, ImageType.MINIMAL))
+                self.assertEqual(error.status, 502, (broken, raw))
+
+    async def test_ipv6(self) -> None:
+        server = self.serve(service(), address="::1")
+        client = AssistedService(self.agent(), server.url, Clock(), 60)
+        configuration = await client.configuration(ConfigurationRequest(ID, ImageType.FULL))
+        self.assertEqual(configuration.ignition, b"IGNITION")
+        self.assertEqual(server.requests[0].headers["host"], f"[::1]:{server.port}")
 
     async def test_too_large(self) -> None:
         """Neither an announced nor an unannounced flood is read into memory."""
         announced = response(body=b"x", length=LARGEST_ANSWER + 1)
-        compressed = gzip.compress(bytes(LARGEST_ANSWER + 1))
-        unannounced = response(body=compressed, Content_Encoding="gzip")
+        unannounced = b"HTTP/1.1 200 OK\r\n\r\n" + bytes(LARGEST_ANSWER + 1)
         for flood in [announced, unannounced]:
             _, client = self.start(service(files=flood))
             error = await self.refusal(client, ConfigurationRequest(ID, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 from tests.httpd.outbound.servers import Answer, Received, Server, always, response, trial_reactor
-from tests.registries.case import RegistryTestCase, pull_secret, registries_conf
+from tests.registries.case import SOURCE, RegistryTestCase, pull_secret, registries_conf
 
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -49,10 +50,10 @@ class Contents:
 class HostileTestCase(RegistryTestCase):
     timeout = 30
 
-    def peer(self, answer: Answer) -> tuple[Server, str]:
+    def peer(self, answer: Answer, address: str = "127.0.0.1") -> tuple[Server, str]:
         """A server in a registry's place; with TLS, which is what a client tries first."""
-        server = self.serve(answer, trustme.CA().issue_cert("localhost"))
-        return server, f"localhost:{server.port}"
+        server = self.serve(answer, trustme.CA().issue_cert("localhost", "::1"), address)
+        return server, f"{server.host}:{server.port}"
 
     def client(self, place: str, **more: Any) -> Registries:
         return self.registries(conf=registries_conf(place), **more)
@@ -86,6 +87,38 @@ class ManifestTests(HostileTestCase):
         self.assertIn(digest_of(b"{}"), text)
         text = await self.refused(always(response(body=b"{}", Docker_Content_Digest="md5:1")))
         self.assertIn("Docker-Content-Digest is not a digest", text)
+
+    async def test_coded(self) -> None:
+        """Neither a manifest nor a token is decoded, so neither can be half a one."""
+        coded = response(body=gzip.compress(b"{}"), Content_Encoding="gzip")
+        self.assertIn("the content coding 'gzip'; expected none", await self.refused(always(coded)))
+        tokens = self.serve(always(coded))
+        challenge = f'Bearer realm="{tokens.url}"'
+        refusal = response("401 Unauthorized", WWW_Authenticate=challenge)
+        text = await self.refused(always(refusal))
+        self.assertIn(f"{tokens.url} cannot be had: its answer has the content coding", text)
+
+    async def test_ipv6(self) -> None:
+        """In a pull spec, in registries.conf and in a token's realm."""
+        tokens = self.serve(always(response(body=b'{"token": "abc"}')), address="::1")
+
+        def answer(received: Received, transport: ITCPTransport) -> None:
+            if received.headers.get("authorization") == "Bearer abc":
+                transport.write(response(body=b'{"manifests": []}', Content_Type=_INDEX))
+                return
+            challenge = f'Bearer realm="{tokens.url}/t"'
+            transport.write(response("401 Unauthorized", WWW_Authenticate=challenge))
+
+        server, place = self.peer(answer, "::1")
+        self.assertTrue(place.startswith("[::1]:"))
+        spec = PullSpec.parse(f"{place}/a/b:tag")
+        client = self.client(place, secret=pull_secret(place))
+        await client.manifest(spec)
+        self.assertEqual(server.requests[0].headers["host"], place)
+        self.assertIn("authorization", tokens.requests[0].headers)
+
+        mirrored = self.registries(conf=registries_conf(SOURCE, place, blocked=True))
+        await mirrored.manifest(PullSpec.parse(f"{SOURCE}/a/b:tag"))
 
     async def test_nonsense(self) -> None:
         for body in (b"", b"<html>", b"[]", b"{}", b'{"manifests": 7}', b"\xff" * 100):

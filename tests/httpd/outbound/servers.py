@@ -114,6 +114,7 @@ class Server(Factory):
         self.arrivals: DeferredQueue[Received] = DeferredQueue()
         self.connections: list[_Connection] = []
         self.url = ""
+        self.host = ""
         self.port = 0
 
     def buildProtocol(self, addr: IAddress | None) -> _Connection:
@@ -128,18 +129,22 @@ class ServerTestCase(TestCase):
 
     timeout = 30
 
-    def serve(self, answer: Answer, tls: trustme.LeafCert | None = None) -> Server:
-        """Start a server."""
+    def serve(
+        self, answer: Answer, tls: trustme.LeafCert | None = None, address: str = "127.0.0.1"
+    ) -> Server:
+        """Start a server; for its URL one with TLS is C{localhost} where it is at 127.0.0.1."""
         server = Server(answer)
         if tls is None:
-            port = trial_reactor().listenTCP(0, server, interface="127.0.0.1")
+            port = trial_reactor().listenTCP(0, server, interface=address)
         else:
             pem = tls.private_key_and_cert_chain_pem.bytes()
             options = PrivateCertificate.loadPEM(pem).options()
-            port = trial_reactor().listenSSL(0, server, options, interface="127.0.0.1")
+            port = trial_reactor().listenSSL(0, server, options, interface=address)
         server.port = port.getHost().port
-        scheme, host = ("http", "127.0.0.1") if tls is None else ("https", "localhost")
-        server.url = f"{scheme}://{host}:{server.port}"
+        server.host = f"[{address}]" if ":" in address else address
+        if tls is not None and address == "127.0.0.1":
+            server.host = "localhost"
+        server.url = f"{'http' if tls is None else 'https'}://{server.host}:{server.port}"
 
         async def stop() -> None:
             await port.stopListening()

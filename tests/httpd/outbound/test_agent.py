@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import BrowserLikePolicyForHTTPS, readBody
+from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IPolicyForHTTPS
 
-from httpd.outbound.failures import reason_of, was_cancelled
-from httpd.outbound.proxies import Proxies
+from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
+from httpd.outbound.proxies import Proxies, Proxy
 from httpd.outbound.trust import tls_policy
 from tests.httpd.outbound.servers import (
     Answer,
     Received,
+    Server,
     ServerTestCase,
     always,
     response,
@@ -41,13 +44,13 @@ class _Far(Protocol):
 
 
 def tunnelling(received: Received, transport: ITCPTransport) -> None:
-    """Answer C{CONNECT} as a proxy does."""
+    """Answer C{CONNECT} as a proxy does, to whom all names are this machine's."""
 
     async def open_tunnel() -> None:
-        host, port = received.target.rsplit(":", 1)
-        endpoint = HostnameEndpoint(trial_reactor(), host.encode(), int(port))
+        port = int(received.target.rpartition(":")[2])
+        endpoint = HostnameEndpoint(trial_reactor(), b"127.0.0.1", port)
         far: Any = await endpoint.connect(Factory.forProtocol(lambda: _Far(transport)))
-        connection = transport.protocol  # type: ignore[attr-defined]
+        connection: Any = getattr(transport, "wrappedProtocol", None) or transport.protocol  # type: ignore[attr-defined]
         connection.tunnel = far.transport.write
         connection.lost.addCallback(lambda _: far.transport.loseConnection())
         transport.write(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
@@ -166,6 +169,108 @@ class TrustTests(ServerTestCase):
                 tls_policy(path)
 
 
+class Ipv6Tests(ServerTestCase):
+    """Addresses in brackets, wherever they may stand."""
+
+    def setUp(self) -> None:
+        self.authority = trustme.CA()
+        self.bundle = Path(self.mktemp())
+        self.authority.cert_pem.write_to_path(str(self.bundle))
+
+    def origin(self, *names: str) -> Server:
+        certificate = self.authority.issue_cert(*names) if names else None
+        return self.serve(always(response(body=b"content")), certificate, "::1")
+
+    async def test_http(self) -> None:
+        origin = self.origin()
+        self.assertEqual(await get(self.agent(), f"{origin.url}/x?y"), b"content")
+        self.assertEqual(origin.requests[0].headers["host"], f"[::1]:{origin.port}")
+
+    async def test_nobody_listens(self) -> None:
+        self.assertEqual(await get(self.agent(), "http://[::1]:1/"), b"connection refused")
+
+    async def test_https(self) -> None:
+        """The certificate has to be for the address, however that is written."""
+        origin, other = self.origin("::1"), self.origin("::2", "localhost")
+        agent = self.agent(tls_policy(self.bundle))
+        self.assertEqual(await get(agent, origin.url), b"content")
+        self.assertEqual(await get(agent, origin.url.replace("::1", "0:0::0:1")), b"content")
+        self.assertEqual(
+            await get(agent, other.url), b"its TLS certificate is for another host name"
+        )
+        self.assertEqual(await get(self.agent(tls_policy(verify=False)), other.url), b"content")
+
+    async def test_ipv4_certificate(self) -> None:
+        """So it is with other addresses."""
+        for name, answer in [
+            ("127.0.0.1", b"content"),
+            ("localhost", b"its TLS certificate is for another host name"),
+        ]:
+            certificate = self.authority.issue_cert(name)
+            origin = self.serve(always(response(body=b"content")), certificate)
+            agent = self.agent(tls_policy(self.bundle))
+            self.assertEqual(await get(agent, f"https://127.0.0.1:{origin.port}/"), answer)
+
+    async def test_proxies(self) -> None:
+        """A proxy with one, with TLS and without, for origins with one."""
+        certificate = self.authority.issue_cert("2001:db8::1")
+        origin = self.serve(always(response(body=b"content")), certificate)
+        for tls in (None, self.authority.issue_cert("::1")):
+            proxy = self.serve(tunnelling, tls, "::1")
+            through = Proxies(dict.fromkeys(("http", "https"), Proxy.parse("X", proxy.url)))
+            agent = self.agent(tls_policy(self.bundle), through)
+            url = f"https://[2001:db8::1]:{origin.port}/"
+            self.assertEqual(await get(agent, url), b"content")
+            proxy.answer = always(response(body=b"by proxy"))
+            self.assertEqual(await get(agent, "http://[2001:db8::1]/x"), b"by proxy")
+            proxy.answer = always(response("407 No"))
+            self.assertIn(b"407", await get(agent, "https://[2001:db8::1]/x"))
+            _, plain, tunnel = proxy.requests
+            self.assertEqual(plain.target, "http://[2001:db8::1]/x")
+            self.assertEqual(plain.headers["host"], "[2001:db8::1]")
+            self.assertEqual((tunnel.method, tunnel.target), ("CONNECT", "[2001:db8::1]:443"))
+            self.assertEqual(tunnel.headers["host"], "[2001:db8::1]:443")
+
+
+class CodingTests(ServerTestCase):
+    """Content is asked for, and taken, as it is."""
+
+    async def answer(self, raw: bytes) -> bytes:
+        server = self.serve(always(raw))
+        agent = self.agent()
+        headers = Headers({b"accept-encoding": [b"gzip"]})
+        try:
+            answer = await agent.request(b"GET", server.url.encode(), headers)
+            return await readBody(answer)
+        except DownloadError as error:
+            return reason_of(error).encode()
+        finally:
+            self.assertEqual(server.requests[0].headers["accept-encoding"], "identity")
+
+    async def test_codings(self) -> None:
+        """Whether sound, cut, of a kind that is known or not."""
+        sound = gzip.compress(b"content")
+        for coding in ("gzip", "GZIP", "x-gzip", "br", "deflate", "zstd", "identity, gzip"):
+            for body in (sound, sound[:-1], sound[:3], b"", b"content"):
+                text = await self.answer(response(body=body, Content_Encoding=coding))
+                expected = f"its answer has the content coding '{coding}'; expected none"
+                self.assertEqual(text.decode(), expected)
+            partial = response("206 Partial Content", b"c", Content_Encoding=coding)
+            self.assertIn(b"content coding", await self.answer(partial))
+        lines = b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"
+        raw = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" + lines + b"\r\nx"
+        self.assertIn(b"content coding", await self.answer(raw))
+
+    async def test_none(self) -> None:
+        """What says that it has none, and errors, whose content does not matter."""
+        for coding in ("identity", "Identity", ""):
+            self.assertEqual(
+                await self.answer(response(body=b"content", Content_Encoding=coding)), b"content"
+            )
+        raw = response("404 Not Found", b"content", Content_Encoding="gzip")
+        self.assertEqual(await self.answer(raw), b"content")
+
+
 class ProxyTests(ServerTestCase):
     """By way of a proxy."""
 
@@ -189,23 +294,37 @@ class ProxyTests(ServerTestCase):
             received.headers["proxy-authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
         )
 
-    async def test_bypassed(self) -> None:
+    async def test_loopback(self) -> None:
+        """What a proxy would take for itself is reached directly."""
+        certificate = self.authority.issue_cert("localhost", "127.0.0.1", "::1")
         proxy = self.serve(always(response(body=b"by proxy")))
-        origin = self.serve(always(response(body=b"direct")))
-        agent = self.through(f"127.0.0.1:{proxy.port}", "127.0.0.0/8")
-        self.assertEqual(await get(agent, origin.url), b"direct")
-        self.assertNotIn("proxy-authorization", origin.requests[0].headers)
+        for tls in (None, certificate):
+            for address in ("127.0.0.1", "::1"):
+                origin = self.serve(always(response(body=b"direct")), tls, address)
+                agent = self.through(f"me:secret@127.0.0.1:{proxy.port}")
+                self.assertEqual(await get(agent, origin.url), b"direct")
+                self.assertNotIn("proxy-authorization", origin.requests[0].headers)
+        self.assertEqual(proxy.requests, [])
+
+    async def test_listed(self) -> None:
+        """A name is compared as it is asked for."""
+        proxy = self.serve(always(response(body=b"by proxy")))
+        agent = self.through(f"127.0.0.1:{proxy.port}", "*.bücher.invalid")
+        self.assertEqual(await get(agent, "http://xn--bcher-kva.invalid/"), b"by proxy")
+        text = await get(agent, "http://a.xn--bcher-kva.invalid/")
+        self.assertEqual(text, b"its host name cannot be resolved")
 
     async def test_https(self) -> None:
         """TLS goes through a tunnel, end to end; the proxy learns the host and nothing else."""
         origin = self.serve(
-            always(response(body=b"content" * 100_000)), self.authority.issue_cert("localhost")
+            always(response(body=b"content" * 100_000)), self.authority.issue_cert("origin.example")
         )
         proxy = self.serve(tunnelling)
+        place = f"origin.example:{origin.port}"
         agent = self.through(f"http://Aladdin:open%20sesame@127.0.0.1:{proxy.port}")
-        self.assertEqual(await get(agent, origin.url + "/x?secret"), b"content" * 100_000)
+        self.assertEqual(await get(agent, f"https://{place}/x?secret"), b"content" * 100_000)
         [received] = proxy.requests
-        self.assertEqual((received.method, received.target), ("CONNECT", origin.url[8:]))
+        self.assertEqual((received.method, received.target), ("CONNECT", place))
         self.assertEqual(
             received.headers["proxy-authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
         )
@@ -215,7 +334,8 @@ class ProxyTests(ServerTestCase):
         """The origin's name is verified, not the proxy's."""
         origin = self.serve(always(response()), self.authority.issue_cert("other.example"))
         proxy = self.serve(tunnelling)
-        text = await get(self.through(f"127.0.0.1:{proxy.port}"), origin.url)
+        place = f"https://origin.example:{origin.port}/"
+        text = await get(self.through(f"127.0.0.1:{proxy.port}"), place)
         self.assertEqual(text, b"its TLS certificate is for another host name")
 
     async def test_proxy_over_tls(self) -> None:

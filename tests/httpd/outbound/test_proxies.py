@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from httpd.outbound.no_proxy import NoProxy
 from httpd.outbound.proxies import Proxies, Proxy
+from tests.properties import given
 
 
 class ProxyTests(SynchronousTestCase):
@@ -35,6 +38,92 @@ class ProxyTests(SynchronousTestCase):
             self.assertNotIn("swordfish", str(caught.exception))
 
 
+class NoProxyTests(SynchronousTestCase):
+    """The rows are what Go's C{httpproxy} says to them."""
+
+    def assert_direct(self, no_proxy: str, host: str, *, direct: bool, port: int = 443) -> None:
+        covered = NoProxy.parse(no_proxy).covers(host, port)
+        self.assertEqual(covered, direct, (no_proxy, host, port))
+
+    def test_this_machine(self) -> None:
+        """Nobody has to list it, and a proxy would take it for itself."""
+        for host in ("localhost", "LOCALHOST", "127.0.0.1", "127.9.8.7", "::1", "0:0::1"):
+            self.assert_direct("", host, direct=True)
+        self.assert_direct("", "::ffff:127.0.0.1", direct=True)
+        for host in ("localhost.example", "my.localhost", "128.0.0.1", "::2", "1"):
+            self.assert_direct("", host, direct=False)
+
+    def test_domains(self) -> None:
+        for entry, name, below in (
+            ("example.com", True, True),
+            (".example.com", False, True),
+            ("*.example.com", False, True),
+            (" Example.COM ", True, True),
+            ("x, ,.example.com,", False, True),
+            ("com", False, True),
+            ("*example.com", False, False),
+            ("ample.com", False, False),
+            ("http://example.com", False, False),
+        ):
+            self.assert_direct(entry, "example.com", direct=name or entry == "com")
+            self.assert_direct(entry, "a.b.Example.com", direct=below)
+            self.assert_direct(entry, "badexample.org", direct=False)
+
+    def test_ports(self) -> None:
+        for entry, host in (
+            ("example.com:8443", "example.com"),
+            ("*.example.com:8443", "a.example.com"),
+            (".example.com:8443", "a.example.com"),
+            ("192.0.2.1:8443", "192.0.2.1"),
+            ("[fd00::1]:8443", "fd00::1"),
+            ("[fd00::1]:8443", "fd00:0::1"),
+        ):
+            self.assert_direct(entry, host, direct=True, port=8443)
+            self.assert_direct(entry, host, direct=False, port=443)
+        for entry in ("example.com:", ":443", "example.com:x"):
+            self.assert_direct(entry, "example.com", direct=entry == "example.com:")
+
+    def test_addresses(self) -> None:
+        for entry, host, direct in (
+            ("192.0.2.1", "192.0.2.1", True),
+            ("192.0.2.1", "192.0.2.10", False),
+            ("192.0.2.1", "::ffff:192.0.2.1", True),
+            ("10.0.0.0/16", "10.0.200.1", True),
+            ("10.0.1.2/16", "10.0.200.1", True),
+            ("10.0.0.0/16", "10.1.0.1", False),
+            ("10.0.0.0/99", "10.0.0.1", False),
+            ("fd00::/64", "fd00::abcd", True),
+            ("fd00::1", "fd00:0:0::1", True),
+            ("[fd00::1]", "fd00::1", True),
+            ("FD00::A", "fd00::a", True),
+            ("fd00::1", "fd00::2", False),
+            ("[fd00::1", "fd00::1", False),
+            ("10.0.0.0/8", "ten.example", False),
+        ):
+            self.assert_direct(entry, host, direct=direct)
+
+    def test_everything(self) -> None:
+        for entry in ("*", "foo,*", "*,", " * ,foo"):
+            for host in ("anything", "192.0.2.1", "fd00::1"):
+                self.assert_direct(entry, host, direct=True)
+        for entry in ("", ",", "*:443", "**", "foo", ":443", "."):
+            self.assert_direct(entry, "anything.", direct=False)
+            self.assert_direct(entry, "anything", direct=False)
+
+    def test_names_that_are_not_ascii(self) -> None:
+        """A host is asked for by its name in ASCII, and a list may have either."""
+        decomposed = "bu\u0308cher.example"
+        for entry in ("bücher.example", "BÜCHER.example", "xn--bcher-kva.example", decomposed):
+            self.assert_direct(entry, "xn--bcher-kva.example", direct=True)
+            self.assert_direct(entry, "a.xn--bcher-kva.example", direct=True)
+            self.assert_direct(f"*.{entry}", "xn--bcher-kva.example", direct=False)
+        self.assert_direct("ü\ud800, \u2100.example", "example.com", direct=False)
+
+    @given(st.text(), st.text())
+    def test_whatever_there_is(self, no_proxy: str, host: str) -> None:
+        self.assertIsInstance(NoProxy.parse(no_proxy).covers(host, 80), bool)
+
+
 class ProxiesTests(SynchronousTestCase):
     """Choosing one for the server of a URL."""
 
@@ -52,6 +141,7 @@ class ProxiesTests(SynchronousTestCase):
             ("example.com", "www.example.com", True),
             ("example.com", "badexample.com", False),
             (".svc, .cluster.local", "assisted-service.ns.svc", True),
+            (".svc, .cluster.local", "svc", False),
             ("EXAMPLE.com", "example.COM", True),
             ("example.com:80", "example.com", True),
             ("example.com:81", "example.com", False),
