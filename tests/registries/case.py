@@ -22,6 +22,7 @@ from assisted_images.registries.requests import Agents, RegistryRequests
 from assisted_images.values import Architecture
 from httpd.concurrency.threads import threads_of
 from httpd.outbound.failures import DownloadError
+from httpd.outbound.proxies import Proxies
 from httpd.outbound.trust import tls_policy
 from tests.certificates import identity
 from tests.httpd.outbound.servers import ServerTestCase, trial_reactor
@@ -121,6 +122,7 @@ class RegistryTestCase(ServerTestCase):
         secret: str | None = None,
         bundle: Path | None = None,
         clock: IReactorTime | None = None,
+        proxies: Proxies | None = None,
     ) -> Registries:
         """
         The client, which gives up after 20 seconds.
@@ -132,7 +134,10 @@ class RegistryTestCase(ServerTestCase):
         """
         reactor, seconds = trial_reactor(), 20.0
         requests = RegistryRequests(
-            Agents(self.agent(tls_policy(bundle)), self.agent(tls_policy(verify=False))),
+            Agents(
+                self.agent(tls_policy(bundle), proxies),
+                self.agent(tls_policy(verify=False), proxies),
+            ),
             reactor,
             PullSecret.none() if secret is None else PullSecret.parse(secret),
             seconds,

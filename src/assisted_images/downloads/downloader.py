@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from assisted_images.downloads.parts import Part, Provenance, digest_of_name
 from assisted_images.downloads.room import Room
 from httpd.concurrency.threads import RunInThread
+from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.arrival import ArrivingBody
 from httpd.outbound.bodies import content_range, discard, field_texts, http_date
 from httpd.outbound.credentials import userinfo_credentials
-from httpd.outbound.failures import DownloadError, status_text
+from httpd.outbound.failures import BrokenOff, DownloadError, status_text
 from httpd.outbound.redirects import get
 from httpd.urls import public_url, web_origin, with_parameters
 
@@ -35,7 +36,7 @@ class Downloader:
     @ivar room: of the disk, shared with whoever else writes there.
     """
 
-    agent: IAgent
+    agent: IOutboundAgent
     clock: IReactorTime
     run_in_thread: RunInThread
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -63,7 +64,8 @@ class Downloader:
     async def _fetch(
         self, url: str, part: Part, kept: Provenance | None, progress: Progress
     ) -> None:
-        response = await self._request(url, part.size if kept else None, kept)
+        response, answered_by = await self._request(url, part.size if kept else None, kept)
+        way = self.agent.way(answered_by)
         if kept is not None and response.code in {206, 416}:
             total = _continuation(response, part, kept)
             if total == part.size:
@@ -78,8 +80,11 @@ class Downloader:
             await self._begin(url, response, part, total)
         else:
             discard(response)
-            raise _refusal(url, response)
-        await self._receive(response, part, total, progress)
+            raise DownloadError(f"{status_text(response.code)} for {public_url(url)}{way}")
+        try:
+            await self._receive(response, part, total, progress)
+        except BrokenOff as error:
+            raise DownloadError(f"{error}{way}") from None
 
     async def _begin(self, url: str, response: IResponse, part: Part, total: int | None) -> None:
         """Start from zero with the representation that C{response} brings."""
@@ -116,10 +121,12 @@ class Downloader:
         response.deliverBody(body)
         await body.done
         if total is not None and part.size != total:
-            raise DownloadError(f"the origin sent {part.size} bytes instead of {total}")
+            raise BrokenOff(f"the origin sent {part.size} bytes instead of {total}")
 
-    async def _request(self, url: str, start: int | None, kept: Provenance | None) -> IResponse:
-        """Ask for C{url}, from byte C{start} on, and follow redirects."""
+    async def _request(
+        self, url: str, start: int | None, kept: Provenance | None
+    ) -> tuple[IResponse, str]:
+        """Ask for C{url}, from byte C{start} on, and follow redirects; see L{get}."""
 
         def fields(target: str) -> Headers:
             same_origin = web_origin(target) == web_origin(url)
@@ -139,10 +146,6 @@ class Downloader:
 
         target = with_parameters(url, self.parameters)
         return await get(self.agent, self.clock, self.stall_seconds, target, fields)
-
-
-def _refusal(url: str, response: IResponse) -> DownloadError:
-    return DownloadError(f"{status_text(response.code)} for {public_url(url)}")
 
 
 def _resumable(part: Part, url: str) -> Provenance | None:

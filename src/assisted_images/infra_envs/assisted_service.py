@@ -10,7 +10,7 @@ from urllib.parse import quote
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IResponse
+from twisted.web.iweb import IResponse
 
 from assisted_images.infra_envs.configurations import (
     ConfigurationRequest,
@@ -21,6 +21,7 @@ from assisted_images.infra_envs.configurations import (
 )
 from assisted_images.values import Configuration
 from httpd.concurrency.coroutines import side_by_side
+from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.bodies import BodyTooLarge, discard, http_date, read_body
 from httpd.outbound.failures import reason_of, was_cancelled
 from httpd.urls import with_parameters
@@ -73,7 +74,7 @@ class AssistedService:
 
     def __init__(
         self,
-        agent: IAgent,
+        agent: IOutboundAgent,
         base_url: str,
         clock: IReactorTime,
         seconds: float,
@@ -132,7 +133,8 @@ class AssistedService:
             decided("timeout")
             raise InfraEnvError(
                 504,
-                f"{call.wanted} could not be had: assisted-service took longer than {seconds:g} s",
+                f"{call.wanted} could not be had: assisted-service took longer than {seconds:g} s"
+                f"{self._way}",
             )
 
         answer = Deferred.fromCoroutine(self._ask(call, request, decided))
@@ -148,7 +150,7 @@ class AssistedService:
                 return _Answer()
             if response.code != 200:
                 discard(response)
-                raise _refusal(call, response.code)
+                raise _refusal(call, response.code, self._way)
             return _Answer(
                 await read_body(response, LARGEST_ANSWER),
                 http_date(response.headers, b"last-modified"),
@@ -166,8 +168,14 @@ class AssistedService:
                 raise CancelledError from None
             decided("unreachable")
             raise InfraEnvError(
-                502, f"{call.wanted} could not be had from assisted-service: {reason_of(error)}"
+                502,
+                f"{call.wanted} could not be had from assisted-service{self._way}:"
+                f" {reason_of(error)}",
             ) from None
+
+    @property
+    def _way(self) -> str:
+        return self._agent.way(self._root)
 
     async def _send(self, call: _Call, request: ConfigurationRequest) -> IResponse:
         credential = request.credential
@@ -191,9 +199,9 @@ def _headers(credential: Credential) -> Headers:
     return headers
 
 
-def _refusal(call: _Call, status: int) -> InfraEnvError:
+def _refusal(call: _Call, status: int, way: str) -> InfraEnvError:
     # assisted-service's own text is not passed on: it may quote what it was sent.
     return InfraEnvError(
         status if 400 <= status <= 599 else 502,
-        f"{call.wanted} could not be had: assisted-service answered {status}",
+        f"{call.wanted} could not be had: assisted-service answered {status}{way}",
     )

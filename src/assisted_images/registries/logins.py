@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 import msgspec
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IResponse
+from twisted.web.iweb import IResponse
 
 from assisted_images.oci.auths import Credentials, PullSecret
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.challenges import Challenge
+from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.bodies import discard
 from httpd.outbound.credentials import basic_credentials
-from httpd.outbound.failures import DownloadError
+from httpd.outbound.failures import DownloadError, status_text
 from httpd.outbound.redirects import get, read_small
 from httpd.urls import http_parts, public_url, web_origin, with_parameters
 
@@ -44,7 +45,7 @@ class Side:
     """
 
     base: str
-    agent: IAgent
+    agent: IOutboundAgent
     insecure: bool
 
 
@@ -134,13 +135,16 @@ class Logins:
             return headers
 
         asked_at = self._clock.seconds()
-        response = await get(side.agent, self._clock, self._seconds, url, fields)
+        response, answered_by = await get(side.agent, self._clock, self._seconds, url, fields)
         if response.code in {401, 403}:
             discard(response)
             raise no_entry(spec) if credentials is None else refused(spec)
         if response.code != 200:
             discard(response)
-            raise DownloadError(f"{response.code} for the token service {public_url(url)}")
+            raise DownloadError(
+                f"{status_text(response.code)} for the token service {public_url(url)}"
+                f"{side.agent.way(answered_by)}"
+            )
         token, life = await self._answer(url, response)
         return _Kept(f"Bearer {token}", asked_at + _USED_LIFE * life)
 

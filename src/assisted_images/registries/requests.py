@@ -60,7 +60,7 @@ class RegistryRequests:
         spec, failures = place.spec, []
         for side in self._sides(place):
             try:
-                response = await self._response(side, spec, path, fields)
+                response, answered_by = await self._response(side, spec, path, fields)
             except Unreachable as error:
                 self._schemes.pop(spec.registry, None)
                 failures.append(str(error))
@@ -70,7 +70,7 @@ class RegistryRequests:
             if response.code in {200, 206}:
                 return response
             discard(response)
-            raise self._refusal(spec, what, response.code)
+            raise self._refusal(spec, what, response.code, side.agent.way(answered_by))
         raise Unreachable("; ".join(failures))
 
     def _sides(self, place: Place) -> Iterator[Side]:
@@ -88,29 +88,28 @@ class RegistryRequests:
 
     async def _response(
         self, side: Side, spec: PullSpec, path: str, fields: Mapping[str, str]
-    ) -> IResponse:
-        """The response to a request with the login that the registry wants, if it wants one."""
+    ) -> tuple[IResponse, str]:
+        """
+        The response to a request with the login that the registry wants, if it wants one, and the
+        URL of who sent it.
+        """
         url = f"{side.base}/v2/{spec.repository}/{path}"
         authorization = self._logins.known(side, spec)
         response, answered_by = await self._send(side, url, fields, authorization)
         # A storage server that a redirect led to has no say in who gets our login.
         if response.code != 401 or web_origin(answered_by) != web_origin(url):
-            return response
+            return response, answered_by
         discard(response)
         challenges = parse_challenges(field_texts(response.headers, b"www-authenticate"))
         authorization = await self._logins.authorization(side, spec, challenges)
-        response, _ = await self._send(side, url, fields, authorization)
-        return response
+        return await self._send(side, url, fields, authorization)
 
     async def _send(
         self, side: Side, url: str, fields: Mapping[str, str], authorization: str | None
     ) -> tuple[IResponse, str]:
         """The response, and the URL of who sent it."""
-        last = url
 
         def headers(target: str) -> Headers:
-            nonlocal last
-            last = target
             if not (side.insecure or web_origin(target).scheme == "https"):
                 # A tag's manifest is as true as the connection that it comes over.
                 raise DownloadError(f"{side.base} redirects to plain http; expected https")
@@ -121,10 +120,9 @@ class RegistryRequests:
                 made.setRawHeaders("authorization", [authorization])
             return made
 
-        response = await get(side.agent, self._clock, self._seconds, url, headers)
-        return response, last
+        return await get(side.agent, self._clock, self._seconds, url, headers)
 
-    def _refusal(self, spec: PullSpec, what: str, status: int) -> DownloadError:
+    def _refusal(self, spec: PullSpec, what: str, status: int, way: str) -> DownloadError:
         if status == 401:
             return refused(spec) if self._logins.has_credentials(spec) else no_entry(spec)
         if status == 403:
@@ -133,6 +131,6 @@ class RegistryRequests:
         if status == 404:
             return Missing(f"registry {spec.registry} has no {what} in {spec.repository} (404)")
         return DownloadError(
-            f"registry {spec.registry} answers {status_text(status)} for {what} of"
+            f"registry {spec.registry} answers {status_text(status)}{way} for {what} of"
             f" {spec.repository}"
         )

@@ -22,6 +22,7 @@ from httpd.outbound.failures import CodedContent
 from httpd.outbound.proxies import Proxies, Proxy
 from httpd.outbound.tunnel import TunnelEndpoint
 from httpd.texts import quoted
+from httpd.urls import without_userinfo
 
 CONNECT_SECONDS = 30.0
 """How long a TCP connection may take to come up."""
@@ -31,6 +32,16 @@ _IDLE_CONNECTIONS = 32
 
 _IDLE_SECONDS = 60
 """How long they are kept."""
+
+
+class IOutboundAgent(IAgent):
+    """An agent that says which way its requests take."""
+
+    def way(url: str) -> str:  # noqa: N805 - an interface's methods have no self
+        """
+        For errors: C{" by way of the proxy http://proxy:3128"}, without credentials; empty where
+        the server of an http URL is reached directly.
+        """
 
 
 @implementer(IAgentEndpointFactory)
@@ -75,7 +86,7 @@ class _Endpoints:
         return wrapClientTLS(self._policy.creatorForNetloc(host.encode("ascii"), port), endpoint)
 
 
-@implementer(IAgent)
+@implementer(IOutboundAgent)
 class OutboundAgent:
     """
     An HTTP client's connections: by way of the proxy that the environment names, with the trust
@@ -123,17 +134,25 @@ class OutboundAgent:
         headers.setRawHeaders(b"accept-encoding", [b"identity"])
         if not headers.hasHeader(b"user-agent"):
             headers.addRawHeader(b"user-agent", self._user_agent)
-        server = URI.fromBytes(uri)
-        proxy = self._proxies.for_server(
-            server.scheme.decode("ascii"), server.host.decode("ascii"), server.port
-        )
-        if server.scheme == b"http" and proxy is not None and self._plain_proxy is not None:
+        proxy = self._proxy(uri)
+        if uri.startswith(b"http:") and proxy is not None and self._plain_proxy is not None:
             if proxy.authorization is not None:
                 headers.setRawHeaders("proxy-authorization", [proxy.authorization])
             agent: IAgent = self._plain_proxy
         else:
             agent = self._agent
         return _firm(agent.request(method, uri, headers, bodyProducer))
+
+    def way(self, url: str) -> str:
+        """See L{IOutboundAgent}."""
+        proxy = self._proxy(without_userinfo(url).encode("ascii"))
+        return "" if proxy is None else f" by way of the proxy {proxy}"
+
+    def _proxy(self, uri: bytes) -> Proxy | None:
+        server = URI.fromBytes(uri)
+        return self._proxies.for_server(
+            server.scheme.decode("ascii"), server.host.decode("ascii"), server.port
+        )
 
     def close(self) -> Deferred[None]:
         """Close idle connections; fires when they are closed."""

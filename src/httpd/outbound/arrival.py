@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.bodies import abort, ended_well
-from httpd.outbound.failures import DownloadError
+from httpd.outbound.failures import BrokenOff
 from httpd.outbound.stall import StallTimer
 
 _MOST_PENDING = 1024 * 1024
@@ -40,7 +40,7 @@ class ArrivingBody(Protocol):
     Appends what arrives to C{target}, in threads, one write at a time.
 
     @ivar done: fires when everything that came is written and the body was complete as far as HTTP
-        can tell; fails with L{DownloadError}, or C{OSError} from the disk.  Cancelling it closes
+        can tell; fails with L{BrokenOff}, or with what C{target} raises.  Cancelling it closes
         the connection; a write may then still be under way, which closing a part file waits for.
     """
 
@@ -124,14 +124,14 @@ class ArrivingBody(Protocol):
             self.done.callback(None)
         else:
             text = f"the connection broke after {self._target.size} bytes"
-            self._fail(Failure(DownloadError(text)))
+            self._fail(Failure(BrokenOff(text)))
 
     def _stalled(self) -> None:
         if self._writing:
             # It is the disk that is slow; the server may be waiting for us.
             self._timer.start()
             return
-        self._fail(Failure(DownloadError(f"nothing has arrived for {self._stall_seconds:g} s")))
+        self._fail(Failure(BrokenOff(f"nothing has arrived for {self._stall_seconds:g} s")))
 
     def _fail(self, reason: Failure) -> None:
         if not self._stopped:

@@ -75,5 +75,9 @@ class DownloadError(Exception):
     """A download failed.  The text is the reason, in one phrase; it holds no secret."""
 
 
+class BrokenOff(DownloadError):
+    """A response's body came to no good end."""
+
+
 class CodedContent(DownloadError):
     """A response has a content coding, although none was asked for (RFC 9110, section 8.4)."""

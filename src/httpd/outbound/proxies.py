@@ -38,6 +38,11 @@ class Proxy:
         scheme, host, port = web_origin(url)
         return cls(host, port, scheme == "https", userinfo_credentials(url))
 
+    def __str__(self) -> str:
+        """Its URL, without credentials."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Proxies:

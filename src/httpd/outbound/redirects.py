@@ -10,8 +10,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as LateError
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IResponse
+from twisted.web.iweb import IResponse
 
+from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.bodies import BodyTooLarge, discard, field_texts, read_body
 from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
 from httpd.urls import is_http_url, public_url, without_userinfo
@@ -25,14 +26,14 @@ class Unreachable(DownloadError):
 
 
 async def get(
-    agent: IAgent,
+    agent: IOutboundAgent,
     clock: IReactorTime,
     seconds: float,
     url: str,
     fields: Callable[[str], Headers],
-) -> IResponse:
+) -> tuple[IResponse, str]:
     """
-    The response that C{url} leads to, whatever its status.
+    The response that C{url} leads to, whatever its status, and the URL of who sent it.
 
     @param seconds: how long each server may take to answer.
     @param fields: the header fields for a URL.  It is asked for each that a redirect leads to, and
@@ -45,7 +46,7 @@ async def get(
         response = await _send(agent, clock, seconds, target, fields(target))
         locations = field_texts(response.headers, b"location")
         if response.code not in _REDIRECTS or not locations:
-            return response
+            return response, target
         discard(response)
         target = _redirected(target, locations[0])
     raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {public_url(url)}")
@@ -62,10 +63,10 @@ def _redirected(url: str, location: str) -> str:
 
 
 async def _send(
-    agent: IAgent, clock: IReactorTime, seconds: float, url: str, fields: Headers
+    agent: IOutboundAgent, clock: IReactorTime, seconds: float, url: str, fields: Headers
 ) -> IResponse:
     def too_slow(result: object, seconds: float) -> NoReturn:
-        raise Unreachable(f"{public_url(url)} did not answer within {seconds:g} s")
+        raise Unreachable(f"{public_url(url)} did not answer{agent.way(url)} within {seconds:g} s")
 
     try:
         request = agent.request(b"GET", without_userinfo(url).encode("ascii"), fields)
@@ -77,7 +78,8 @@ async def _send(
         if was_cancelled(error):
             raise CancelledError from None
         kind = DownloadError if isinstance(error, DownloadError) else Unreachable
-        raise kind(f"{public_url(url)} cannot be had: {reason_of(error)}") from None
+        place = f"{public_url(url)} cannot be had{agent.way(url)}"
+        raise kind(f"{place}: {reason_of(error)}") from None
 
 
 async def read_small(

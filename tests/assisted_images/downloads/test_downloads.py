@@ -12,6 +12,7 @@ from twisted.internet.task import deferLater
 from assisted_images.downloads.parts import NoSpace
 from httpd.concurrency.threads import run_at_once, threads_of
 from httpd.outbound.failures import DownloadError
+from httpd.outbound.proxies import Proxies
 from tests.assisted_images.downloads.downloading import CONTENT, DownloadTestCase
 from tests.assisted_images.downloads.origin import Origin
 from tests.httpd.outbound.servers import (
@@ -140,6 +141,59 @@ class RedirectTests(DownloadTestCase):
         server = self.serve(self.redirecting("/x?swordfish"))
         text = await self.refusal(server.url + "/x?swordfish")
         self.assertEqual(text, f"more than 10 redirects from {server.url}/x")
+
+
+class ProxiedTests(DownloadTestCase):
+    """Trouble behind a proxy names the proxy, and not who one is there."""
+
+    async def behind(self, answer: Answer | None, url: str, *, seconds: int = 0) -> str:
+        """What is said where a proxy answers so, or not at all."""
+        proxy = self.serve(answer or always(b""))
+        port = proxy.port if answer else 1
+        self.proxy = f" by way of the proxy http://127.0.0.1:{port}"
+        place = f"me:s3cr3t@127.0.0.1:{port}"
+        self.agent_, self.responses = self.noticing(self.agent(None, Proxies.of(place, place)))
+        running = Deferred.fromCoroutine(self.attempt(url))
+        if seconds:
+            await (proxy.arrivals.get() if answer is _silent else self.responses.get())
+            self.clock.pump([10] * (seconds // 10))
+        error = await self.assertFailure(running, DownloadError)
+        self.assertNotIn("s3cr3t", str(error))
+        return str(error)
+
+    async def test_no_proxy(self) -> None:
+        for url in ("http://a.example/x", "https://a.example/x"):
+            text = await self.behind(None, url)
+            self.assertEqual(text, f"{url} cannot be had{self.proxy}: connection refused")
+
+    async def test_refused(self) -> None:
+        refuse = always(response("407 Proxy Authentication Required"))
+        text = await self.behind(refuse, "http://a.example/x")
+        expected = "407 Proxy Authentication Required for http://a.example/x"
+        self.assertEqual(text, expected + self.proxy)
+        text = await self.behind(refuse, "https://a.example/x")
+        self.assertIn(f"https://a.example/x cannot be had{self.proxy}: the proxy answered", text)
+
+    async def test_redirected(self) -> None:
+        """The way of the request that failed counts."""
+        redirect = always(response("302 Found", Location="http://127.0.0.1:1/"))
+        text = await self.behind(redirect, "http://a.example/x")
+        self.assertEqual(text, "http://127.0.0.1:1/ cannot be had: connection refused")
+
+    async def test_silent(self) -> None:
+        text = await self.behind(_silent, "http://a.example/x", seconds=60)
+        self.assertEqual(text, f"http://a.example/x did not answer{self.proxy} within 60 s")
+
+    async def test_broken_off(self) -> None:
+        text = await self.behind(Origin(CONTENT, break_after=1000), "http://a.example/x")
+        self.assertEqual(text, f"the connection broke after 1000 bytes{self.proxy}")
+        stalling = Origin(CONTENT, stall_after=1000)
+        text = await self.behind(stalling, "http://b.example/x", seconds=70)
+        self.assertEqual(text, f"nothing has arrived for 60 s{self.proxy}")
+
+
+def _silent(received: Received, transport: ITCPTransport) -> None:
+    """Never answer."""
 
 
 class TroubleTests(DownloadTestCase):

@@ -17,6 +17,7 @@ from assisted_images.infra_envs.configurations import (
     InfraEnvError,
 )
 from assisted_images.values import Configuration, ImageType
+from httpd.outbound.proxies import Proxies
 from tests.assisted_images.infra_envs.test_configurations import infra_env
 from tests.httpd.outbound.servers import Answer, Received, Server, ServerTestCase, always, response
 
@@ -277,6 +278,18 @@ class AssistedServiceTests(ServerTestCase):
                 _, client = self.start(answer)
                 error = await self.refusal(client, ConfigurationRequest(ID, ImageType.MINIMAL))
                 self.assertEqual(error.status, 502, (broken, raw))
+
+    async def test_behind_a_proxy(self) -> None:
+        """What fails names the proxy, and not who one is there."""
+        for scheme in ("http", "https"):
+            proxy = self.serve(always(response("503 Busy")))
+            place = f"me:{SECRET}@127.0.0.1:{proxy.port}"
+            for each in (place, f"me:{SECRET}@127.0.0.1:1"):
+                agent = self.agent(None, Proxies.of(each, each))
+                client = AssistedService(agent, f"{scheme}://a.example", Clock(), 60)
+                error = await self.refusal(client, ConfigurationRequest(ID, None))
+                self.assertIn(" by way of the proxy http://127.0.0.1:", str(error))
+                self.assertNotIn(SECRET, str(error))
 
     async def test_ipv6(self) -> None:
         server = self.serve(service(), address="::1")

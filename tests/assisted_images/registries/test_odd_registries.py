@@ -12,6 +12,7 @@ from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.registry import ContainerImage, Registries
 from httpd.outbound.failures import DownloadError
+from httpd.outbound.proxies import Proxies
 from tests.assisted_images.registries.test_registry import (
     BLOB,
     Contents,
@@ -70,6 +71,22 @@ class OddFieldTests(HostileTestCase):
                 self.assertEqual(found.digest, digest_of(_MANIFEST))
                 text = await self.refused(always(odd), secret=pull_secret(place))
                 self.assertTrue(text.isprintable(), text)
+
+
+class ProxiedTests(HostileTestCase):
+    """Trouble behind a proxy names the proxy, and not who one is there."""
+
+    async def test_refused(self) -> None:
+        proxy = self.serve(always(response("503 Busy")))
+        place = f"me:s3cr3t@127.0.0.1:{proxy.port}"
+        registries = self.registries(conf=registries_conf(SOURCE), proxies=Proxies.of(place, place))
+        spec = PullSpec.parse(f"{SOURCE}/a/b:tag")
+        text = await self.failure(registries.manifest(spec), DownloadError)
+        way = f" by way of the proxy http://127.0.0.1:{proxy.port}"
+        self.assertIn(f"registry {SOURCE} answers 503 Service Unavailable{way} for", text)
+        self.assertNotIn("s3cr3t", text)
+        # Over TLS the proxy was asked for a tunnel first.
+        self.assertEqual([one.method for one in proxy.requests], ["CONNECT", "GET"])
 
 
 class VerifiedTestCase(HostileTestCase):

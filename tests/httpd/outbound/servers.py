@@ -15,11 +15,11 @@ from twisted.internet.ssl import PrivateCertificate
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import BrowserLikePolicyForHTTPS
-from twisted.web.iweb import IAgent, IPolicyForHTTPS, IResponse
+from twisted.web.iweb import IPolicyForHTTPS, IResponse
 from zope.interface import implementer
 
 from assisted_images.values import USER_AGENT
-from httpd.outbound.agent import OutboundAgent
+from httpd.outbound.agent import IOutboundAgent, OutboundAgent
 from httpd.outbound.proxies import Proxies
 
 
@@ -174,12 +174,15 @@ class ServerTestCase(TestCase):
         self.addCleanup(agent.close)
         return agent
 
-    def noticing(self, agent: IAgent) -> tuple[IAgent, DeferredQueue[IResponse]]:
+    def noticing(self, agent: OutboundAgent) -> tuple[IOutboundAgent, DeferredQueue[IResponse]]:
         """The agent, and a queue of the responses whose headers have arrived."""
         responses: DeferredQueue[IResponse] = DeferredQueue()
 
-        @implementer(IAgent)
+        @implementer(IOutboundAgent)
         class Noticing:
+            def way(self, url: str) -> str:
+                return agent.way(url)
+
             def request(self, *arguments: Any) -> Deferred[IResponse]:
                 def notice(response: IResponse) -> IResponse:
                     # Not before the one who asked has it.

@@ -345,6 +345,18 @@ class ProxyTests(ServerTestCase):
         agent = self.through(f"https://localhost:{proxy.port}")
         self.assertEqual(await get(agent, "http://origin.example/"), b"by proxy")
 
+    def test_way(self) -> None:
+        """For errors: the proxy that a request would take, without its credentials."""
+        proxies = Proxies.of("me:s3cr3t@[fd00::1]:3128", "https://p:443", ".b.example")
+        agent = self.agent(None, proxies)
+        for url, way in [
+            ("http://a.example/x?y", " by way of the proxy http://[fd00::1]:3128"),
+            ("https://me:s3cr3t@bücher.example", " by way of the proxy https://p:443"),
+            ("http://a.b.example", ""),
+            ("https://localhost:8443", ""),
+        ]:
+            self.assertEqual(agent.way(url), way)
+
     async def test_refused(self) -> None:
         refuse = always(response("407 Proxy Authentication Required"))
         garbage = always(bytes(100_000))
