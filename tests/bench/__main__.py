@@ -41,6 +41,7 @@ from tests.bench.verification import verify
 
 COMPARISONS: Sequence[Comparison] = (
     *(Streams(count, tls) for tls in (False, True) for count in (1, 16)),
+    Streams(1, tls=False, busy=True),
     *(Ranges(clients, tls) for tls in (False, True) for clients in (1, 16)),
 )
 

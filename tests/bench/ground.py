@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from demo.certificate import CertificateFiles, development_certificate
 from tests.bench import images
-from tests.bench.processes import BackgroundClient, Placement, running
+from tests.bench.processes import BackgroundClient, Placement, Process, running
 from tests.bench.scale import Scale
 from tests.bench.servers import (
     Server,
@@ -64,6 +66,14 @@ class Ground:
         )
         stack.enter_context(running(server.process))
         return server
+
+    def keep_busy(self, stack: ExitStack) -> None:
+        """Have a program on each CPU want all of it, until the stack is closed."""
+        for cpu in sorted(os.sched_getaffinity(0)):
+            process = Process(
+                [sys.executable, "-c", "while True: pass"], self.new_path("busy"), cpus=str(cpu)
+            )
+            stack.enter_context(running(process))
 
     @contextmanager
     def service(

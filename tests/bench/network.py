@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,11 +42,21 @@ def enter_own_network() -> bool:
         return False
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
-    for name in _UNPACED:
-        with suppress(PermissionError):
-            _CONGESTION_CONTROL.write_text(name)
-            break
+    choose_unpaced(_CONGESTION_CONTROL.write_text)
     return True
+
+
+def choose_unpaced(choose: Callable[[str], object]) -> None:
+    """
+    Choose the first of C{cubic} and C{reno} that may be had; leave what there is where neither may.
+
+    @param choose: raises C{OSError}: C{EPERM} for what a new network is not allowed, C{ENOENT} for
+        what the kernel has not.
+    """
+    for name in _UNPACED:
+        with suppress(OSError):
+            choose(name)
+            return
 
 
 def congestion_control() -> str:

@@ -36,9 +36,10 @@ _CALL = 32 * 1024 * 1024
 
 _NICER = 10
 """
-By how much threads are nicer than the reactor (sched(7)).  Where they share its CPU, and never
-sleep since their clients are on the same machine or the network is faster than the CPU, there are
-up to sixteen for its one.
+By how much the threads beyond one for each CPU are nicer than the reactor (sched(7)).  Where they
+share its CPU, and never sleep since their clients are on the same machine or the network is faster
+than the CPU, there are up to sixteen for its one.  Those that are not nicer have as much of the
+CPU as any other program on the host; together the others count for as much as one or two of them.
 """
 
 _PATIENCE = struct.pack("@ll", 0, 20_000)
@@ -80,6 +81,16 @@ class Pace:
         return fast
 
 
+class _Rank:
+    """Threads of one niceness."""
+
+    def __init__(self, threads: int, nicer: int) -> None:
+        self.nicer = nicer
+        self.free = threads
+        # All from the beginning: the reactor waits for each to start.
+        self.pool = ThreadPool(threads, threads, "senders")
+
+
 class SenderThreads:
     """
     The threads of one listener.
@@ -97,12 +108,12 @@ class SenderThreads:
         @param trial: bytes by which it shows that.
         @param call: bytes sent by one call, at most.
         """
-        self._most = most
         self._fast = fast
         self._trial = trial
         self._call = call
-        # All from the beginning: the reactor waits for each to start.
-        self._pool = ThreadPool(most, most, "senders")
+        alike = min(most, len(os.sched_getaffinity(0)))
+        self._ranks = (_Rank(alike, 0), _Rank(most - alike, _NICER))
+        self._started = False
         self._sockets: set[socket.socket] = set()
         self._stopped: Deferred[None] | None = None
 
@@ -123,20 +134,31 @@ class SenderThreads:
         @return: fires with how many bytes were sent, 0 to C{length}.  Whatever kept the thread from
             sending more will do so again when it is tried without one.  C{None}: no thread is free.
         """
-        if len(self._sockets) == self._most or self._stopped is not None:
+        rank = next((rank for rank in self._ranks if rank.free), None)
+        if rank is None or self._stopped is not None:
             return None
-        if not self._pool.started:
-            self._pool.start()
-            reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+        self._start(reactor)
+        rank.free -= 1
         self._sockets.add(sock)
-        sending = deferToThreadPool(reactor, self._pool, self._send, sock, file, offset, length)
-        return sending.addBoth(self._over, sock)
+        sending = deferToThreadPool(
+            reactor, rank.pool, self._send, rank.nicer, sock, file, offset, length
+        )
+        return sending.addBoth(self._over, rank, sock)
 
-    def _send(self, sock: socket.socket, file: DiskFile, offset: int, length: int) -> int:
+    def _start(self, reactor: Any) -> None:
+        if not self._started:
+            self._started = True
+            for rank in self._ranks:
+                rank.pool.start()
+            reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+
+    def _send(
+        self, nicer: int, sock: socket.socket, file: DiskFile, offset: int, length: int
+    ) -> int:
         """What a thread does."""
         sent, pace = 0, Pace(1, self._fast)
         with suppress(OSError):  # somebody has made the process less nice meanwhile
-            nice = os.getpriority(os.PRIO_PROCESS, os.getpid()) + _NICER
+            nice = os.getpriority(os.PRIO_PROCESS, os.getpid()) + nicer
             os.setpriority(os.PRIO_PROCESS, 0, nice)  # the thread's
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _PATIENCE)
         os.set_blocking(sock.fileno(), True)
@@ -150,7 +172,8 @@ class SenderThreads:
         os.set_blocking(sock.fileno(), False)
         return sent
 
-    def _over(self, sent: Any, sock: socket.socket) -> Any:
+    def _over(self, sent: Any, rank: _Rank, sock: socket.socket) -> Any:
+        rank.free += 1
         self._sockets.remove(sock)
         if self._stopped is not None and not self._sockets:
             self._stopped.callback(None)
@@ -159,7 +182,8 @@ class SenderThreads:
     def _stop(self) -> Deferred[None]:
         """Cut what is under way; fires when no thread is left."""
         self._stopped = stopped = Deferred[None]()
-        stopped.addCallback(lambda _: self._pool.stop())
+        for rank in self._ranks:
+            stopped.addCallback(lambda _, pool: pool.stop(), rank.pool)
         for sock in self._sockets:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)

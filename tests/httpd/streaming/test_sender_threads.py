@@ -7,10 +7,11 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Barrier, get_native_id
 from typing import Any, cast
 
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import ITCPTransport
@@ -82,6 +83,19 @@ class Ending:
         return getattr(trial_reactor(), name)
 
 
+class Meeting(DiskFile):
+    """A file that waits for so many threads, and takes note of how nice each is."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        super().__init__(path, threads_of(trial_reactor()))
+        self.niceness: list[int] = []
+        self._all = Barrier(threads, timeout=30)
+
+    def expect(self, offset: int, length: int) -> None:
+        self.niceness.append(os.getpriority(os.PRIO_PROCESS, get_native_id()))
+        self._all.wait()
+
+
 class SenderThreadsTests(TestCase):
     """By themselves, on a socket that nobody else has."""
 
@@ -134,6 +148,24 @@ class SenderThreadsTests(TestCase):
         self.assertIsNone(senders.send(trial_reactor(), self.server, self.file, 0, 1))
         await sending
         self.assertEqual(await self.send(SenderThreads(most=1, fast=0), 0), 0)
+
+    async def test_niceness(self) -> None:
+        """One thread for each CPU is no nicer than the reactor; only those beyond are."""
+        cpus = len(os.sched_getaffinity(0))
+        senders = SenderThreads(most=cpus + 2, fast=0)
+        file = Meeting(self.file.path, cpus + 2)
+        sending = []
+        for _ in range(cpus + 2):
+            server, client = socket.socketpair()
+            self.addCleanup(client.close)
+            self.addCleanup(server.close)
+            one = senders.send(trial_reactor(), server, file, 0, 1)
+            assert one is not None
+            sending.append(one)
+        self.assertEqual(await gatherResults(sending), [1] * (cpus + 2))
+        own = os.getpriority(os.PRIO_PROCESS, os.getpid())
+        nicer = [min(own + 10, 19)] * 2
+        self.assertEqual(sorted(file.niceness), sorted([own] * cpus + nicer))
 
     async def test_what_cannot_be_sent(self) -> None:
         """The file has become shorter, or the client has left."""
