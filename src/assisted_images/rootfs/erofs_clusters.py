@@ -131,7 +131,7 @@ class Clusters:
 
     def fragment_of(self, extent: Extent) -> int | None:
         """Where among the fragments an extent is; None when it is not there."""
-        if extent.stop != self.size or not self._advice & _FRAGMENT_TAIL:
+        if not self._is_fragment(extent.stop):
             return None
         return self._fragment | (extent.head.block << 32 if self._is_full else 0)
 
@@ -161,6 +161,10 @@ class Clusters:
             raise IsoError(f"root.erofs has {len(content)} bytes where {length} are expected")
         return content
 
+    def _is_fragment(self, stop: int) -> bool:
+        """Whether the extent that lasts up to C{stop} is among the fragments."""
+        return stop == self.size and bool(self._advice & _FRAGMENT_TAIL)
+
     def _uncompressed(self, raw: bytes, extent: Extent, length: int) -> bytes:
         """From the block's start on; or where it would be in the file, turned around at its end."""
         if self._advice & _INTERLACED:
@@ -174,6 +178,9 @@ class Clusters:
         inline = self._fragment >> 16 if self._advice & _INLINE_TAIL else 0
         if end == self.size and inline:
             return Extent(begin, end, head, self._end_of_indexes(), inline)
+        if self._is_fragment(end):
+            # It has no physical cluster of its own, so none of its entries says how long that is.
+            return Extent(begin, end, head, 0, 0)
         blocks = self._physical_blocks(number, head)
         length = blocks << self.block_bits
         if length > _LARGEST_PHYSICAL:
@@ -181,7 +188,7 @@ class Clusters:
         return Extent(begin, end, head, head.block << self.block_bits, length)
 
     def _physical_blocks(self, number: int, head: Cluster) -> int:
-        big = _BIG_PHYSICAL_2 if head.algorithm and not head.is_plain else _BIG_PHYSICAL_1
+        big = _BIG_PHYSICAL_2 if head.algorithm or head.is_plain else _BIG_PHYSICAL_1
         if self._advice & big and number + 1 < self._count:
             behind = self._cluster(number + 1)
             if not behind.is_head:
