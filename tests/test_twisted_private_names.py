@@ -49,8 +49,6 @@ USED = (
             "_dataBuffer",
             "_handlingRequest",
             "_networkProducer",
-            "_receivedHeaderSize",
-            "_respondToBadRequestAndDisconnect",
             "_send100Continue",
             "_waitingForTransport",
         ),
@@ -58,7 +56,14 @@ USED = (
     Used(
         "httpd.http1.head_channel",
         "twisted.web.http.HTTPChannel",
-        ("_command", "_path", "_transferDecoder", "_version"),
+        (
+            "_command",
+            "_path",
+            "_receivedHeaderSize",
+            "_respondToBadRequestAndDisconnect",
+            "_transferDecoder",
+            "_version",
+        ),
     ),
     Used(
         "httpd.http1.head_channel",

@@ -23,6 +23,11 @@ from tests.httpd.outbound.servers import Received, response
 _BROKEN = (
     "GET {path} HTTP/1.1\r\nHost: a\r\nBad header {token}\r\n\r\n",
     "GET {path} {path} HTTP/1.1\r\n\r\n",
+    "GET {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\n\r\n",
+    "GET {path} HTTP/1.1\r\nHost: {token}\r\nHost: a\r\n\r\n",
+    "GET {path} HTTP/1.1\nHost: a\nAuthorization: Bearer {token}\n\n",
+    "GET {path} HTTP/2.0\r\nHost: {token}\r\n\r\n",
+    "POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: {token}\r\n\r\n",
     "{token}\r\n\r\n",
     "GET {path}?{long} HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nX: {long}\r\n\r\n",

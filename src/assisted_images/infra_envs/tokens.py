@@ -19,7 +19,8 @@ _CLAIMS = ("sub", "infra_env_id")
 
 def infra_env_id(token: str) -> str:
     """
-    The id of the infra-env that the token is for: its C{sub}, else its C{infra_env_id}.
+    The id of the infra-env that the token is for: its C{sub}, else its C{infra_env_id}.  One that
+    is empty or null is not there.
 
     @raise TokenError: the token is no JWT, or names no infra-env by a string.
     """
@@ -31,8 +32,8 @@ def infra_env_id(token: str) -> str:
         raise TokenError("the token cannot be read; expected a JSON Web Token") from None
     for claim in _CLAIMS:
         value = payload.get(claim)
-        if value is not None:
-            if not isinstance(value, str) or not value:
+        if value not in (None, ""):
+            if not isinstance(value, str):
                 raise TokenError(f"the token's {claim} is no infra-env id; expected a string")
             return value
     raise TokenError(f"the token names no infra-env; expected a claim {' or '.join(_CLAIMS)}")

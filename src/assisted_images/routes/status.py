@@ -55,6 +55,7 @@ class Status(Resource):
 
     def answer(self, request: ServiceRequest) -> None:
         """Answer in the form that the client likes best."""
+        request.setHeader("vary", "Accept")
         images = list(map(_described, self._store.images))
         downloads = {"in_flight": self._slots.in_use, "waiting": self._slots.waiting}
         if preferred_type(request.getHeader("accept"), (_JSON, _TEXT)) == _TEXT:

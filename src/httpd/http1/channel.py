@@ -243,22 +243,15 @@ class DeadlineChannel(HeadChannel):
         if not self.requests:
             self.requests.append(self.requestFactory(self, False))
         self.setRawMode()
-        self.requests[-1].refuse_unread(status, detail)
-
-    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
-        """Refuse a request with a line longer than C{MAX_LENGTH}."""
-        if self._receivedHeaderSize:
-            self.refuse(431, "a header field is too long")
-        else:
-            self.refuse(414, "the request line is too long")
+        request = self.requests[-1]
+        if request.head is None and self.has_request_line:
+            self.give_head()  # it may say what language the client understands
+        request.refuse_unread(status, detail)
 
     def abort(self) -> None:
         """Cut the connection: what is not sent yet is lost."""
         self._closing = True
         self.transport.abortConnection()
-
-    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
-        self.refuse(400, "this is no HTTP/1.1 request")
 
     def _send100Continue(self) -> None:  # noqa: N802
         if not self._closing:  # for its body the request has been refused

@@ -27,6 +27,13 @@ _RANGE = re.compile(rb"\r\n(?i:range):[ \t]*(bytes=[0-9]+-[0-9]*)[ \t]*\r\n")
 """A field that asks for one plain range (RFC 9110, section 14.2)."""
 
 
+_HOST = re.compile(r"[\w!$%&'()*+,.:;=\[\]~-]*", re.ASCII)
+"""
+The characters of a host and a port (RFC 3986, section 3.2.2), in any order, as Go takes them: some
+firmware writes an IPv6 address without its brackets.  Several lines have a space between them.
+"""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
     """
@@ -75,6 +82,14 @@ class Head:
             },
             headers=headers,
         )
+
+    @property
+    def has_host(self) -> bool:
+        """Whether there is one C{Host}, which HTTP/1.0 may leave out (RFC 9112, section 3.2)."""
+        host = self.fields.get("host")
+        if host is None:
+            return self.version == b"HTTP/1.0"
+        return _HOST.fullmatch(host) is not None
 
     def fields_with(self, plain_range: bytes | None) -> Mapping[str, str]:
         """
@@ -156,8 +171,9 @@ def _cut(data: bytes) -> tuple[tuple[bytes, bytes], bytes | None]:
 def _parts(path: bytes) -> tuple[bytes, ...]:
     """The parts of a path, percent-decoded."""
     if not path.startswith(b"/"):  # it is a whole URI (RFC 9112, section 3.2.2)
-        path = b"/" + b"".join(path.split(b"/", 3)[3:])
-    return tuple(unquote_to_bytes(part) for part in path[1:].split(b"/"))
+        path = b"".join(path.split(b"/", 3)[3:])
+    # Who puts a path behind a base that ends with a slash has two of them.
+    return tuple(unquote_to_bytes(part) for part in path.lstrip(b"/").split(b"/"))
 
 
 def _text(sent: bytes) -> str:

@@ -31,6 +31,12 @@ MAX_REQUEST_BODY = 16 * 1024
 _TOLD = (("range", "range"), ("user_agent", "user-agent"))
 """Header fields that the log tells of, after what it calls them."""
 
+NO_ROUTE = "-"
+"""What the log and the metrics call the route of a request that has none."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Those that metrics tell apart: what is refused may have any."""
+
 _identifiers = random.Random()  # noqa: S311  they are no secrets
 _log = Logger()
 
@@ -148,7 +154,6 @@ class ServiceRequest(Request):
         kind = preferred_type(self.getHeader("accept"), self.site.problem_types)
         body = problem.as_json() if kind == PROBLEM_JSON else problem.as_text()
         self.setResponseCode(problem.status, problem.title.encode())
-        self.setHeader("cache-control", "no-store")
         for name, value in problem.headers.items():
             self.setHeader(name, value)
         self.finish_with(body, f"{PLAIN}; charset=utf-8" if kind == PLAIN else kind)
@@ -160,12 +165,17 @@ class ServiceRequest(Request):
         @param detail: what is wrong; never a secret.
         """
         self._begin()
-        if self.head is not None:
-            self.observe_as(self.site.routes.label(self.path_parts))
+        label = "" if self.head is None else self.site.routes.label(self.path_parts)
+        self.observe_as(label or NO_ROUTE)
         self.refuse(Problem(status, detail, {"Connection": "close"}))
 
     def finish_with(self, body: bytes, content_type: str) -> None:
-        """Send a short C{body} that is at hand, without its bytes where this is a HEAD."""
+        """
+        Send a short C{body} that is at hand, without its bytes where this is a HEAD.
+
+        It tells how things are now, and is not to be kept by anybody.
+        """
+        self.setHeader("cache-control", "no-store")
         self.setHeader("content-type", content_type)
         self.setHeader("content-length", str(len(body)))
         if self.method != b"HEAD":
@@ -274,12 +284,16 @@ class ServiceRequest(Request):
         method = self.method.decode("ascii", "replace")
         if self.route:
             self.site.observer.request_ended(
-                self.route, method, self.code, self.sentLength, seconds
+                self.route,
+                method if method in _METHODS else "-",
+                self.code,
+                self.sentLength,
+                seconds,
             )
         facts: dict[str, Fact] = {
             "request_id": self.identifier,
             "method": method,
-            "route": self.route or "-",
+            "route": self.route or NO_ROUTE,
             "status": self.code,
             "bytes": self.sentLength,
             "seconds": round(seconds, 6),

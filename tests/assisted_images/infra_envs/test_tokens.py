@@ -41,9 +41,12 @@ class InfraEnvIdTests(SynchronousTestCase):
         token = signed({"infra_env_id": "other", "sub": INFRA_ENV})
         self.assertEqual(infra_env_id(token), INFRA_ENV)
 
-    def test_null_sub_counts_as_absent(self) -> None:
-        token = signed({"infra_env_id": INFRA_ENV, "sub": None})
-        self.assertEqual(infra_env_id(token), INFRA_ENV)
+    def test_what_says_nothing_counts_as_absent(self) -> None:
+        for nothing in (None, ""):
+            token = signed({"infra_env_id": INFRA_ENV, "sub": nothing})
+            self.assertEqual(infra_env_id(token), INFRA_ENV)
+            token = signed({"infra_env_id": nothing, "sub": nothing})
+            self.assert_refused(token, "names no infra-env; expected a claim sub or infra_env_id")
 
     def test_nothing_else_of_the_payload_matters(self) -> None:
         """Expiry, start, audience and issuer are assisted-service's to check."""
@@ -94,7 +97,7 @@ class InfraEnvIdTests(SynchronousTestCase):
         self.assert_refused(signed({}), "names no infra-env; expected a claim sub or infra_env_id")
 
     def test_id_of_another_type(self) -> None:
-        for value in (5, True, ["x"], {"a": "b"}, ""):
+        for value in (5, 0, True, False, ["x"], [], {"a": "b"}):
             token = raw(b'{"alg":"HS256"}', json.dumps({"sub": value}).encode())
             self.assert_refused(token, "the token's sub is no infra-env id; expected a string")
             token = raw(b'{"alg":"HS256"}', json.dumps({"infra_env_id": value}).encode())

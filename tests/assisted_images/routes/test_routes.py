@@ -42,3 +42,32 @@ class WithAssistedServiceTests(RoutesTestCase):
 
     async def test_no_ipxe_script(self) -> None:
         self.assertEqual((await self.get(f"/images/{ID}/ipxe-script?version=4")).status, 404)
+
+
+class PathTests(RoutesTestCase):
+    async def test_slashes(self) -> None:
+        """One more at the beginning is the end of somebody's base; at the end it is a part."""
+        path = f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso"
+        for same in (path, f"/{path}", f"///{path}"):
+            self.assertEqual((await self.get(same)).status, 200, same)
+        for other in (
+            f"{path}/",
+            path.replace("/full", "//full"),
+            "/health/",
+            "//health/",
+            "/live/",
+        ):
+            self.assertEqual((await self.get(other)).status, 404, other)
+
+
+class CacheTests(RoutesTestCase):
+    async def test_what_is_true_now_alone(self) -> None:
+        for path in ("/status", "/health", "/live", "/metrics", "/other"):
+            self.assertEqual((await self.get(path)).header("cache-control"), "no-store", path)
+
+    async def test_forms(self) -> None:
+        """Whoever keeps C{/status} all the same is told what it depends on."""
+        for accept in ("text/plain", "application/json"):
+            answer = await self.get("/status", {"Accept": accept})
+            self.assertEqual(answer.header("vary"), "Accept")
+            self.assertTrue((answer.header("content-type") or "").startswith(accept))

@@ -48,7 +48,7 @@ class KnownHeadTests(SynchronousTestCase):
         self.assertEqual(self.ranges(), [f"bytes={start}-" for start in range(5)])
 
     def test_each_request_has_fields_of_its_own(self) -> None:
-        later = b"GET /later HTTP/1.1\r\nRange: bytes=%d-\r\n\r\n"
+        later = b"GET /later HTTP/1.1\r\nHost: a\r\nRange: bytes=%d-\r\n\r\n"
         self.send(later % 0)
         self.conversation.answer()
         self.send(later % 1)
@@ -114,16 +114,18 @@ class KnownHeadTests(SynchronousTestCase):
     def test_what_is_not_kept(self) -> None:
         """Bodies, the last request of a connection, C{100 Continue}, and what is no request."""
         for head, body in (
-            (b"GET /now HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b""),
-            (b"GET /now HTTP/1.1\r\nContent-Length: 2\r\n\r\n", b"ab"),
-            (b"GET /now HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"),
-            (b"GET /now HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", b""),
-            (b"GET /now HTTP/1.1\r\nConnection: x, close\r\n\r\n", b""),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", b""),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", b"ab"),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\n"),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n", b""),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nConnection: x, close\r\n\r\n", b""),
             (b"GET /now HTTP/1.0\r\n\r\n", b""),
             (b"\r\n" + GET, b""),
-            (b"GET /now HTTP/1.1\r\nno field\r\n\r\n", b""),
-            (b"GET /now HTTP/1.1\r\nRange: \0\r\n\r\n", b""),
-            (b"GET /" + b"a" * 2048 + b" HTTP/1.1\r\n\r\n", b""),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nno field\r\n\r\n", b""),
+            (b"GET /now HTTP/1.1\r\nHost: a\r\nRange: \0\r\n\r\n", b""),
+            (b"GET /" + b"a" * 2048 + b" HTTP/1.1\r\nHost: a\r\n\r\n", b""),
+            (b"GET /now HTTP/1.1\r\n\r\n", b""),
+            (GET.replace(b"\r\n\r\n", b"\r\nHost: a\r\n\r\n"), b""),
         ):
             for chunks in ((head, body), (head + body, b"")):
                 self.conversation = Conversation()
@@ -160,15 +162,18 @@ LINES = st.sampled_from(
     ["GET /now HTTP/1.1"] * 9
     + ["GET /later HTTP/1.1"] * 9
     + ["HEAD /now HTTP/1.1", "GET /now?a=b&a=%20 HTTP/1.1", "POST /now HTTP/1.1", "get * HTTP/1.1"]
-    + ["GET /now HTTP/1.0", "GET /now", "GET  /now HTTP/1.1", ""]
+    + ["GET /now HTTP/1.0", "GET /now HTTP/1.2", "GET /now HTTP/2.0"]
+    + ["GET /now", "GET  /now HTTP/1.1", ""]
 )  # fmt: skip
 FIELDS = st.sampled_from(
     ["Range: bytes={}-{}", "rAnge: bytes={}-{}", "Range: bytes={}-", "RANGE:bytes={}-"] * 9
-    + ["Host: a", "Host: b", "User-Agent: ä", "X: {}", "Authorization: Bearer x"] * 9
+    + ["Accept: a", "Accept: b", "User-Agent: ä", "X: {}", "Authorization: Bearer x"] * 9
     + ["Range: bytes=-{}", "Range: bytes={}-{},9-", "Range: ", "Range: \0", "Range:\tbytes={}- "]
     + ["Connection: close", "Connection: a, Close", "Expect: 100-continue", " folded", "\t,1-2"]
+    + ["Host: b", "Host: a/b", "Transfer-Encoding: gzip"]
     + ["Content-Length: 0", "Content-Length: 3", "Transfer-Encoding: chunked", "no field", "A : b"]
 )  # fmt: skip
+HOSTS = st.sampled_from([["Host: a"], ["Host: a"], []])
 BEHIND = st.sampled_from([b""] * 12 + [b"abc", b"0\r\n\r\n", b"\r\n", b"GET /n"])
 WAYS = st.sampled_from(["at once"] * 4 + ["in two"] * 2 + ["with the next"])
 OTHERWISE = st.sampled_from(
@@ -179,13 +184,15 @@ OTHERWISE = st.sampled_from(
 @st.composite
 def conversations(draw: st.DrawFn) -> list[bytes | str]:
     """What comes of clients in each turn of the reactor, and what happens besides."""
-    heads = draw(st.lists(st.tuples(LINES, st.lists(FIELDS, max_size=3)), min_size=1, max_size=2))
+    parts = st.tuples(LINES, HOSTS, st.lists(FIELDS, max_size=3), HOSTS)
+    heads = draw(st.lists(parts, min_size=1, max_size=2))
     events: list[bytes | str] = []
     kept_back = b""
     for _ in range(draw(st.integers(1, 20))):
-        line, fields = draw(st.sampled_from(heads))
+        line, host, fields, host_behind = draw(st.sampled_from(heads))
         start = draw(st.integers(0, 10_000))
-        lines = [line, *(field.format(start, start + 5) for field in fields), "", ""]
+        lines = [line, *host, *(field.format(start, start + 5) for field in fields)]
+        lines += [*([] if host else host_behind), "", ""]
         chunk = kept_back + "\r\n".join(lines).encode() + draw(BEHIND)
         kept_back = b""
         match draw(WAYS):

@@ -29,6 +29,9 @@ class HeadTests(SynchronousTestCase):
             b"/a%2Fb/%C3%A4/%ff?c=/d": ("a/b", "ä", "\ufffd"),
             b"http://host:80/a/b?c": ("a", "b"),
             b"http://host": ("",),
+            b"//a/b": ("a", "b"),
+            b"///a//b/": ("a", "", "b", ""),
+            b"http://host//a": ("a",),
             b"*": ("",),
         }.items():
             head = head_of(target)
@@ -46,6 +49,19 @@ class HeadTests(SynchronousTestCase):
         head.headers.setRawHeaders(b"x-odd", [b"\xff"])
         again = Head.of(head.method, head.target, head.version, head.headers)
         self.assertEqual(again.fields, {"accept": "a, b", "host": "c", "x-odd": "\ufffd"})
+
+    def test_host(self) -> None:
+        """One, of which any is a host that Go takes for one; HTTP/1.0 may leave it out."""
+        for value in ("a", "a:80", "[fd00::1]:8443", "fd00::1", "192.0.2.1:", "", "a_b.c-d~%20"):
+            self.assertTrue(head_of(Host=value).has_host, value)
+        for value in ("a b", "a/b", "u@a", "a?b", "a#b", "a\\b", "<a>", "ä", "a\tb", '"a"'):
+            self.assertFalse(head_of(Host=value).has_host, value)
+        for values in (["a", "a"], ["a", "b"], ["", ""], ["", "a"]):
+            self.assertFalse(head_of(Host=values).has_host, values)
+        for fields, has_host in (({}, True), ({"host": ["a"]}, True), ({"host": ["a"] * 2}, False)):
+            head = Head.of(b"GET", b"/", b"HTTP/1.0", Headers(fields))
+            self.assertEqual(head.has_host, has_host, fields)
+        self.assertFalse(head_of().has_host)
 
     def test_secrets_are_not_shown(self) -> None:
         head = head_of(f"/{SECRET}?api_key={SECRET}".encode(), Authorization=SECRET)

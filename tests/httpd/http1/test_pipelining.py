@@ -102,7 +102,7 @@ class PipeliningTests(TestCase):
             size = 400_000 if number % 150 == 0 else chance.choice([1, 100, 2000, 30_000])
             start = chance.randrange(len(content) - size)
             ranges.append((start, start + size))
-        fields = [b"Host: a\r\n"] * 1499 + [b"Connection: close\r\n"]
+        fields = [b"Host: a\r\n"] * 1499 + [b"Host: a\r\nConnection: close\r\n"]
         asked = b"".join(
             b"GET / HTTP/1.1\r\nRange: bytes=%d-%d\r\n%b\r\n" % (start, stop - 1, field)
             for (start, stop), field in zip(ranges, fields, strict=True)

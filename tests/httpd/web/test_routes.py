@@ -178,23 +178,6 @@ class AnswerTests(TestCase):
             [one[:3] for one in self.observed.ended], [("/records/:id", "PATCH", 413)] * 2
         )
 
-    async def test_what_is_no_request(self) -> None:
-        """Written, logged and counted like every other refusal."""
-        for sent, status in (
-            (b"hello\r\n\r\n", 400),
-            (b"GET / HTTP/1.1\r\nno field\r\n\r\n", 400),
-            (b"GET /" + b"x" * 17_000, 414),
-            (b"GET / HTTP/1.1\r\nx: " + b"x" * 17_000, 431),
-        ):
-            answer = parsed(await exchange(self.port, sent))
-            self.assertEqual((answer.status, answer.header("connection")), (status, "close"))
-            self.assert_problem(answer, status, "")
-            self.assertIsNotNone(answer.header("date"))
-            line = self.lines.written[-1]
-            self.assertEqual((line["status"], line["route"]), (status, "-"))
-            self.assertEqual(line["bytes"], len(answer.body))
-        self.assertEqual(len(self.lines.written), 4)
-
     async def test_labels(self) -> None:
         for path in ("/live", "/records", "/records/7", "/other"):
             await ask(self.port, path)
