@@ -17,6 +17,7 @@ from assisted_images.infra_envs.configurations import (
     Credential,
     CredentialKind,
     InfraEnvError,
+    UnreadableInfraEnv,
     kernel_arguments,
 )
 from assisted_images.values import Configuration
@@ -106,10 +107,14 @@ class AssistedService:
         by_name = {call.name: answer for call, answer in zip(calls, answers, strict=True)}
         ignition = by_name["discovery.ign"]
         infra_env = by_name.get(_INFRA_ENV.name)
+        try:
+            arguments = kernel_arguments(infra_env.body) if infra_env else ()
+        except UnreadableInfraEnv as error:
+            raise InfraEnvError(502, str(error)) from None
         return Configuration(
             ignition=ignition.body,
             ramdisk=by_name.get(_RAMDISK.name, _Answer()).body,
-            kernel_arguments=kernel_arguments(infra_env.body) if infra_env else (),
+            kernel_arguments=arguments,
             last_modified=ignition.last_modified,
         )
 

@@ -80,6 +80,10 @@ class InfraEnvError(Exception):
         self.status = status
 
 
+class UnreadableInfraEnv(InfraEnvError):
+    """What should be an infra-env is no JSON."""
+
+
 class InfraEnvSource(Protocol):
     """Answers L{ConfigurationRequest}s."""
 
@@ -110,16 +114,20 @@ def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
     I{string} that holds a JSON list of C{{"operation": "append", "value": "..."}}.
 
     @raise InfraEnvError: 500, it is something else.
+    @raise UnreadableInfraEnv: 500, one of the two is no JSON.
     """
+    # The decoder's own text may quote what it read; these are enough to find the fault.
+    expected = 'expected a string that holds a JSON list of {"operation": "append", "value": "..."}'
     try:
         text = _INFRA_ENV.decode(infra_env).kernel_arguments
         entries = _KERNEL_ARGUMENTS.decode(text) if text else None
-    except msgspec.MsgspecError:
-        # The decoder's own text may quote what it read; this one is enough to find the fault.
+    except msgspec.ValidationError:
         raise InfraEnvError(
-            500,
-            "the infra-env's kernel_arguments cannot be read; expected a string that holds a JSON"
-            ' list of {"operation": "append", "value": "..."}',
+            500, f"the infra-env's kernel_arguments cannot be read; {expected}"
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise UnreadableInfraEnv(
+            500, f"the infra-env or its kernel_arguments are no JSON that can be read; {expected}"
         ) from None
     return tuple(_appended(entry) for entry in entries or [])
 

@@ -23,8 +23,15 @@ _LEVELS: Mapping[Any, str] = dict(
 )
 """What Twisted's levels are called in the log."""
 
-_CHATTER = ("Starting factory {factory!r}", "Stopping factory {factory!r}")
-"""What Twisted says at C{info} for every outgoing connection."""
+_CHATTER = (
+    "Starting factory {factory!r}",
+    "Stopping factory {factory!r}",
+    "Ignoring unexpected {code} response",
+)
+"""
+What Twisted says at C{info} for every outgoing connection, and for every interim response, of which
+a server may send any number.
+"""
 
 _LEGACY = frozenset({"message", "format", "system", "time", "isError", "failure", "why", "printed"})
 """Keys of events of C{twisted.python.log}, which are no facts of the event."""

@@ -13,6 +13,7 @@ from assisted_images.infra_envs.configurations import (
     Credential,
     CredentialKind,
     InfraEnvError,
+    UnreadableInfraEnv,
     kernel_arguments,
 )
 from assisted_images.values import ImageType
@@ -92,8 +93,8 @@ class KernelArgumentsTests(SynchronousTestCase):
     def test_malformed(self) -> None:
         """The text says what would be right and does not quote what was read."""
         for raw in [
-            b"swordfish",
-            b'{"kernel_arguments": "swordfish"}',
+            b"[" * 20_000,
+            b'{"kernel_arguments": "{}"}',
             b'{"kernel_arguments": ["swordfish"]}',
             infra_env([{"operation": "append"}]),
             infra_env([{"operation": "append", "value": 1}]),
@@ -101,6 +102,21 @@ class KernelArgumentsTests(SynchronousTestCase):
             with self.assertRaisesRegex(InfraEnvError, "expected a string that holds") as caught:
                 kernel_arguments(raw)
             self.assertEqual(caught.exception.status, 500)
+            self.assertNotIn("swordfish", str(caught.exception))
+
+    def test_unreadable(self) -> None:
+        """What no decoder can read."""
+        deep = 20_000
+        for raw in [
+            b"swordfish",
+            b'{"kernel_arguments": "swordfish"}',
+            b'{"x": ' * deep,
+            b'{"x": ' + b"[" * deep + b"]" * deep + b"}",
+            infra_env([]).replace(b'"[]"', json.dumps('[{"x": ' + "[" * deep).encode()),
+            b'{"kernel_arguments": "\xff"}',
+        ]:
+            with self.assertRaisesRegex(UnreadableInfraEnv, "no JSON that can be read") as caught:
+                kernel_arguments(raw)
             self.assertNotIn("swordfish", str(caught.exception))
 
     def test_control_characters(self) -> None:

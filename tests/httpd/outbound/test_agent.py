@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.web.client import BrowserLikePolicyForHTTPS, readBody
 from twisted.web.http_headers import Headers
@@ -19,6 +20,7 @@ from twisted.web.iweb import IAgent, IPolicyForHTTPS
 from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
 from httpd.outbound.proxies import Proxies, Proxy
 from httpd.outbound.trust import tls_policy
+from tests.httpd.logs.written import Written
 from tests.httpd.outbound.servers import (
     Answer,
     Received,
@@ -90,6 +92,16 @@ class DirectTests(ServerTestCase):
             await get(agent, server.url)
         self.assertEqual(len(server.connections), 1)
         await agent.close()
+
+    async def test_interim_responses(self) -> None:
+        """Any number of them is passed over (RFC 9110, section 15.2), and leaves the log alone."""
+        written = Written("info")
+        globalLogPublisher.addObserver(written.observer)
+        self.addCleanup(globalLogPublisher.removeObserver, written.observer)
+        hint = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+        server = self.serve(always(hint * 1000 + response(body=b"content")))
+        self.assertEqual(await get(self.agent(), server.url), b"content")
+        self.assertEqual([line["message"] for line in written.lines], [])
 
     async def test_nobody_listens(self) -> None:
         self.assertEqual(await get(self.agent(), "http://127.0.0.1:1/"), b"connection refused")
@@ -251,7 +263,7 @@ class CodingTests(ServerTestCase):
         """Whether sound, cut, of a kind that is known or not."""
         sound = gzip.compress(b"content")
         for coding in ("gzip", "GZIP", "x-gzip", "br", "deflate", "zstd", "identity, gzip"):
-            for body in (sound, sound[:-1], sound[:3], b"", b"content"):
+            for body in (sound, sound[:-1], b"") if coding == "gzip" else (sound,):
                 text = await self.answer(response(body=body, Content_Encoding=coding))
                 expected = f"its answer has the content coding '{coding}'; expected none"
                 self.assertEqual(text.decode(), expected)
