@@ -88,6 +88,8 @@ class ImageService(HttpService):
     def startService(self) -> None:
         """Run, and say what is unusual about it."""
         super().startService()
+        for warning in self._settings.warnings:
+            self._log.warn("{warning}", warning=warning)
         if self._settings.infra_envs_dir is not None:
             self._log.warn(
                 "infra-envs come from {infra_envs_dir}: no credentials are asked for",

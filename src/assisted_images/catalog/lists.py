@@ -11,6 +11,7 @@ import msgspec
 
 from assisted_images.values import semantic_version
 from httpd.settings.reading import WrongText
+from httpd.settings.setting import Tolerated
 from httpd.texts import quoted_if_odd
 
 _T = TypeVar("_T")
@@ -28,12 +29,19 @@ class CatalogError(WrongText):
     """A list of images is wrong; C{problems} has one sentence for each thing wrong."""
 
 
+class LeftOut(Exception):
+    """An entry that nothing is wrong with cannot be served; the text says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key of an object."""
 
     read: Callable[[Any], Any]
-    """Reads its value; C{ValueError} says what is wrong with it."""
+    """
+    Reads its value; C{ValueError} says what is wrong with it, L{LeftOut} why its entry cannot be
+    served, whatever else it says.
+    """
 
     required: bool = False
     kind: type = str
@@ -48,12 +56,13 @@ class Key:
 
 def read_list(
     text: str, keys: Mapping[str, Key], make: Callable[[Mapping[str, Any]], _T]
-) -> tuple[_T, ...]:
+) -> Tolerated[tuple[_T, ...]]:
     """
     Read a JSON list of objects.  Keys that are none of C{keys} are ignored, whatever their type.
 
     @param make: makes an entry of the values that were read; C{ValueError} says which of them do
         not go together.
+    @return: the entries, without those that are L{LeftOut}.
     @raise CatalogError: with every problem of every object.
     """
     try:
@@ -64,16 +73,18 @@ def read_list(
         raise CatalogError(["the text is JSON but no list; expected a list of objects"])
     if not raw:
         raise CatalogError(["the list is empty; expected at least one OS image"])
-    entries, problems = [], []
+    entries, problems, warnings = [], [], []
     for index, item in enumerate(raw):
+        name = f"entry {index} ({_description(item, keys)})"
         try:
             entries.append(_read_item(item, keys, make))
+        except LeftOut as reason:
+            warnings.append(f"{name} is left out: {reason}")
         except CatalogError as error:
-            name = f"entry {index} ({_description(item, keys)})"
             problems += [f"{name}: {problem}" for problem in error.problems]
     if problems:
         raise CatalogError(problems)
-    return tuple(entries)
+    return Tolerated(tuple(entries), warnings)
 
 
 def _read_item(

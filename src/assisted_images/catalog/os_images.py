@@ -22,7 +22,7 @@ def parse_os_images(text: str) -> Catalog:
 
     @raise CatalogError: with every problem of every entry.
     """
-    return Catalog(read_list(text, _KEYS, _entry))
+    return Catalog(read_list(text, _KEYS, _entry).value)
 
 
 def _entry(values: Mapping[str, Any]) -> Entry:

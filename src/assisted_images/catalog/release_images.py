@@ -9,9 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.catalog.lists import Key, file_name_part, openshift_version, read_list
+from assisted_images.catalog.lists import (
+    Key,
+    LeftOut,
+    file_name_part,
+    openshift_version,
+    read_list,
+)
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, semantic_version
+from httpd.settings.setting import Tolerated
 
 _FIRST_WITH_ISO = (4, 11)
 """From this release on payloads have an image machine-os-images."""
@@ -19,14 +26,17 @@ _FIRST_WITH_ISO = (4, 11)
 _MULTI = "multi"
 
 
-def parse_release_images(text: str) -> tuple[Entry, ...]:
+def parse_release_images(text: str) -> Tolerated[tuple[Entry, ...]]:
     """
     Read the list.
 
-    @return: one entry for each architecture of each release.
+    @return: one entry for each architecture of each release, without releases below 4.11, which
+        assisted-service installs, too.
     @raise CatalogError: with every problem of every entry.
     """
-    return tuple(entry for entries in read_list(text, _KEYS, _entries) for entry in entries)
+    found = read_list(text, _KEYS, _entries)
+    entries = tuple(entry for entries in found.value for entry in entries)
+    return Tolerated(entries, found.warnings)
 
 
 def _entries(values: Mapping[str, Any]) -> list[Entry]:
@@ -64,7 +74,7 @@ def _all_of(values: Mapping[str, Any]) -> tuple[Architecture, ...]:
 def _since_4_11(text: str) -> str:
     version = semantic_version(openshift_version(text))
     if (version.major, version.minor) < _FIRST_WITH_ISO:
-        raise ValueError(
+        raise LeftOut(
             f"{text} is below 4.11, and the release images there have no ISO; expected 4.11 or"
             " later, or the ISO's URL in OS_IMAGES"
         )

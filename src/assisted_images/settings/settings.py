@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Settings:
     """The images of C{OS_IMAGES} and those of C{RELEASE_IMAGES}."""
 
     release_images: tuple[Entry, ...] = field(repr=False)
+    serve_release_images: bool | None
     pull_secret: PullSecret | None = field(repr=False)
     pull_secret_file: Path | None
     registries_conf: Path | None
@@ -68,6 +69,8 @@ class Settings:
     config_share_seconds: float
     assisted_service_seconds: float
     workers: int
+    warnings: Sequence[str] = ()
+    """One sentence for each text that counts otherwise than it says, or not at all."""
 
 
 def parse_settings(texts: Mapping[str, str]) -> Settings:
@@ -77,11 +80,14 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
     @param texts: the texts by the settings' names, as in the environment.
     @raise SettingsError: with everything that is wrong.
     """
-    reading = read_settings(texts, SETTINGS)
+    left_alone = _releases_are_left_alone(texts)
+    reading = read_settings({**texts, "RELEASE_IMAGES": ""} if left_alone else texts, SETTINGS)
+    if left_alone:
+        reading.warnings.append(_LEFT_ALONE)
     reading.found.update(_whole_catalog(reading.found, reading.given))
     reading.problems += _contradictions(reading.found, reading.given)
     reading.require_none_wrong()
-    return Settings(**reading.found)
+    return Settings(**reading.found, warnings=tuple(reading.warnings))
 
 
 def parse_some(texts: Mapping[str, str], table: Iterable[Setting]) -> Mapping[str, Any]:
@@ -95,6 +101,33 @@ def parse_some(texts: Mapping[str, str], table: Iterable[Setting]) -> Mapping[st
     reading.problems += _two_pull_secrets(reading.given)
     reading.require_none_wrong()
     return reading.found
+
+
+_LEFT_ALONE = (
+    "RELEASE_IMAGES: left alone, as assisted-service's; SERVE_RELEASE_IMAGES=true would have its"
+    " ISOs served here"
+)
+
+_REGISTRIES = frozenset({"pull_secret", "pull_secret_file", "registries_conf"})
+_MEANT_BY = tuple(
+    setting
+    for setting in SETTINGS
+    if setting.key in _REGISTRIES | {"catalog", "serve_release_images"}
+)
+
+
+def _releases_are_left_alone(texts: Mapping[str, str]) -> bool:
+    """
+    Whether C{RELEASE_IMAGES} is there for assisted-service alone: many deployments give both
+    services all variables of one ConfigMap.
+    """
+    if not texts.get("RELEASE_IMAGES", "").strip():
+        return False
+    reading = read_settings(texts, _MEANT_BY)
+    serve: bool | None = reading.found.get("serve_release_images")
+    if serve is None:
+        return "catalog" in reading.given and not reading.given & _REGISTRIES
+    return not serve
 
 
 def _whole_catalog(found: Mapping[str, Any], given: set[str]) -> Mapping[str, Catalog]:
@@ -121,6 +154,11 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
         )
     yield from listening_contradictions(found, given)
     yield from _two_pull_secrets(given)
+    if {"catalog", "release_images"} <= found.keys() and not found["catalog"].images:
+        yield (
+            "RELEASE_IMAGES: no release of 4.11 or later, and release images before have no ISO;"
+            " expected one, or the ISOs' URLs in OS_IMAGES"
+        )
     if "catalog" in found and "image_service_base_url" not in given:
         yield from _missing_base_url(found["catalog"])
 

@@ -45,6 +45,12 @@ SETTINGS: tuple[Setting, ...] = (
         absent_text="none",
     ),
     Setting(
+        ("SERVE_RELEASE_IMAGES",),
+        "whether RELEASE_IMAGES is meant for this service, and not for assisted-service alone",
+        readers.boolean,
+        absent_text="true, but where OS_IMAGES is set and no registry setting is",
+    ),
+    Setting(
         ("PULL_SECRET",),
         "JSON of a docker auth file: who this service is at the registries of RELEASE_IMAGES and of"
         " their mirrors",

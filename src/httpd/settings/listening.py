@@ -42,7 +42,8 @@ def listening(port: str) -> tuple[Setting, ...]:
         ),
         Setting(
             ("TLS_MIN_VERSION",),
-            "oldest TLS version spoken: VersionTLS12 or VersionTLS13",
+            "oldest TLS version spoken: VersionTLS12 or VersionTLS13; VersionTLS10 and VersionTLS11"
+            " are taken for VersionTLS12",
             readers.tls_version,
             "VersionTLS12",
         ),

@@ -17,6 +17,7 @@ import msgspec
 from httpd import urls
 from httpd.fields import NAME
 from httpd.settings import cipher_suites
+from httpd.settings.setting import Tolerated
 from httpd.texts import quoted
 
 
@@ -92,9 +93,16 @@ def log_level(text: str) -> LogLevel:
     return LogLevel(one_of("warning" if name == "warn" else name, LogLevel))
 
 
-def tls_version(text: str) -> TlsVersion:
-    """Read a TLS version by Go's name."""
+def tls_version(text: str) -> TlsVersion | Tolerated[TlsVersion]:
+    """Read a TLS version by Go's name; those before 1.2 (RFC 8996) are 1.2."""
+    if text in _RETIRED_TLS:
+        warning = f"{text} is retired (RFC 8996), and {TlsVersion.TLS12} is the oldest spoken"
+        return Tolerated(TlsVersion.TLS12, [warning])
     return TlsVersion(one_of(text, TlsVersion))
+
+
+_RETIRED_TLS = frozenset({"VersionTLS10", "VersionTLS11"})
+"""What OpenShift's TLS profile C{Old} asks for."""
 
 
 def tls_suites(text: str) -> tuple[str, ...]:

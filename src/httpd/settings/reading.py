@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from httpd.settings.setting import Setting
+from httpd.settings.setting import Setting, Tolerated
 
 
 class SettingsError(Exception):
@@ -52,6 +52,9 @@ class Reading:
     problems: list[str] = field(default_factory=list)
     """One line for each thing wrong; to be added to."""
 
+    warnings: list[str] = field(default_factory=list)
+    """One line for each thing that is not wrong, and counts otherwise than it says."""
+
     def require_none_wrong(self) -> None:
         """
         Go on only with sound settings.
@@ -76,17 +79,22 @@ def read_settings(texts: Mapping[str, str], table: Iterable[Setting]) -> Reading
             reading.given.add(setting.key)
         elif setting.required:
             reading.problems.append(f"{setting.name}: not set; expected a {setting.meaning}")
-        source = text or setting.default
         try:
-            value = setting.read(source) if source else setting.absent
+            value = _value(setting, text or setting.default)
         except WrongText as error:
             reading.problems += [f"{name}: {problem}" for problem in error.problems]
         except ValueError as error:
             reading.problems.append(f"{name}: {error}")
         else:
+            reading.warnings += [f"{name}: {warning}" for warning in value.warnings]
             if setting.used:
-                reading.found[setting.key] = value
+                reading.found[setting.key] = value.value
     return reading
+
+
+def _value(setting: Setting, text: str | None) -> Tolerated[Any]:
+    value = setting.read(text) if text else setting.absent
+    return value if isinstance(value, Tolerated) else Tolerated(value)
 
 
 def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerated(Generic[_T]):
+    """What a reader returns of a text that does not count quite as it stands."""
+
+    value: _T
+    warnings: Sequence[str] = ()
+    """One sentence for each thing that counts otherwise, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +27,10 @@ class Setting:
 
     meaning: str
     read: Callable[[str], Any]
-    """Reads the text, without white space around it; C{ValueError} says what is wrong with it."""
+    """
+    Reads the text, without white space around it, into its value, which may be L{Tolerated};
+    C{ValueError} says what is wrong with it.
+    """
 
     default: str | None = None
     """What counts where nothing is set; C{None}: see C{absent}."""

@@ -73,6 +73,7 @@ class DefaultsTests(SynchronousTestCase):
         expected: dict[str, Any] = {
             "data_dir": Path("/data"),
             "release_images": (),
+            "serve_release_images": None,
             "pull_secret": None,
             "pull_secret_file": None,
             "registries_conf": None,
@@ -110,6 +111,7 @@ class DefaultsTests(SynchronousTestCase):
             "drain_seconds": 300.0,
             "max_connections": 10000,
             "workers": 1,
+            "warnings": (),
         }
         found = {field.name: getattr(settings, field.name) for field in fields(settings)}
         self.assertEqual(found.pop("catalog").images, built_in_catalog().images)
@@ -118,7 +120,7 @@ class DefaultsTests(SynchronousTestCase):
     def test_table_and_attributes_agree(self) -> None:
         self.assertEqual(
             [setting.key for setting in SETTINGS if setting.used],
-            [field.name for field in fields(Settings)],
+            [field.name for field in fields(Settings) if field.name != "warnings"],
         )
 
     def test_empty_counts_as_not_set(self) -> None:
@@ -155,6 +157,13 @@ class DefaultsTests(SynchronousTestCase):
         self.assertNotIn("s3cr3t", repr(settings))
 
 
+BOTH = {
+    "RELEASE_IMAGES": json.dumps([RELEASE]),
+    "SERVE_RELEASE_IMAGES": "true",
+    "OS_IMAGES": os_images(),
+}
+
+
 class CatalogTests(SynchronousTestCase):
     """One catalogue of C{OS_IMAGES} and C{RELEASE_IMAGES}."""
 
@@ -164,7 +173,7 @@ class CatalogTests(SynchronousTestCase):
         self.assertEqual([entry.origin for entry in settings.catalog.images], [RELEASE["url"]])
 
     def test_both_lists(self) -> None:
-        settings = parsed({"RELEASE_IMAGES": json.dumps([RELEASE]), "OS_IMAGES": os_images()})
+        settings = parsed(BOTH)
         self.assertEqual(
             [entry.origin for entry in settings.catalog.images], [ENTRY["url"], RELEASE["url"]]
         )
@@ -173,9 +182,60 @@ class CatalogTests(SynchronousTestCase):
         """They name the very file, and may have its SHA-256."""
         for version in ("4.1", "4.99"):
             text = os_images(version="4.18.1", openshift_version=version)
-            settings = parsed({"RELEASE_IMAGES": json.dumps([RELEASE]), "OS_IMAGES": text})
+            settings = parsed(BOTH | {"OS_IMAGES": text})
             (entry,) = settings.catalog.images
             self.assertEqual(entry.url, ENTRY["url"])
+
+    def test_releases_that_are_meant_for_assisted_service(self) -> None:
+        """Beside OS images, unless something else says that they are meant for this service."""
+        for name in ("OS_IMAGES", "RHCOS_VERSIONS"):
+            for text in (BOTH["RELEASE_IMAGES"], "no JSON", "[]", '[{"url": 5}]'):
+                settings = parsed({name: os_images(), "RELEASE_IMAGES": text})
+                self.assertEqual([image.url for image in settings.catalog.images], [ENTRY["url"]])
+                (warning,) = settings.warnings
+                self.assertEqual(
+                    warning,
+                    "RELEASE_IMAGES: left alone, as assisted-service's; SERVE_RELEASE_IMAGES=true"
+                    " would have its ISOs served here",
+                )
+
+    def test_releases_that_are_meant_for_this_service(self) -> None:
+        for changes in (
+            {"PULL_SECRET": PULL_SECRET},
+            {"PULL_SECRET_FILE": "/pull-secret.json"},
+            {"REGISTRIES_CONF": "/registries.conf"},
+            {"SERVE_RELEASE_IMAGES": "true"},
+        ):
+            settings = parsed(BOTH | {"SERVE_RELEASE_IMAGES": ""} | changes)
+            self.assertEqual(len(settings.catalog.images), 2, changes)
+            self.assertEqual(settings.warnings, ())
+
+    def test_releases_that_are_said_not_to_be_meant(self) -> None:
+        said = {"SERVE_RELEASE_IMAGES": "false", "RELEASE_IMAGES": BOTH["RELEASE_IMAGES"]}
+        for others in ({}, {"PULL_SECRET": PULL_SECRET}, {"OS_IMAGES": os_images()}):
+            settings = parsed(said | others)
+            self.assertEqual(settings.release_images, ())
+            self.assertEqual(len(settings.warnings), 1)
+        settings = parsed({"SERVE_RELEASE_IMAGES": "false"})
+        self.assertEqual(settings.warnings, ())
+
+    def test_wrong_answer_whether_releases_are_meant(self) -> None:
+        (told,) = problems(BOTH | {"SERVE_RELEASE_IMAGES": "perhaps"})
+        self.assertEqual(told, "SERVE_RELEASE_IMAGES: 'perhaps'; expected true or false")
+
+    def test_old_releases_are_left_out(self) -> None:
+        old = RELEASE | {"openshift_version": "4.10"}
+        settings = parsed(BOTH | {"RELEASE_IMAGES": json.dumps([old, RELEASE])})
+        self.assertEqual(len(settings.catalog.images), 2)
+        (warning,) = settings.warnings
+        self.assertRegex(warning, r"^RELEASE_IMAGES: entry 0 \(.*\) is left out: 4.10 is below")
+        settings = parsed(BOTH | {"RELEASE_IMAGES": json.dumps([old])})
+        self.assertEqual([image.url for image in settings.catalog.images], [ENTRY["url"]])
+
+    def test_old_releases_alone_are_nothing_to_serve(self) -> None:
+        old = RELEASE | {"openshift_version": "4.10"}
+        (told,) = problems({"RELEASE_IMAGES": json.dumps([old])})
+        self.assertRegex(told, "^RELEASE_IMAGES: no release of 4.11 or later, .*; expected one, or")
 
     def test_wrong_releases_leave_the_built_in_images_out(self) -> None:
         """Their rootfs is nobody's concern then."""

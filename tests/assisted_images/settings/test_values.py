@@ -119,6 +119,19 @@ class ValueTests(SynchronousTestCase):
         text = ",".join([*cipher_suites.RETIRED, name])
         self.assert_reads("tls_cipher_suites", "TLS_CIPHER_SUITES", {text: (name,)})
 
+    def test_retired_tls_versions(self) -> None:
+        """OpenShift's profile Old asks for TLS 1.0, which nobody should speak (RFC 8996)."""
+        for text in ("VersionTLS10", "VersionTLS11"):
+            settings = parsed({"TLS_MIN_VERSION": text})
+            self.assertEqual(settings.tls_min_version, TlsVersion.TLS12)
+            self.assertEqual(
+                settings.warnings,
+                (
+                    f"TLS_MIN_VERSION: {text} is retired (RFC 8996), and VersionTLS12 is the oldest"
+                    " spoken",
+                ),
+            )
+
     def test_other_choices(self) -> None:
         self.assert_reads("tls_min_version", "TLS_MIN_VERSION", {"VersionTLS13": TlsVersion.TLS13})
         self.assert_reads("http_serves", "HTTP_SERVES", {"all": HttpServes.ALL})
