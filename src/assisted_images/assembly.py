@@ -85,6 +85,7 @@ def make_application(
         times=Times(
             header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
         ),
+        ready_when=settings.ready_when,
         local_infra_envs=settings.infra_envs_dir is not None,
     )
 

@@ -118,6 +118,7 @@ class DocumentTests(TestCase):
         for path in _OPERATIONS:
             await self.note(port, path, path)
             await self.note(waiting_port, path, path)
+        await self.note(port, "/health", "/health?when=most")
         for template, url in DOWNLOADS.items():
             infra_envs.answer = CONFIGURATION
             for condition in CONDITIONS:

@@ -27,7 +27,7 @@ class GuideTests(SynchronousTestCase):
 
     def test_mirrors(self) -> None:
         mirrors = Mirrors.parse(example("toml"))
-        (release, *_) = parse_release_images(example("json"))
+        (release, *_) = parse_release_images(example("json")).value
         assert release.release is not None
         for spec, mirrored in (
             (release.release, "release-images:4.18.30-multi"),
@@ -48,7 +48,7 @@ class GuideTests(SynchronousTestCase):
         self.assertEqual(locations, [place for pair in pairs for place in pair])
 
     def test_releases(self) -> None:
-        found = parse_release_images(example("json"))
+        found = parse_release_images(example("json")).value
         self.assertEqual(
             [(entry.version, entry.architecture) for entry in found],
             [("4.18.30", Architecture.X86_64), ("4.18.30", Architecture.ARM64)],

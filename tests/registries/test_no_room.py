@@ -70,7 +70,7 @@ class NoRoomTests(ClientTestCase):
         run_in_thread: Any = threads_of(trial_reactor())
         registries = self.registries(conf=registries_conf(registry.host))
         setting = release_images(registry.host, X86_64)["RELEASE_IMAGES"]
-        self.store = ImageStore(Catalog(parse_release_images(setting)))
+        self.store = ImageStore(Catalog(parse_release_images(setting).value))
         return Population(
             self.store,
             Workshop(

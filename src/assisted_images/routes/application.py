@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from assisted_images.infra_envs.configurations import InfraEnvSource
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
+from assisted_images.settings.readers import ReadyWhen
 from assisted_images.store.images import ImageStore
 from httpd.concurrency.slots import Slots
 from httpd.concurrency.threads import RunInThread
@@ -36,6 +37,9 @@ class Application:
 
     times: Times = field(default_factory=Times)
     """How long clients may take."""
+
+    ready_when: ReadyWhen = ReadyWhen.ALL
+    """How many images make C{/health} 200."""
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

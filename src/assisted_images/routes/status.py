@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from assisted_images.routes.parameters import Parameters
+from assisted_images.settings.readers import ReadyWhen, ready_when
 from assisted_images.store.images import ImageStore, OsImage
 from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
 from httpd.representation.negotiation import preferred_type
+from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.resource import Resource
 
@@ -18,32 +21,48 @@ _TEXT = "text/plain"
 
 
 class Health(Resource):
-    """C{/health}: 200 while every configured image is ready and the service is not going down."""
+    """C{/health}: 200 while enough images are ready and the service is not going down."""
 
     def __init__(
-        self, store: ImageStore, connections: Connections, complete: Callable[[], bool]
+        self,
+        store: ImageStore,
+        connections: Connections,
+        complete: Callable[[], bool],
+        ready_when: ReadyWhen,
     ) -> None:
         """
-        @param complete: whether the other processes of the service are ready, too.
+        @param complete: whether the other processes of the service can serve every image, too.
+        @param ready_when: how many images are enough where a request does not say.
         """
         self._store = store
         self._connections = connections
         self._complete = complete
+        self._ready_when = ready_when
 
     def answer(self, request: ServiceRequest) -> None:
         """Say how many images are ready."""
-        if self._connections.draining:
-            request.setResponseCode(503)
-            request.finish_with(b"shutting down\n", "text/plain; charset=utf-8")
+        text = Parameters.of(request).parameter("when")
+        try:
+            when = self._ready_when if text is None else ready_when(text)
+        except ValueError as error:
+            request.refuse(Problem(400, f"invalid value for parameter 'when': {error}"))
             return
+        if self._connections.draining:
+            healthy, text = False, "shutting down"
+        else:
+            healthy, text = self._readiness(when)
+        request.setResponseCode(200 if healthy else 503)
+        request.finish_with(f"{text}\n".encode(), "text/plain; charset=utf-8")
+
+    def _readiness(self, when: ReadyWhen) -> tuple[bool, str]:
         images = self._store.images
         ready = sum(image.ready is not None for image in images)
-        text = f"{ready} of {len(images)} images are ready\n"
-        healthy = self._store.ready and self._complete()
-        if self._store.ready and not healthy:
-            text = "the images are ready, but not every worker is\n"
-        request.setResponseCode(200 if healthy else 503)
-        request.finish_with(text.encode(), "text/plain; charset=utf-8")
+        text = f"{ready} of {len(images)} images are ready"
+        if when is ReadyWhen.ANY:
+            return ready > 0, text
+        if self._store.ready and not self._complete():
+            return False, "the images are ready, but not every worker is"
+        return self._store.ready, text
 
 
 class Status(Resource):

@@ -41,7 +41,7 @@ def route_table(
     @param all_workers: C{None}: there is this process alone.
     """
     exposition, complete = all_workers or (application.metrics.exposition, lambda: True)
-    health = Health(application.store, application.connections, complete)
+    health = Health(application.store, application.connections, complete, application.ready_when)
     status = Status(application.store, application.slots)
     made = partial(Download, application)
     # A host needs no credentials to boot only where there is no assisted-service.

@@ -19,3 +19,18 @@ class HttpServes(StrEnum):
 def http_serves(text: str) -> HttpServes:
     """Read C{HTTP_SERVES}."""
     return HttpServes(one_of(text, HttpServes))
+
+
+class ReadyWhen(StrEnum):
+    """How many OS images have to be ready for the service to be."""
+
+    ALL = "all"
+    """As the Go service has it."""
+
+    ANY = "any"
+    """One, of whatever version and architecture."""
+
+
+def ready_when(text: str) -> ReadyWhen:
+    """Read C{READY_WHEN}."""
+    return ReadyWhen(one_of(text, ReadyWhen))

@@ -9,7 +9,7 @@ from typing import Any
 
 from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.oci.auths import PullSecret
-from assisted_images.settings.readers import HttpServes
+from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.table import SETTINGS
 from assisted_images.values import Architecture, ImageType
 from httpd.settings.listening import listening_contradictions
@@ -49,6 +49,7 @@ class Settings:
     drain_seconds: float
     log_level: LogLevel
     http_serves: HttpServes
+    ready_when: ReadyWhen
     assisted_service_scheme: str
     assisted_service_host: str | None
     assisted_service_api_trusted_ca_file: Path | None

@@ -9,7 +9,7 @@ from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.oci.auths import PullSecret
-from assisted_images.settings.readers import http_serves
+from assisted_images.settings.readers import http_serves, ready_when
 from httpd.settings import readers
 from httpd.settings.listening import listening
 from httpd.settings.setting import Setting
@@ -79,6 +79,12 @@ SETTINGS: tuple[Setting, ...] = (
         " artifacts, health pages) or all",
         http_serves,
         "boot",
+    ),
+    Setting(
+        ("READY_WHEN",),
+        "when /health is 200: all (every image is ready) or any (one is)",
+        ready_when,
+        "all",
     ),
     Setting(
         ("ASSISTED_SERVICE_SCHEME",),

@@ -9,6 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.routes.tree import make_site
+from assisted_images.settings.readers import ReadyWhen
 from assisted_images.store.states import ImageState
 from assisted_images.values import Configuration
 from httpd.concurrency.slots import OwnSlots
@@ -39,6 +40,34 @@ class HealthAndStatusTests(TestCase):
         self.images.images[1].change(ImageState.READY, ready=content())
         answer = await ask(self.port, "/health")
         self.assertEqual((answer.status, answer.text), (200, "2 of 2 images are ready\n"))
+
+    async def test_health_when_any_is_ready(self) -> None:
+        """A request says when, else READY_WHEN does; one bad URL is no reason to serve nothing."""
+        site = make_site(application(self.images, InfraEnvs(), ready_when=ReadyWhen.ANY))
+        any_port, all_port = listen(self, site), self.port
+        text = "1 of 2 images are ready\n"
+        for port, query, status in (
+            (any_port, "", 200),
+            (any_port, "?when=", 200),
+            (any_port, "?when=any", 200),
+            (any_port, "?when=all", 503),
+            (all_port, "?when=any", 200),
+            (all_port, "?when=all", 503),
+            (all_port, "?other=any", 503),
+        ):
+            answer = await ask(port, f"/health{query}")
+            self.assertEqual((answer.status, answer.text), (status, text), query)
+        image = self.images.images[0]
+        image.change(ImageState.FAILED, "gone")
+        answer = await ask(any_port, "/health")
+        self.assertEqual((answer.status, answer.text), (503, "0 of 2 images are ready\n"))
+
+    async def test_health_asked_for_nonsense(self) -> None:
+        answer = await ask(self.port, "/health?when=most")
+        self.assertEqual(
+            (answer.status, answer.text),
+            (400, "invalid value for parameter 'when': 'most'; expected all or any\n"),
+        )
 
     async def test_live(self) -> None:
         self.assertEqual((await ask(self.port, "/live")).status, 200)

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.built_in import built_in_catalog
-from assisted_images.settings.readers import HttpServes
+from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
 from demo.service import ROOT
@@ -83,6 +83,7 @@ class DefaultsTests(SynchronousTestCase):
             "https_key_file": None,
             "https_cert_file": None,
             "http_serves": HttpServes.BOOT,
+            "ready_when": ReadyWhen.ALL,
             "assisted_service_scheme": "http",
             "assisted_service_host": "assisted-service:8090",
             "assisted_service_api_trusted_ca_file": None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.settings.readers import HttpServes
+from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.table import SETTINGS
 from httpd.settings import cipher_suites
 from httpd.settings.readers import LogLevel, TlsVersion
@@ -135,5 +135,6 @@ class ValueTests(SynchronousTestCase):
     def test_other_choices(self) -> None:
         self.assert_reads("tls_min_version", "TLS_MIN_VERSION", {"VersionTLS13": TlsVersion.TLS13})
         self.assert_reads("http_serves", "HTTP_SERVES", {"all": HttpServes.ALL})
+        self.assert_reads("ready_when", "READY_WHEN", {"any": ReadyWhen.ANY, "all": ReadyWhen.ALL})
         self.assert_reads("assisted_service_scheme", "ASSISTED_SERVICE_SCHEME", {"https": "https"})
         self.assert_reads("no_proxy", "NO_PROXY", {".svc,10.0.0.0/8": ".svc,10.0.0.0/8"})

@@ -80,6 +80,7 @@ class WrongValueTests(SynchronousTestCase):
     def test_choices(self) -> None:
         for name, expected in (
             ("HTTP_SERVES", "expected boot or all"),
+            ("READY_WHEN", "expected all or any"),
             ("ASSISTED_SERVICE_SCHEME", "expected http or https"),
             ("LOGLEVEL", "expected debug or info or warning or error"),
             ("LOG_LEVEL", "expected debug or info or warning or error"),
