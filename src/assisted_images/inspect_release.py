@@ -101,9 +101,9 @@ class InspectOptions(SettingOptions[InspectSettings]):
         """
         return InspectSettings(**parse_some(texts, self.table))
 
-    def file_problems(self, found: Mapping[str, Any]) -> Iterator[str]:
+    def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
         """What is wrong with the files that settings name, one line each."""
-        return file_problems(found)
+        return file_problems(found, names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,21 +61,46 @@ class ImageType(StrEnum):
         return self.value.replace("-", ".")
 
 
-def semantic_version(text: str) -> Version:
-    """
-    Read an OpenShift version, such as C{4.18} (which equals C{4.18.0}) or C{4.18.0-ec.0}.
+@dataclass(frozen=True, slots=True, order=True)
+class OpenShiftVersion:
+    """A version of OpenShift, as it compares with others."""
 
-    @raise ValueError: the text is no semantic version.
-    """
-    try:
-        return Version.parse(text, optional_minor_and_patch=True)
-    except ValueError:
-        raise ValueError(
-            f"{quoted(text)} is not a version; expected a semantic version such as 4.18.1"
-        ) from None
+    numbers: tuple[int, ...]
+    """Without zeros at the end: C{4.18} equals C{4.18.0}."""
+
+    pre_release: Version
+    """0.0.0 with the pre-release: those come before the release (Semantic Versioning 2.0.0, 11)."""
+
+    @classmethod
+    def parse(cls, text: str) -> OpenShiftVersion:
+        """
+        Read a version, such as C{4.18} or C{4.18.0-ec.0}.  As in the Go service it need not be a
+        semantic one: there may be a C{v} before it, fewer or more numbers than three, and zeros
+        before a number.
+
+        @raise ValueError: the text is no version.
+        """
+        found = _VERSION.fullmatch(text) if len(text) <= _LONGEST_VERSION else None
+        if found is None:
+            raise ValueError(
+                f"{quoted(text)} is not a version; expected a semantic version such as 4.18.1"
+            )
+        numbers = [int(number) for number in found["numbers"].split(".")]
+        while numbers and numbers[-1] == 0:
+            numbers.pop()
+        pre_release = _LEADING_ZEROS.sub("", found["pre_release"] or "")
+        return cls(tuple(numbers), Version(0, prerelease=pre_release or None))
 
 
-NMSTATE_SINCE = semantic_version("4.18.0-ec.0")
+_LONGEST_VERSION = 128
+_IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+_VERSION = re.compile(
+    rf"v?(?P<numbers>[0-9]+(?:\.[0-9]+)*)(?:-(?P<pre_release>{_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?"
+)
+_LEADING_ZEROS = re.compile(r"(?<![^.])0+(?=[0-9]+(?![^.]))")
+"""Those of identifiers that are numbers, where Semantic Versioning allows none."""
+
+NMSTATE_SINCE = OpenShiftVersion.parse("4.18.0-ec.0")
 """From this OpenShift version on, hosts want C{nmstatectl} in their initial ramdisk."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.values import is_infra_env_id
+from assisted_images.values import OpenShiftVersion, is_infra_env_id
 
 ID = "89ab0123-4567-4abc-8def-0123456789ab"
 
@@ -21,3 +21,37 @@ class InfraEnvIdTests(SynchronousTestCase):
             f"../{ID}", f"{ID}/..", ID.replace("8", "\u0668"),
         ):  # fmt: skip
             self.assertFalse(is_infra_env_id(text), text)
+
+
+class OpenShiftVersionTests(SynchronousTestCase):
+    """How versions compare, as Go's libraries for them have it."""
+
+    def test_order(self) -> None:
+        ordered = (
+            "3.11", "4.9", "4.9.1", "4.10-multi", "4.10", "4.18.0-0.nightly-2024-01-02-030405",
+            "4.18.0-ec.0", "v4.18.0-ec.00", "4.18.0-ec.0.1", "4.18.0-ec.2", "4.18.0-ec.010",
+            "4.18.0-rc.1", "4.18", "v4.18", "4.18.0", "4.18.0.0", "04.018", "4.18.0+build.7",
+            "4.18.0.1", "4.18.1-rc.1", "4.18.1", "v4.18.1", "4.18.01", "4.18.1.2-a", "4.18.1.2",
+            "4.18.2", "5",
+        )  # fmt: skip
+        equal = (
+            {"4.18.0-ec.0", "v4.18.0-ec.00"},
+            {"4.18", "v4.18", "4.18.0", "4.18.0.0", "04.018", "4.18.0+build.7"},
+            {"4.18.1", "v4.18.1", "4.18.01"},
+        )
+        for index, one in enumerate(ordered):
+            for other in ordered[index + 1 :]:
+                first, second = OpenShiftVersion.parse(one), OpenShiftVersion.parse(other)
+                if any({one, other} <= alike for alike in equal):
+                    self.assertEqual(first, second, f"{one} {other}")
+                else:
+                    self.assertLess(first, second, f"{one} {other}")
+
+    def test_no_versions(self) -> None:
+        for text in (
+            "", "v", "4.", ".4", "4..18", "latest", "V4.18", "vv4", "4.18-", "4.18-a..b", "4.18+",
+            "4.18 ", "4.18\n", "4.\u0668", "4,18", "4.18.x", "9" * 5000, "4.18-" + "1" * 5000,
+        ):  # fmt: skip
+            with self.assertRaises(ValueError) as caught:
+                OpenShiftVersion.parse(text)
+            self.assertIn("is not a version; expected a semantic", str(caught.exception))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assisted_images.oci.references import PullSpec
-from assisted_images.values import Architecture, ImageType, semantic_version
+from assisted_images.values import Architecture, ImageType, OpenShiftVersion
 from httpd.texts import quoted_if_odd
 from httpd.urls import public_url
 
@@ -133,4 +133,6 @@ class Catalog:
 def _better(one: Entry, other: Entry) -> bool:
     if (one.release is None) != (other.release is None):
         return one.release is None
-    return semantic_version(one.openshift_version) > semantic_version(other.openshift_version)
+    versions = (entry.openshift_version for entry in (one, other))
+    first, second = map(OpenShiftVersion.parse, versions)
+    return first > second

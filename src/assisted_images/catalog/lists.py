@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from assisted_images.values import semantic_version
+from assisted_images.values import OpenShiftVersion
 from httpd.settings.reading import WrongText
 from httpd.settings.setting import Tolerated
 from httpd.texts import quoted_if_odd
@@ -141,7 +141,7 @@ def _description(item: object, keys: Mapping[str, Key]) -> str:
 
 def openshift_version(text: str) -> str:
     """Read a version that can be compared."""
-    semantic_version(text)
+    OpenShiftVersion.parse(text)
     return text
 
 

@@ -17,7 +17,7 @@ from assisted_images.catalog.lists import (
     read_list,
 )
 from assisted_images.oci.references import PullSpec
-from assisted_images.values import Architecture, semantic_version
+from assisted_images.values import Architecture, OpenShiftVersion
 from httpd.settings.setting import Tolerated
 
 _FIRST_WITH_ISO = (4, 11)
@@ -72,8 +72,8 @@ def _all_of(values: Mapping[str, Any]) -> tuple[Architecture, ...]:
 
 
 def _since_4_11(text: str) -> str:
-    version = semantic_version(openshift_version(text))
-    if (version.major, version.minor) < _FIRST_WITH_ISO:
+    version = OpenShiftVersion.parse(openshift_version(text))
+    if version.numbers[:2] < _FIRST_WITH_ISO:
         raise LeftOut(
             f"{text} is below 4.11, and the release images there have no ISO; expected 4.11 or"
             " later, or the ISO's URL in OS_IMAGES"

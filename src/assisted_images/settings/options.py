@@ -33,6 +33,6 @@ class Options(ServiceOptions[Settings]):
         """
         return parse_settings(texts)
 
-    def file_problems(self, found: Mapping[str, Any]) -> Iterator[str]:
+    def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
         """What is wrong with the files that settings name, one line each."""
-        return file_problems(found)
+        return file_problems(found, names)

@@ -30,7 +30,7 @@ from assisted_images.store.records import (
     write_record,
 )
 from assisted_images.store.states import ReadyImage
-from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, semantic_version
+from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, OpenShiftVersion
 from httpd.concurrency.threads import RunInThread
 from httpd.representation.segments import Representation
 from httpd.streaming.disk import DiskFile
@@ -153,7 +153,7 @@ def _nmstate_again(
 def _wants_nmstate(entry: Entry) -> bool:
     return (
         entry.image_type is ImageType.FULL
-        and semantic_version(entry.openshift_version) >= NMSTATE_SINCE
+        and OpenShiftVersion.parse(entry.openshift_version) >= NMSTATE_SINCE
     )
 
 

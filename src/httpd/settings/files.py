@@ -9,15 +9,12 @@ from pathlib import Path
 from httpd.texts import os_error_text
 
 
-def writable_directory(name: str, directory: Path | None) -> Iterator[str]:
+def writable_directory(name: str, directory: Path) -> Iterator[str]:
     """
     What keeps a directory from being written to, which is made when it is not there.
 
     @param name: the setting's.
-    @param directory: C{None}: it is not known.
     """
-    if directory is None:
-        return
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -30,16 +27,28 @@ def writable_directory(name: str, directory: Path | None) -> Iterator[str]:
         yield f"{name}: {directory} may not be written; expected a directory that can be written"
 
 
-def readable_file(name: str, file: Path | None, read: Callable[[Path], object]) -> Iterator[str]:
+def readable_directory(name: str, directory: Path, expected: str) -> Iterator[str]:
+    """
+    What keeps the files of a directory from being read.
+
+    @param name: the setting's.
+    @param expected: says what would be right.
+    """
+    try:
+        # What is in it is looked up, which a stat of the directory itself would not do.
+        os.stat(f"{directory}/.")  # noqa: PTH116
+    except OSError as error:
+        yield f"{name}: {directory} cannot be read: {os_error_text(error)}; expected {expected}"
+
+
+def readable_file(name: str, file: Path, read: Callable[[Path], object]) -> Iterator[str]:
     """
     What is wrong with a file.
 
     @param name: the setting's.
-    @param file: C{None}: it is not set, or not known.
     @param read: reads it; C{ValueError} says what is wrong.
     """
-    if file is not None:
-        try:
-            read(file)
-        except ValueError as error:
-            yield f"{name}: {error}"
+    try:
+        read(file)
+    except ValueError as error:
+        yield f"{name}: {error}"

@@ -86,7 +86,8 @@ def listening(port: str) -> tuple[Setting, ...]:
         ),
         Setting(
             ("LOGLEVEL", "LOG_LEVEL"),
-            "least severe events that are logged: debug, info, warning or error",
+            "least severe events that are logged: debug (or trace), info, warning (or warn), error"
+            " or critical (or fatal, panic)",
             readers.log_level,
             "info",
             attribute="log_level",

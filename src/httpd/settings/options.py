@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from twisted.python import usage
 
-from httpd.settings.reading import SettingsError
+from httpd.settings.reading import SettingsError, given
 from httpd.settings.setting import Setting
 
 S = TypeVar("S")
@@ -64,11 +64,12 @@ class SettingOptions(usage.Options, Generic[S]):
         """
         raise NotImplementedError
 
-    def file_problems(self, found: Mapping[str, Any]) -> Iterator[str]:
+    def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
         """
         What is wrong with the files that settings name, one line each.
 
         @param found: the settings that could be read, by their L{keys<Setting.key>}.
+        @param names: what the settings are called, as they were given, by their keys.
         """
         raise NotImplementedError
 
@@ -83,14 +84,18 @@ class SettingOptions(usage.Options, Generic[S]):
         @raise usage.UsageError: with all that is wrong, one line each.
         """
         self.texts = self._setting_texts()
+        problems: list[str] = []
+        found: Mapping[str, Any]
         try:
             self.settings = self.read(self.texts)
         except SettingsError as error:
-            problems = [*error.problems, *self.file_problems(error.found)]
+            problems += error.problems
+            found = error.found
         else:
             keys = [setting.key for setting in self.table if setting.used]
             found = {key: getattr(self.settings, key) for key in keys}
-            problems = list(self.file_problems(found))
+        names = {setting.key: given(self.texts, setting)[0] for setting in self.table}
+        problems += self.file_problems(found, names)
         if problems:
             raise usage.UsageError(self.wrong(problems))
 
@@ -99,10 +104,11 @@ class SettingOptions(usage.Options, Generic[S]):
         names = {name for setting in self.table for name in setting.names}
         texts = {name: text for name, text in self._environment.items() if name in names}
         for setting in self.table:
-            given = [self[option] for option in setting.options if self[option] is not None]
-            if given:
-                texts.update(dict.fromkeys(setting.names, ""))
-                texts[setting.name] = given[0]
+            for option in setting.options:
+                if self[option] is not None:
+                    texts.update(dict.fromkeys(setting.names, ""))
+                    texts[setting.name_of(option)] = self[option]
+                    break
         return texts
 
 

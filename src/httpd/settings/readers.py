@@ -28,6 +28,7 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+    CRITICAL = "critical"
 
 
 class TlsVersion(StrEnum):
@@ -88,9 +89,16 @@ def scheme(text: str) -> str:
 
 
 def log_level(text: str) -> LogLevel:
-    """Read a log level, in any case; C{warn} is C{warning}."""
-    name = text.lower()
-    return LogLevel(one_of("warning" if name == "warn" else name, LogLevel))
+    """Read a log level, in any case, by our name or logrus's, which Go services use."""
+    return _LOG_LEVELS[one_of(text.lower(), _LOG_LEVELS)]
+
+
+_LOG_LEVELS = {level.value: level for level in LogLevel} | {
+    "trace": LogLevel.DEBUG,
+    "warn": LogLevel.WARNING,
+    "fatal": LogLevel.CRITICAL,
+    "panic": LogLevel.CRITICAL,
+}
 
 
 def tls_version(text: str) -> TlsVersion | Tolerated[TlsVersion]:

@@ -74,7 +74,7 @@ def read_settings(texts: Mapping[str, str], table: Iterable[Setting]) -> Reading
     """
     reading = Reading()
     for setting in table:
-        name, text = _first(texts, setting.names)
+        name, text = given(texts, setting)
         if text:
             reading.given.add(setting.key)
         elif setting.required:
@@ -97,9 +97,12 @@ def _value(setting: Setting, text: str | None) -> Tolerated[Any]:
     return value if isinstance(value, Tolerated) else Tolerated(value)
 
 
-def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, str]:
-    """The first of the names that is set, and its text; the text is empty where none is."""
-    for name in names:
+def given(texts: Mapping[str, str], setting: Setting) -> tuple[str, str]:
+    """
+    The first of a setting's names that is set, by which messages call it, and its text, which is
+    empty where none is.
+    """
+    for name in setting.names:
         if text := texts.get(name, "").strip():
             return name, text
-    return names[0], ""
+    return setting.name, ""

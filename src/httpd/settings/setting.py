@@ -53,7 +53,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """The name that messages use."""
+        """The name of one that is not set."""
         return self.names[0]
 
     @property
@@ -64,9 +64,17 @@ class Setting:
     @property
     def options(self) -> tuple[str, ...]:
         """Its command-line options, without the dashes before them."""
-        return tuple(dict.fromkeys(name.lower().replace("_", "-") for name in self.names))
+        return tuple(dict.fromkeys(map(_option, self.names)))
+
+    def name_of(self, option: str) -> str:
+        """The name that an option of it stands for."""
+        return next(name for name in self.names if _option(name) == option)
 
     @property
     def default_text(self) -> str:
         """The default, for people."""
         return self.default if self.default is not None else self.absent_text
+
+
+def _option(name: str) -> str:
+    return name.lower().replace("_", "-")

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.catalog.os_images import parse_os_images
-from assisted_images.values import Architecture, ImageType, semantic_version
+from assisted_images.values import Architecture, ImageType, OpenShiftVersion
 from tests.assisted_images.catalog.lists import catalog
 from tests.properties import given
 
@@ -132,7 +132,7 @@ class DeduplicationTests(SynchronousTestCase):
         order = ["4.18.0-ec.0", "4.18.1", "4.18.0"]
         for end in (1, 2, 3):
             images = catalog(*({"openshift_version": version} for version in order[:end]))
-            highest = max(order[:end], key=semantic_version)
+            highest = max(order[:end], key=OpenShiftVersion.parse)
             self.assertEqual([entry.openshift_version for entry in images.images], [highest])
 
     def test_first_of_equal_versions_is_kept(self) -> None:
@@ -164,8 +164,8 @@ class DeduplicationTests(SynchronousTestCase):
             self.assertEqual(found.version, item["version"])
             same = [other for other in items if image_of(other) == image_of(item)]
             self.assertEqual(
-                semantic_version(found.openshift_version),
-                max(semantic_version(other["openshift_version"]) for other in same),
+                OpenShiftVersion.parse(found.openshift_version),
+                max(OpenShiftVersion.parse(other["openshift_version"]) for other in same),
             )
             images.find(item["openshift_version"], architecture, image_type)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from twisted.python import usage
@@ -12,6 +14,7 @@ from assisted_images.settings.options import Options
 from assisted_images.settings.table import SETTINGS
 from tests.assisted_images.settings.test_settings import os_images
 from tests.certificates import identity
+from tests.running import base_environment
 
 
 class OptionsTests(SynchronousTestCase):
@@ -108,14 +111,42 @@ class OptionsTests(SynchronousTestCase):
                 ],
             )
 
-    def test_infra_envs_dir_that_is_not_there(self) -> None:
-        self.assertEqual(
-            self.refusal("--infra-envs-dir=/nowhere"),
-            [
-                "INFRA_ENVS_DIR: /nowhere is no directory that can be read; expected one with a"
-                " subdirectory for each infra-env"
-            ],
-        )
+    def test_infra_envs_dir_that_is_none(self) -> None:
+        file = self.directory / "file"
+        file.touch()
+        for name, reason in (
+            ("/nowhere", "No such file or directory"),
+            (str(file), "Not a directory"),
+            (f"{file}/x", "Not a directory"),
+            (f"/{'x' * 300}", "File name too long"),
+        ):
+            self.assertEqual(
+                self.refusal(f"--infra-envs-dir={name}"),
+                [
+                    f"INFRA_ENVS_DIR: {name} cannot be read: {reason}; expected a directory with a"
+                    " subdirectory for each infra-env"
+                ],
+            )
+
+    def test_aliases_are_named_as_they_were_given(self) -> None:
+        """In the environment and on the command line, in every kind of complaint."""
+        wrong = {
+            "LOG_LEVEL": "x",
+            "RHCOS_VERSIONS": "x",
+            "HTTPS_CA_FILE": "/nowhere",
+            "https_proxy": "ftp://p",
+        }
+        aliases = {name for setting in SETTINGS for name in setting.names[1:]}
+        self.assertEqual(aliases, {*wrong, "http_proxy", "no_proxy"})
+        told = sorted(problem.partition(":")[0] for problem in self.refusal(OS_IMAGES="", **wrong))
+        self.assertEqual(told, sorted(wrong))
+        arguments = [
+            f"--{name.lower().replace('_', '-')}={text}"
+            for name, text in wrong.items()
+            if name.isupper()
+        ]
+        told = sorted(problem.partition(":")[0] for problem in self.refusal(*arguments))
+        self.assertEqual(told, sorted(filter(str.isupper, wrong)))
 
     def test_trusted_bundles(self) -> None:
         bundle = self.directory / "bundle.pem"
@@ -165,3 +196,63 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertEqual(len(told), 4)
         self.assertNotIn("s3cr3t", "".join(told))
+
+
+UNPRIVILEGED = """
+import os, sys
+from twisted.python.usage import UsageError
+from assisted_images.settings.options import Options
+
+def wrong(**changes):
+    options = Options(dict(os.environ) | changes)
+    try:
+        options.parseOptions([])
+    except UsageError as error:
+        return str(error)
+    return "nothing"
+
+# Once as it is, which loads whatever lies where only root may look.
+first = wrong()
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.stdout.write(first + "\\n" + wrong(**{name: sys.argv[1] for name in sys.argv[2:]}))
+"""
+"""
+Reads the settings of the environment, then again with a path in place of some, as a user without
+privileges.
+"""
+
+
+class UnprivilegedTests(SynchronousTestCase):
+    """Paths below a directory that the user may not enter are wrong settings."""
+
+    def test_paths_that_cannot_be_reached(self) -> None:
+        directory = Path(self.mktemp()).absolute()
+        closed, infra_envs = directory / "closed", directory / "infra-envs"
+        for made in (closed / "inside", infra_envs):
+            made.mkdir(parents=True)
+        closed.chmod(0)
+        self.addCleanup(closed.chmod, 0o700)
+        names = [
+            setting.name
+            for setting in SETTINGS
+            if setting.key.endswith(("_dir", "_file", "_conf")) and setting.used
+        ]
+        # The test's own directory may be one that not everybody may enter: this is about reasons.
+        sound = {"DATA_DIR": str(directory / "data"), "INFRA_ENVS_DIR": str(infra_envs)}
+        environment = base_environment() | sound | {"IMAGE_SERVICE_BASE_URL": "http://h"}
+        for path in (closed / "inside", closed, closed / "inside" / "file"):
+            ended = subprocess.run(
+                [sys.executable, "-c", UNPRIVILEGED, str(path), *names],
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(ended.stderr, "")
+            first, _, *problems = ended.stdout.splitlines()
+            self.assertEqual(first, "nothing")
+            told = [name for line in problems for name in line.partition(":")[0].split(",")]
+            self.assertEqual(sorted(map(str.strip, told)), sorted(names), ended.stdout)

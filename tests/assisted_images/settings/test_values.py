@@ -40,6 +40,11 @@ class ValueTests(SynchronousTestCase):
             "warn": LogLevel.WARNING,
             "WARN": LogLevel.WARNING,
             "error": LogLevel.ERROR,
+            "critical": LogLevel.CRITICAL,
+            # As logrus has them, and so the Go service.
+            "trace": LogLevel.DEBUG,
+            "Fatal": LogLevel.CRITICAL,
+            "panic": LogLevel.CRITICAL,
         }
         self.assert_reads("log_level", "LOGLEVEL", cases)
         self.assert_reads("log_level", "LOG_LEVEL", cases)

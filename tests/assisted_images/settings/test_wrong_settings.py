@@ -82,8 +82,8 @@ class WrongValueTests(SynchronousTestCase):
             ("HTTP_SERVES", "expected boot or all"),
             ("READY_WHEN", "expected all or any"),
             ("ASSISTED_SERVICE_SCHEME", "expected http or https"),
-            ("LOGLEVEL", "expected debug or info or warning or error"),
-            ("LOG_LEVEL", "expected debug or info or warning or error"),
+            ("LOGLEVEL", "expected debug or info or warning or error or"),
+            ("LOG_LEVEL", "expected debug or info or warning or error or"),
             ("TLS_MIN_VERSION", "expected VersionTLS12 or VersionTLS13"),
         ):
             self.assert_refused(name, ["x"], expected)
