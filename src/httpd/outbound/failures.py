@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-
 from OpenSSL import SSL
 from service_identity import VerificationError
 from twisted.internet.defer import CancelledError
@@ -19,6 +17,7 @@ from twisted.internet.error import (
 )
 
 from httpd.outbound.tunnel import TunnelError
+from httpd.statuses import PHRASES
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (DNSLookupError, "its host name cannot be resolved"),
@@ -68,7 +67,7 @@ def status_text(status: int) -> str:
     A status code with its own phrase, such as C{404 Not Found}: the server's phrase might quote
     what it was asked with.
     """
-    return f"{status} {http.client.responses.get(status, '')}".rstrip()
+    return f"{status} {PHRASES.get(status, '')}".rstrip()
 
 
 class DownloadError(Exception):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
+
+from httpd.statuses import PHRASES
 
 PLAIN = "text/plain"
 PROBLEM_JSON = "application/problem+json"
@@ -44,10 +45,8 @@ class Problem(Exception):
     @property
     def title(self) -> str:
         """The status code's own phrase."""
-        try:
-            return HTTPStatus(self.status).phrase
-        except ValueError:
-            return "Error"  # a code of assisted-service's own making
+        # Assisted-service may have codes of its own making.
+        return PHRASES.get(self.status, "Error")
 
     def as_json(self) -> bytes:
         """This problem as a C{application/problem+json} document."""

@@ -81,7 +81,7 @@ class SiteTests(TestCase):
             json.loads(answer.body),
             {
                 "type": "about:blank",
-                "title": "Unprocessable Entity",
+                "title": "Unprocessable Content",
                 "status": 422,
                 "detail": "too large by half",
             },
