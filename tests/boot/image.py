@@ -2,7 +2,8 @@
 Bootable images with the layouts of RHCOS, made by the tools that CoreOS's pipelines use.
 
 The tree of files is the demo's; genisoimage and isohybrid make the ISO of it, as
-coreos-assembler does.  Two builds of the same image are equal.
+coreos-assembler does.  Two builds of the same image are equal.  Those by options of xorriso, for
+what others make of CoreOS's images, differ in identifiers and times.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from pathlib import Path
 from assisted_images.values import Architecture
 from demo.ingredients import find_ingredients
 from demo.ramdisk import initial_ramdisk
-from demo.tree import ROOTFS, Ingredients, Tree, image_tree
+from demo.tree import EFIBOOT, ROOTFS, Ingredients, Tree, image_tree
+from tests.assisted_images.live.hybrids import BEHIND_VOLUME, IN_VOLUME, write_mkisofs
 from tests.assisted_images.live.images import (
     MADE_AT,
     VOLUME_ID,
@@ -72,6 +74,9 @@ class Variant:
     """Whether JSON files say where the areas are."""
 
     ignition_area_in_initrd: bool = False
+    xorriso: tuple[str, ...] = ()
+    """Options of C{xorriso -as mkisofs}, where that makes the image."""
+
     hole_bytes: int = 0
     """Zeros, in other files, before all that is booted; they take no disk."""
 
@@ -85,6 +90,12 @@ AREA_IN_INITRD = Variant(name="area in initrd", ignition_area_in_initrd=True)
 EROFS = Variant(name="erofs", openshift_version="4.22.0", rootfs="root.erofs")
 BEYOND_4_GIB = Variant(name="beyond 4 GiB", hole_bytes=(4 << 30) + 4096)
 """Offsets in it do not fit into 32 bits."""
+
+BASDAT = Variant(name="GPT by xorriso", xorriso=IN_VOLUME["basdat"])
+"""With 248 entries, and the backup GPT in the volume."""
+
+APPENDED = Variant(name="EFI appended", xorriso=BEHIND_VOLUME["appended, GPT"])
+"""With the EFI file system in a partition behind the volume."""
 
 S390X = Variant(name="s390x", architecture="s390x", isolinux=False)
 """With both areas inside cdboot.img; nothing here can boot it."""
@@ -135,16 +146,26 @@ def build_image(
     data.mkdir(parents=True)
     iso = data / f"rhcos-full-iso-{VERSION}-{variant.architecture}.iso"
     files = _files(directory, rootfs_bytes, variant)
+    if variant.xorriso:
+        efi = files[EFIBOOT]
+        assert isinstance(efi, bytes), "no zeros by number"
+        write_mkisofs(files, iso, "-R", "-J", *variant.xorriso, appended=efi)
+    else:
+        _write_by_pipeline(files, iso, variant)
+        make_reproducible(iso)
+    rootfs = files[ROOTFS]
+    assert isinstance(rootfs, bytes), "no zeros by number"
+    return BuiltImage(iso, rootfs, variant)
+
+
+def _write_by_pipeline(files: dict[str, bytes | int], iso: Path, variant: Variant) -> None:
+    """As CoreOS's pipelines do."""
     if variant.architecture == Architecture.S390X:
         write_xorriso(files, iso)
     else:
         _write_sparse(files, iso, first=f"{_HOLES}/*" if variant.hole_bytes else ROOTFS)
     if variant.isolinux:
         _run("isohybrid", "--uefi", str(iso))
-    make_reproducible(iso)
-    rootfs = files[ROOTFS]
-    assert isinstance(rootfs, bytes), "no zeros by number"
-    return BuiltImage(iso, rootfs, variant)
 
 
 def _write_sparse(files: dict[str, bytes | int], iso: Path, first: str) -> None:

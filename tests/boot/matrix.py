@@ -8,7 +8,9 @@ from enum import StrEnum
 from itertools import product
 
 from tests.boot.image import (
+    APPENDED,
     AREA_IN_INITRD,
+    BASDAT,
     BEYOND_4_GIB,
     EROFS,
     GRUB_ONLY,
@@ -119,5 +121,14 @@ _OTHER_IMAGES = (
     Cell(UEFI, Medium.CD, Product.FULL, BEYOND_4_GIB, large_ignition=True),
     Cell(BIOS, Medium.LOADED, Product.INITRD, AREA_IN_INITRD),
 )
-MATRIX = (*ESSENTIAL, *_FURTHER_MEDIA, *_LARGE_IGNITION, *_OTHER_IMAGES)
+_BY_XORRISO = (
+    Cell(BIOS, Medium.USB_DISK, Product.FULL, BASDAT, large_ignition=True),
+    Cell(UEFI, Medium.USB_PARTITION, Product.MINIMAL, BASDAT),
+    Cell(UEFI, Medium.CD, Product.FULL, APPENDED, large_ignition=True),
+    Cell(UEFI, Medium.USB_PARTITION, Product.FULL, APPENDED, large_ignition=True),
+    Cell(UEFI, Medium.CD, Product.MINIMAL, APPENDED),
+    Cell(UEFI, Medium.USB_PARTITION, Product.MINIMAL, APPENDED, large_ignition=True),
+    Cell(BIOS, Medium.USB_DISK, Product.MINIMAL, APPENDED, large_ignition=True),
+)
+MATRIX = (*ESSENTIAL, *_FURTHER_MEDIA, *_LARGE_IGNITION, *_OTHER_IMAGES, *_BY_XORRISO)
 """All that has to boot."""

@@ -50,18 +50,25 @@ TWO_VOLUMES = (*_BIOS, *_MBR, *_EFI, "-partition_offset", "16", "-isohybrid-gpt-
 """With directories of its own in the first partition, as Fedora's installer has."""
 
 
-def write_mkisofs(files: Tree, target: Path, *options: str, before: tuple[str, ...] = ()) -> Path:
+def write_mkisofs(
+    files: Tree,
+    target: Path,
+    *options: str,
+    before: tuple[str, ...] = (),
+    appended: bytes = APPENDED,
+) -> Path:
     """
-    An image by C{xorriso -as mkisofs}; C{APPENDED} in C{options} names a file that has it.
+    An image by C{xorriso -as mkisofs}.
 
     @param before: options of xorriso itself.
+    @param appended: what is in the file that C{APPENDED} in C{options} stands for.
     """
     with tempfile.TemporaryDirectory(dir=target.parent) as directory:
-        appended, root = Path(directory, "appended"), Path(directory, "root")
-        appended.write_bytes(APPENDED)
+        partition, root = Path(directory, "appended"), Path(directory, "root")
+        partition.write_bytes(appended)
         root.mkdir()
         lay_out(files, root)
-        named = [str(appended) if option == "APPENDED" else option for option in options]
+        named = [str(partition) if option == "APPENDED" else option for option in options]
         command = ["xorriso", *before, "-as", "mkisofs", "-quiet", "-V", VOLUME_ID, *named]
         run(*command, "-o", str(target), str(root))
     return target
