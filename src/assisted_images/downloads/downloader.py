@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twisted.internet.interfaces import IReactorTime
@@ -10,7 +10,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from assisted_images.downloads.parts import Part, Provenance, digest_of_name
-from assisted_images.downloads.room import Room
+from assisted_images.downloads.room import NO_ROOM, Room
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.arrival import ArrivingBody
@@ -22,6 +22,34 @@ from httpd.urls import public_url, web_origin, with_parameters
 
 Progress = Callable[[int, int | None], None]
 """Told the bytes that are on disk, and the total where it is known."""
+
+
+MOST = 16 << 30
+"""Bytes that a download may have whose origin does not say how many: live ISOs have some 2 GiB."""
+
+
+class TooLarge(DownloadError):
+    """What an origin sends seems to have no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """
+    A part that may have so many bytes: an origin that does not say how many it sends might go on
+    for ever.
+    """
+
+    part: Part
+    most: int
+
+    @property
+    def size(self) -> int:
+        return self.part.size
+
+    def append(self, pieces: Sequence[bytes]) -> None:
+        if self.part.size + sum(map(len, pieces)) > self.most:
+            raise TooLarge(f"the origin sends more than {self.most} bytes; expected an OS image")
+        self.part.append(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +72,15 @@ class Downloader:
     stall_seconds: float = 60.0
     room: Room = field(default_factory=Room, repr=False)
 
-    async def download(self, url: str, part: Part, progress: Progress) -> None:
+    async def download(self, url: str, part: Part, progress: Progress, most: int = MOST) -> None:
         """
         Bring C{part} to the whole of what C{url} denotes, and make it durable.
 
         What is there already is kept and not asked for again, when the origin still has the same
         representation.  Whether the result is what it should be is for the caller to check.
 
+        @param most: bytes that it may have, where the origin does not say how many.
+        @raise TooLarge: it has more; nothing is kept.
         @raise DownloadError: it could not be done now; what has arrived stays in the part.
         @raise OSError: the disk is full or broken.
         """
@@ -58,11 +88,20 @@ class Downloader:
         if kept is not None and kept.total == part.size:
             progress(part.size, kept.total)
         else:
-            await self._fetch(url, part, kept, progress)
+            try:
+                await self._fetch(url, part, kept, progress, most)
+            except TooLarge:
+                await self.run_in_thread(part.discard)
+                raise
+            except OSError as error:
+                # What cannot be gone on with is not to keep the disk full.
+                if error.errno in NO_ROOM and _resumable(part, url) is None:
+                    await self.run_in_thread(part.discard)
+                raise
         await self.run_in_thread(part.sync)
 
     async def _fetch(
-        self, url: str, part: Part, kept: Provenance | None, progress: Progress
+        self, url: str, part: Part, kept: Provenance | None, progress: Progress, most: int
     ) -> None:
         response, answered_by = await self._request(url, part.size if kept else None, kept)
         way = self.agent.way(answered_by)
@@ -73,7 +112,7 @@ class Downloader:
                 return
             if total is None or response.code != 206:
                 discard(response)
-                await self._fetch(url, part, None, progress)
+                await self._fetch(url, part, None, progress, most)
                 return
         elif response.code == 200:
             total = None if response.length is UNKNOWN_LENGTH else response.length
@@ -81,8 +120,9 @@ class Downloader:
         else:
             discard(response)
             raise DownloadError(f"{status_text(response.code)} for {public_url(url)}{way}")
+        target = _Bounded(part, most if total is None else total)
         try:
-            await self._receive(response, part, total, progress)
+            await self._receive(response, target, total, progress)
         except BrokenOff as error:
             raise DownloadError(f"{error}{way}") from None
 
@@ -95,24 +135,26 @@ class Downloader:
             raise
 
     async def _receive(
-        self, response: IResponse, part: Part, total: int | None, progress: Progress
+        self, response: IResponse, target: _Bounded, total: int | None, progress: Progress
     ) -> None:
+        part = target.part
         try:
             await self.run_in_thread(self.room.promise, part, total or part.size)
         except BaseException:
             discard(response)
             raise
         try:
-            await self._write(response, part, total, progress)
+            await self._write(response, target, total, progress)
         finally:
             self.room.release(part)
 
     async def _write(
-        self, response: IResponse, part: Part, total: int | None, progress: Progress
+        self, response: IResponse, target: _Bounded, total: int | None, progress: Progress
     ) -> None:
+        part = target.part
         progress(part.size, total)
         body = ArrivingBody(
-            part,
+            target,
             self.clock,
             self.run_in_thread,
             self.stall_seconds,

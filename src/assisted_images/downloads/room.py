@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 
 from assisted_images.downloads.parts import Part
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""How systems say that a disk, or somebody's share of it, is full."""
 
 
 class Room:

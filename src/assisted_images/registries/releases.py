@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from assisted_images.downloads.downloader import Progress
+from assisted_images.downloads.downloader import MOST, Progress
 from assisted_images.downloads.parts import Part, Provenance, digest_of_name
 from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
@@ -35,8 +35,6 @@ from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.registries.requests import Missing
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
-
-_MOST_ISO_BYTES = 16 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ async def iso_beginning(registries: Registries, iso: ReleaseIso, length: int) ->
     @raise DownloadError: they cannot be had.
     """
     target = MemberInMemory(enough=length)
-    search = MemberSearch(registries, iso.image, iso.path, _MOST_ISO_BYTES, target)
+    search = MemberSearch(registries, iso.image, iso.path, MOST, target)
     try:
         await search.run()
     except EnoughRead:
@@ -282,5 +280,5 @@ class ReleaseDownloader:
         # What another process has begun is of no use, and takes room.
         await registries.run_in_thread(part.restart, Provenance(digest))
         target = MemberIntoPart(part, self._room, digest)
-        search = MemberSearch(registries, iso.image, iso.path, _MOST_ISO_BYTES, target)
+        search = MemberSearch(registries, iso.image, iso.path, MOST, target)
         return _Extraction(iso, search, target)

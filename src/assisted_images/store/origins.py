@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.downloads.downloader import Downloader, Progress
+from assisted_images.downloads.downloader import MOST, Downloader, Progress
 from assisted_images.downloads.durable import read_struct, write_struct
 from assisted_images.downloads.parts import Part
 from assisted_images.oci.references import PullSpec
@@ -85,6 +85,8 @@ class UrlOrigin:
 
     url: str
     downloader: Downloader
+    most: int = MOST
+    """Bytes that the image may have."""
 
     async def is_of(self, target: Path) -> bool:
         """See L{ImageOrigin}."""
@@ -92,7 +94,7 @@ class UrlOrigin:
 
     async def download(self, part: Part, progress: Progress) -> None:
         """See L{ImageOrigin}."""
-        await self.downloader.download(self.url, part, progress)
+        await self.downloader.download(self.url, part, progress, self.most)
 
     async def remember(self, target: Path) -> None:
         """See L{ImageOrigin}."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -13,8 +12,9 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.downloads.downloader import Downloader
+from assisted_images.downloads.downloader import MOST, Downloader
 from assisted_images.downloads.parts import NoSpace, Part, PartInUse
+from assisted_images.downloads.room import NO_ROOM
 from assisted_images.iso9660.volume import IsoError
 from assisted_images.live.layout import Layout
 from assisted_images.registries.releases import ReleaseDownloader
@@ -24,6 +24,7 @@ from assisted_images.store.files import file_size, inode, remove_part, remove_se
 from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
 from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
+from assisted_images.values import ImageType
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.failures import DownloadError
@@ -32,7 +33,8 @@ from httpd.texts import os_error_text
 LONGEST_DELAY = 300.0
 """Seconds until a failed image is tried again, at most."""
 
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MOST_WITH_PAYLOAD = 256 << 30
+"""Bytes of a disconnected ISO, which has the images of a release with it: some 50 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,9 @@ class Workshop:
     def origin(self, entry: Entry) -> ImageOrigin:
         """Where an image comes from."""
         if entry.release is None:
-            return UrlOrigin(entry.url, self.downloader)
+            disconnected = entry.image_type is ImageType.DISCONNECTED
+            most = _MOST_WITH_PAYLOAD if disconnected else MOST
+            return UrlOrigin(entry.url, self.downloader, most)
         if self.releases is None:
             raise ValueError(f"{entry} is out of a release payload; expected a ReleaseDownloader")
         return PayloadOrigin(entry.release, entry, self.releases, self.run_in_thread)
@@ -199,7 +203,7 @@ class Preparation:
             await self._origin.download(part, self._progressed)
         except (NoSpace, OSError) as error:
             # A set-aside file is the one thing here that nobody needs.
-            no_room = isinstance(error, NoSpace) or error.errno in _NO_ROOM
+            no_room = isinstance(error, NoSpace) or error.errno in NO_ROOM
             if not (no_room and await workshop.run_in_thread(remove_set_aside, self._target)):
                 raise
             return False

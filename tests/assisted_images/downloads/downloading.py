@@ -31,13 +31,13 @@ class DownloadTestCase(ServerTestCase):
     def downloader(self, run_in_thread: Any = run_at_once, **more: Any) -> Downloader:
         return Downloader(self.agent_, self.clock, run_in_thread, stall_seconds=60, **more)
 
-    async def attempt(self, url: str, downloader: Downloader | None = None) -> bytes:
+    async def attempt(self, url: str, downloader: Downloader | None = None, **more: Any) -> bytes:
         """Download as far as it goes; what is in the part afterwards."""
         part = Part.open(self.target)
         self.part_path = part.path
         try:
             await (downloader or self.downloader()).download(
-                url, part, lambda present, total: self.progress.append((present, total))
+                url, part, lambda present, total: self.progress.append((present, total)), **more
             )
         finally:
             part.close()

@@ -9,6 +9,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import deferLater
 
+from assisted_images.downloads.downloader import TooLarge
 from assisted_images.downloads.parts import NoSpace
 from httpd.concurrency.threads import run_at_once, threads_of
 from httpd.outbound.failures import DownloadError
@@ -222,6 +223,37 @@ class TroubleTests(DownloadTestCase):
         server = self.serve(Origin(CONTENT), address="::1")
         self.assertEqual(await self.attempt(f"{server.url}/x.iso"), CONTENT)
 
+    async def endless(self, origin: Answer) -> None:
+        """It is cut, and nothing of it stays."""
+        server = self.serve(origin)
+        text = await self.failure(self.attempt(server.url, most=100_000), TooLarge)
+        self.assertEqual(text, "the origin sends more than 100000 bytes; expected an OS image")
+        self.assertEqual(list(self.target.parent.glob(f"{self.target.name}*")), [])
+        self.assertLess(max(present for present, _ in self.progress), 100_001)
+        await server.all_connections_lost()
+
+    async def test_without_end(self) -> None:
+        """A body that says nothing of its length, and goes on and on."""
+        piece = bytes(30_000)
+        for head, frame in [
+            (b"HTTP/1.1 200 OK\r\n\r\n", piece),
+            (b'HTTP/1.1 200 OK\r\nETag: "x"\r\n\r\n', piece),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                b"%x\r\n%b\r\n" % (len(piece), piece),
+            ),
+        ]:
+
+            def answer(
+                received: Received,
+                transport: ITCPTransport,
+                head: bytes = head,
+                frame: bytes = frame,
+            ) -> None:
+                transport.write(head + frame * 4)
+
+            await self.endless(answer)
+
     async def test_truncated(self) -> None:
         """With its length right or chunked, the tail is missing."""
         for chunked in [False, True]:
@@ -274,13 +306,18 @@ class TroubleTests(DownloadTestCase):
     async def test_broken_disk(self) -> None:
         def broken(function: Any, *arguments: Any) -> Deferred[Any]:
             if function.__name__ == "append":
+                function(*arguments)
                 raise_error: Any = OSError(28, "No space left on device")
                 failing: Deferred[Any] = Deferred()
                 failing.errback(raise_error)
                 return failing
             return run_at_once(function, *arguments)
 
-        server = self.serve(Origin(CONTENT, stall_after=1000))
-        text = await self.failure(self.attempt(server.url, self.downloader(broken)), OSError)
-        self.assertIn("No space left", text)
-        await server.all_connections_lost()
+        # What cannot be gone on with later keeps no room from others.
+        for etag, kept in (('"one"', True), (None, False), ('W/"one"', False)):
+            self.setUp()
+            server = self.serve(Origin(CONTENT, etag, None, stall_after=1000))
+            text = await self.failure(self.attempt(server.url, self.downloader(broken)), OSError)
+            self.assertIn("No space left", text)
+            self.assertEqual(self.part_path.exists(), kept)
+            await server.all_connections_lost()
