@@ -10,6 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from assisted_images import __version__
 from demo.service import ROOT
 
 _CACHES = shutil.ignore_patterns("__pycache__", "dropin.cache")
@@ -31,6 +32,7 @@ class WheelTests(SynchronousTestCase):
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
         (wheel,) = wheels.glob("*.whl")
+        self.assertTrue(wheel.name.startswith(f"assisted_images-{__version__}-"), wheel.name)
         with zipfile.ZipFile(wheel) as archive:
             held = {name for name in archive.namelist() if ".dist-info/" not in name}
         modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}

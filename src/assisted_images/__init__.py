@@ -19,3 +19,5 @@ The layers on top of L{httpd}, lowest first; imports go downward only (C{lint-im
   - C{assembly}, which makes the parts; L{assisted_images.workers}, for several processes; C{tap},
     for C{twistd}; C{command_line}, the command.
 """
+
+__version__ = "0.1.0"

@@ -11,12 +11,16 @@ from twisted.internet.task import react
 from twisted.python import usage
 
 from assisted_images.inspect_release import InspectOptions, inspect_release
+from assisted_images.values import VERSION_TEXT
+from httpd.settings.options import VersionedOptions
 
 _BAD_USAGE = 2
 
 
-class CommandLine(usage.Options):
+class CommandLine(VersionedOptions):
     """What to do."""
+
+    version = VERSION_TEXT
 
     subCommands = [  # noqa: N815, RUF012
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"]

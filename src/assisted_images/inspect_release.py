@@ -29,7 +29,7 @@ from assisted_images.registries.settings import make_registries, registry_agents
 from assisted_images.settings.files import file_problems
 from assisted_images.settings.settings import parse_some
 from assisted_images.settings.table import SETTINGS
-from assisted_images.values import Architecture
+from assisted_images.values import VERSION_TEXT, Architecture
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.proxies import Proxies
 from httpd.settings.options import SettingOptions, parameters
@@ -62,6 +62,7 @@ class InspectOptions(SettingOptions[InspectSettings]):
     @ivar spec: the release image's pull spec.
     """
 
+    version = VERSION_TEXT
     table = _TABLE
     optParameters = parameters(_TABLE)
     optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012

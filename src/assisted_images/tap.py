@@ -41,6 +41,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     """
     if reactor is None:
         from twisted.internet import reactor
+    # twistd begins the log later, with what has been said until then.
+    Logger().info("{version}", version=options.version)
     settings = options.settings
     outbound = Outbound(settings, reactor)
     tls = ServerTls.of(partial(getattr, settings))

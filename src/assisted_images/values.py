@@ -11,10 +11,14 @@ from enum import StrEnum
 
 from semver import Version
 
+from assisted_images import __version__
 from httpd.texts import quoted
 
 USER_AGENT = "assisted-images"
 """Who this service is to the servers that it asks."""
+
+VERSION_TEXT = f"assisted-images {__version__}"
+"""Who this service is to its operator."""
 
 
 class Architecture(StrEnum):

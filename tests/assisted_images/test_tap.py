@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent
 
+from assisted_images import __version__
 from assisted_images.settings.options import Options
 from assisted_images.tap import makeService
 from httpd.listening.listeners import Listener
@@ -230,6 +231,20 @@ class TwistdTests(ServiceTestCase):
         self.assertEqual(fatal["message"], f"cannot listen on port {port}: Address already in use")
         self.assertNotIn("Traceback", output)
 
+    async def test_version(self) -> None:
+        """Our own, whatever settings are wrong; Twisted's is C{twistd --version}."""
+        expected = (f"assisted-images {__version__}\n", "", 0)
+        self.assertEqual(await self.outcome("--version", LISTEN_PORT="x"), expected)
+        for command in (["--version"], ["inspect-release", "--version"]):
+            output, errors, status = await getProcessOutputAndValue(
+                sys.executable,
+                ["-c", "from assisted_images.command_line import main; main()", *command],
+                self.variables(),
+                str(ROOT),
+                reactor,
+            )
+            self.assertEqual((output.decode(), errors.decode(), status), expected)
+
     async def test_help(self) -> None:
         output, errors, status = await self.outcome("--help")
         self.assertEqual((status, errors), (0, ""))
@@ -259,7 +274,8 @@ class TwistdTests(ServiceTestCase):
         self.assertEqual(await run.ended, 0)
         self.assertEqual(run.errors, b"")
         messages = [json.loads(line)["message"] for line in run.output.splitlines()]
-        self.assertTrue(messages[0].startswith("twistd "), messages[0])
+        self.assertEqual(messages[0], f"assisted-images {__version__}")
+        self.assertTrue(messages[1].startswith("twistd "), messages[1])
         self.assertTrue(any(text.startswith("GET - 200 ") for text in messages), messages)
         self.assertIn("Server Shut Down.", messages)
 

@@ -8,6 +8,7 @@ from typing import Any
 from assisted_images.settings.files import file_problems
 from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
+from assisted_images.values import VERSION_TEXT
 from httpd.settings.options import ServiceOptions, parameters
 
 
@@ -15,6 +16,7 @@ class Options(ServiceOptions[Settings]):
     """The settings, from the command line and, where that says nothing, from the environment."""
 
     service = "assisted-images"
+    version = VERSION_TEXT
     table = SETTINGS
     optParameters = parameters(SETTINGS)
 

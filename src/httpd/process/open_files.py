@@ -33,12 +33,15 @@ def raise_open_file_limit() -> int:
 
 def allow_open_files(connections: Connections) -> None:
     """Have at most as many connections as there can be files, with some files to spare."""
-    most = raise_open_file_limit() - OTHER_FILES
+    files = raise_open_file_limit()
+    most = max(1, files - OTHER_FILES)
     if most < connections.limit:
         Logger().warn(
-            "{most} connections at most instead of MAX_CONNECTIONS={limit}:"
-            " the system allows this process no more open files",
+            "{most} connections at most instead of the {limit} that MAX_CONNECTIONS gives this"
+            " process: the system allows it {files} open files, and {others} are for others",
             most=most,
             limit=connections.limit,
+            files=files,
+            others=OTHER_FILES,
         )
-        connections.limit = max(1, most)
+        connections.limit = most

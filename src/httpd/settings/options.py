@@ -6,6 +6,7 @@ environment.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -33,7 +34,22 @@ def _rows(setting: Setting) -> Iterator[list[str | None]]:
         yield [alias, None, None, f"the same as --{first}"]
 
 
-class SettingOptions(usage.Options, Generic[S]):
+class VersionedOptions(usage.Options):
+    """
+    A command that tells its own version; Twisted's would tell Twisted's.
+
+    @cvar version: its name and version.
+    """
+
+    version: str
+
+    def opt_version(self) -> None:
+        """Display the version and exit."""
+        sys.stdout.write(f"{self.version}\n")
+        sys.exit(0)
+
+
+class SettingOptions(VersionedOptions, Generic[S]):
     """
     A command whose C{optParameters} are the L{parameters} of C{table}.
 
