@@ -16,7 +16,7 @@ from assisted_images.downloads.downloader import Downloader
 from assisted_images.downloads.room import Room
 from assisted_images.infra_envs.assisted_service import AssistedService
 from assisted_images.infra_envs.configurations import InfraEnvSource
-from assisted_images.infra_envs.local import LocalInfraEnvs
+from assisted_images.infra_envs.local import MOST_THREADS, PATIENCE_SECONDS, LocalInfraEnvs
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.registries.settings import make_registries, registry_agents
@@ -32,7 +32,8 @@ from assisted_images.store.population import Population
 from assisted_images.store.preparation import Workshop
 from assisted_images.values import USER_AGENT
 from httpd.concurrency.slots import OwnSlots, Slots
-from httpd.concurrency.threads import threads_of
+from httpd.concurrency.threads import own_threads, threads_of
+from httpd.concurrency.turns import Turns
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.listening.listeners import Listener, listeners, listening_socket
@@ -133,7 +134,9 @@ def _infra_envs(
 ) -> InfraEnvSource:
     """A directory, or assisted-service, whose answers are shared."""
     if settings.infra_envs_dir is not None:
-        return LocalInfraEnvs(settings.infra_envs_dir, threads_of(reactor))
+        threads = own_threads(reactor, MOST_THREADS, "infra-envs", daemon=True)
+        turns = Turns(threads, reactor, PATIENCE_SECONDS)
+        return LocalInfraEnvs(settings.infra_envs_dir, turns)
     source = AssistedService(
         outbound.assisted_service,
         f"{settings.assisted_service_scheme}://{settings.assisted_service_host}",

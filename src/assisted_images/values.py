@@ -129,6 +129,10 @@ class Extent:
         return self.offset + self.length
 
 
+_KEPT_WITH_IT = 1024
+"""Bytes that a configuration takes besides what it says: objects, and its place in a cache."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """
@@ -148,3 +152,9 @@ class Configuration:
 
     last_modified: float | None = None
     """When assisted-service last changed the Ignition config, in seconds since the epoch."""
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes where it is kept."""
+        arguments = sum(map(len, self.kernel_arguments))
+        return len(self.ignition) + len(self.ramdisk) + arguments + _KEPT_WITH_IT

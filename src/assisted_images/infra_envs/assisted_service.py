@@ -13,6 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from assisted_images.infra_envs.configurations import (
+    LARGEST_PART,
     ConfigurationRequest,
     Credential,
     CredentialKind,
@@ -26,9 +27,6 @@ from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.bodies import BodyTooLarge, discard, http_date, read_body
 from httpd.outbound.failures import reason_of, was_cancelled
 from httpd.urls import with_parameters
-
-LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes that one answer may have; real ones have some hundred KiB."""
 
 Observer = Callable[[str, str, float], None]
 """Told of each call when it is over: its name, its outcome (a status, C{timeout}, C{unreachable},
@@ -157,7 +155,7 @@ class AssistedService:
                 discard(response)
                 raise _refusal(call, response.code, self._way)
             return _Answer(
-                await read_body(response, LARGEST_ANSWER),
+                await read_body(response, LARGEST_PART),
                 http_date(response.headers, b"last-modified"),
             )
         except InfraEnvError:
@@ -165,7 +163,7 @@ class AssistedService:
         except BodyTooLarge:
             decided("too-large")
             raise InfraEnvError(
-                502, f"{call.wanted} could not be had: more than {LARGEST_ANSWER} bytes"
+                502, f"{call.wanted} could not be had: more than {LARGEST_PART} bytes"
             ) from None
         except Exception as error:
             if was_cancelled(error):

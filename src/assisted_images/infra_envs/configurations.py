@@ -16,6 +16,9 @@ import msgspec
 from assisted_images.values import Configuration, ImageType
 from httpd.texts import quoted
 
+LARGEST_PART = 64 * 1024 * 1024
+"""Bytes that one part of a configuration may have; real ones have some hundred KiB."""
+
 
 class CredentialKind(StrEnum):
     """How a client proves that it may have an infra-env's configuration."""

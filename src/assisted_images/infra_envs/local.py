@@ -7,23 +7,34 @@ assisted-service would answer) are optional.  Edits count at the next request.
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cachetools import LRUCache
 
 from assisted_images.infra_envs.configurations import (
+    LARGEST_PART,
     ConfigurationRequest,
     InfraEnvError,
     kernel_arguments,
 )
 from assisted_images.values import Configuration, is_infra_env_id
-from httpd.concurrency.threads import RunInThread
+from httpd.concurrency.turns import Turns
+from httpd.texts import os_error_text
 
-_KEPT = 64
-"""Configurations."""
+MOST_THREADS = 64
+"""In which files are read.  A file system that hangs keeps one for each infra-env on it."""
+
+PATIENCE_SECONDS = 10.0
+"""How long a request waits for files: what is slower hangs."""
+
+LARGEST_TOTAL = 256 * 1024 * 1024
+"""Bytes of configurations that are kept at most; those that were asked for longest ago give way."""
 
 _SETTLED_SECONDS = 2.0
 """
@@ -38,68 +49,50 @@ class LocalInfraEnvs:
     Credentials are not looked at.
 
     Each request looks whether the files have changed, and only then they are read again: a BMC
-    reads one image by thousands of requests.
+    reads one image by thousands of requests.  All of it is done in threads: a file system may hang.
     """
 
     def __init__(
         self,
         directory: Path,
-        run_in_thread: RunInThread,
+        turns: Turns,
         now: Callable[[], float] = time.time,
     ) -> None:
         """
+        @param turns: by infra-env.
         @param now: seconds since the epoch, by the clock that gives files their times.
         """
         self._directory = directory
-        self._run_in_thread = run_in_thread
+        self._turns = turns
         self._now = now
-        self._kept: LRUCache[tuple[str, ...], tuple[_Look, Configuration]] = LRUCache(_KEPT)
+        self._kept: LRUCache[tuple[str, ...], _Reading] = LRUCache(LARGEST_TOTAL, _Reading.size)
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """
         The infra-env's files, as they are now.
 
-        @raise InfraEnvError: 404, there is no such infra-env; 500, its files cannot be read.
+        @raise InfraEnvError: 404, there is no such infra-env; 500, its files cannot be read, or are
+            none that can be served; 504, their file system does not answer.
         """
+        infra_env_id = request.infra_env_id
         # The id becomes part of a path.
-        if not is_infra_env_id(request.infra_env_id):
+        if not is_infra_env_id(infra_env_id):
             raise InfraEnvError(404, "an infra-env's id is a lower-case UUID")
         names = _names(request)
-        key = (request.infra_env_id, *names)
-        # Handing this to a thread would take ten times as long.
-        look = _Look.at(self._directory / request.infra_env_id, names)
-        seen, configuration = self._kept.get(key, (None, None))
-        if configuration is not None and seen == look:
-            return configuration
-        configuration = await self._run_in_thread(self._read, request)
-        if self._now() - look.changed_at > _SETTLED_SECONDS:
-            # Having been looked at before it was read: a change between the two shows next time.
-            self._kept[key] = look, configuration
-        return configuration
-
-    def _read(self, request: ConfigurationRequest) -> Configuration:
-        infra_env_id = request.infra_env_id
-        directory = self._directory / infra_env_id
-        names = _names(request)
+        key = (infra_env_id, *names)
+        kept = self._kept.get(key)
         try:
-            files = {name: _content(directory / name) for name in names}
-        except OSError as error:
-            raise InfraEnvError(
-                500, f"the files of infra-env {infra_env_id} cannot be read: {error.strerror}"
-            ) from None
-        ignition = files["discovery.ign"]
-        if ignition is None:
-            raise InfraEnvError(
-                404, f"there is no infra-env {infra_env_id}: no file {infra_env_id}/discovery.ign"
+            reading = await self._turns.run(
+                infra_env_id, _Reading.now, self._directory / infra_env_id, names, kept
             )
-        ramdisk = files.get("minimal-initrd")
-        infra_env = files.get("infra-env.json")
-        return Configuration(
-            ignition=ignition[0],
-            ramdisk=ramdisk[0] if ramdisk else b"",
-            kernel_arguments=kernel_arguments(infra_env[0]) if infra_env else (),
-            last_modified=max(file[1] for file in files.values() if file is not None),
-        )
+        except TimeoutError as error:
+            raise InfraEnvError(
+                504, f"the files of infra-env {infra_env_id} could not be read: {error}"
+            ) from None
+        if reading is not kept and self._now() - reading.look.changed_at > _SETTLED_SECONDS:
+            with suppress(ValueError):  # it is larger than all may be
+                self._kept[key] = reading
+        return reading.configuration
 
 
 def _names(request: ConfigurationRequest) -> list[str]:
@@ -124,23 +117,104 @@ class _Look:
 
     @classmethod
     def at(cls, directory: Path, names: Sequence[str]) -> _Look:
+        """
+        Look at files.
+
+        @raise InfraEnvError: one is there that cannot be served.
+        """
         files: list[tuple[int, int, int, int] | None] = []
         changed_at = 0.0
         for name in names:
+            path = directory / name
             try:
-                status = (directory / name).stat()
-            except OSError:
+                status = path.stat()
+            except (FileNotFoundError, NotADirectoryError):
                 files.append(None)
                 continue
+            except OSError as error:
+                raise _unreadable(path, error) from None
+            _require_plain(path, status)
             files.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
             changed_at = max(changed_at, status.st_ctime)
         return cls(tuple(files), changed_at)
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A configuration, and what its files looked like before they were read."""
+
+    look: _Look
+    configuration: Configuration
+
+    @classmethod
+    def now(cls, directory: Path, names: Sequence[str], kept: _Reading | None) -> _Reading:
+        """
+        What the files say now: C{kept}, where they are as they were.
+
+        @raise InfraEnvError: there is no such infra-env, or a file that cannot be served.
+        """
+        look = _Look.at(directory, names)
+        if kept is not None and kept.look == look:
+            return kept
+        # A change between the two shows next time.
+        return cls(look, _configuration(directory, names))
+
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.configuration.size
+
+
+def _configuration(directory: Path, names: Sequence[str]) -> Configuration:
+    files = {name: _content(directory / name) for name in names}
+    ignition = files["discovery.ign"]
+    if ignition is None:
+        raise InfraEnvError(
+            404,
+            f"there is no infra-env {directory.name}: no file {directory.name}/discovery.ign",
+        )
+    ramdisk = files.get("minimal-initrd")
+    infra_env = files.get("infra-env.json")
+    return Configuration(
+        ignition=ignition[0],
+        ramdisk=ramdisk[0] if ramdisk else b"",
+        kernel_arguments=kernel_arguments(infra_env[0]) if infra_env else (),
+        last_modified=max(file[1] for file in files.values() if file is not None),
+    )
+
+
 def _content(path: Path) -> tuple[bytes, float] | None:
     """A file's bytes and the time of its last change; None when there is no such file."""
     try:
-        with path.open("rb") as file:
-            return file.read(), path.stat().st_mtime
+        # Whatever it has become since it was looked at, it is opened at once.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            _require_plain(path, status)
+            return file.read(status.st_size), status.st_mtime
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _require_plain(path: Path, status: os.stat_result) -> None:
+    """
+    Refuse what it would take for ever to read, or all the memory.
+
+    @raise InfraEnvError: it is no regular file, or too large.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise InfraEnvError(500, f"{_shown(path)} is no regular file; expected one")
+    if status.st_size > LARGEST_PART:
+        raise InfraEnvError(
+            500,
+            f"{_shown(path)} is too large: {status.st_size} bytes; expected at most {LARGEST_PART}",
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> InfraEnvError:
+    return InfraEnvError(500, f"{_shown(path)} cannot be read: {os_error_text(error)}")
+
+
+def _shown(path: Path) -> str:
+    """A file as messages name it: below the directory of all infra-envs."""
+    return f"{path.parent.name}/{path.name}"

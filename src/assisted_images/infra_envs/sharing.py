@@ -80,9 +80,7 @@ class FreshConfigurations:
 
 def _size(lease: Lease) -> int:
     """About how many bytes of memory it takes."""
-    configuration = lease.configuration
-    arguments = sum(map(len, configuration.kernel_arguments))
-    return len(configuration.ignition) + len(configuration.ramdisk) + arguments
+    return lease.configuration.size
 
 
 class _Fetch:

@@ -19,13 +19,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from assisted_images.infra_envs.assisted_service import LARGEST_ANSWER
-from assisted_images.infra_envs.configurations import InfraEnvError
+from assisted_images.infra_envs.configurations import LARGEST_PART, InfraEnvError
 from assisted_images.workers.messages import Cancel, Inquiry, Message, Refusal, Reply
 
 _HEAD = 4
 
-LARGEST_FRAME = 3 * LARGEST_ANSWER
+LARGEST_FRAME = 3 * LARGEST_PART
 """Bytes: a configuration is made of three answers."""
 
 _M = TypeVar("_M")

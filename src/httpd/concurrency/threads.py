@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from threading import Thread
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -32,7 +33,7 @@ def threads_of(reactor: IReactorThreads) -> RunInThread:
     return run
 
 
-def own_threads(reactor: Any, most: int, name: str) -> RunInThread:
+def own_threads(reactor: Any, most: int, name: str, *, daemon: bool = False) -> RunInThread:
     """
     Blocking work in threads of its own, so that it keeps no other work waiting, and none keeps it.
 
@@ -40,13 +41,16 @@ def own_threads(reactor: Any, most: int, name: str) -> RunInThread:
 
     @param most: how many there may be.
     @param name: theirs, for whoever looks at the process.
+    @param daemon: that end waits for none of them: what they do may take for ever.
     """
     pool = ThreadPool(0, most, name)
+    pool.threadFactory = partial(Thread, daemon=daemon)  # type: ignore[assignment]
 
     def run(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
         if not pool.started:
             pool.start()
-            reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+            if not daemon:
+                reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
         return deferToThreadPool(reactor, pool, function, *args, **kwargs)
 
     return run

@@ -9,8 +9,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.task import Clock
 
-from assisted_images.infra_envs.assisted_service import LARGEST_ANSWER, AssistedService
+from assisted_images.infra_envs.assisted_service import AssistedService
 from assisted_images.infra_envs.configurations import (
+    LARGEST_PART,
     ConfigurationRequest,
     Credential,
     CredentialKind,
@@ -315,13 +316,13 @@ class AssistedServiceTests(ServerTestCase):
 
     async def test_too_large(self) -> None:
         """Neither an announced nor an unannounced flood is read into memory."""
-        announced = response(body=b"x", length=LARGEST_ANSWER + 1)
-        unannounced = b"HTTP/1.1 200 OK\r\n\r\n" + bytes(LARGEST_ANSWER + 1)
+        announced = response(body=b"x", length=LARGEST_PART + 1)
+        unannounced = b"HTTP/1.1 200 OK\r\n\r\n" + bytes(LARGEST_PART + 1)
         for flood in [announced, unannounced]:
             _, client = self.start(service(files=flood))
             error = await self.refusal(client, ConfigurationRequest(ID, None))
             self.assertEqual(error.status, 502)
-            self.assertIn(f"more than {LARGEST_ANSWER} bytes", str(error))
+            self.assertIn(f"more than {LARGEST_PART} bytes", str(error))
             self.assertIn(("discovery.ign", "too-large"), self.observed)
 
     async def test_path_is_quoted(self) -> None:

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
+from unittest import mock
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
-from assisted_images.infra_envs.local import LocalInfraEnvs
+from assisted_images.infra_envs.configurations import (
+    LARGEST_PART,
+    ConfigurationRequest,
+    InfraEnvError,
+)
+from assisted_images.infra_envs.local import PATIENCE_SECONDS, LocalInfraEnvs, _Look
 from assisted_images.values import Configuration, ImageType
-from httpd.concurrency.threads import run_at_once
+from httpd.concurrency.threads import RunInThread, run_at_once
+from httpd.concurrency.turns import Turns
 from tests.assisted_images.infra_envs.test_configurations import infra_env
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"
@@ -25,8 +34,13 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         self.directory = Path(self.mktemp())
         (self.directory / ID).mkdir(parents=True)
         self.write("discovery.ign", b"IGNITION", 1000)
-        self.source = LocalInfraEnvs(self.directory, run_at_once, self.now)
+        self.clock = Clock()
+        self.source = self.source_with(run_at_once)
         self.passed = 0.0
+
+    def source_with(self, run_in_thread: RunInThread) -> LocalInfraEnvs:
+        turns = Turns(run_in_thread, self.clock, PATIENCE_SECONDS)
+        return LocalInfraEnvs(self.directory, turns, self.now)
 
     def now(self) -> float:
         return time.time() + self.passed
@@ -109,11 +123,97 @@ class LocalInfraEnvsTests(SynchronousTestCase):
             self.assertEqual(error.status, 404)
             self.assertIn("lower-case UUID", str(error))
 
+    def put(self, name: str, make: Callable[[Path], object]) -> None:
+        """Something else in the place of a file."""
+        path = self.directory / ID / name
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+        make(path)
+
+    def test_not_a_regular_file(self) -> None:
+        """Who reads a FIFO waits for somebody who writes; it is not even opened."""
+        for name in ("discovery.ign", "infra-env.json"):
+            for make in (
+                Path.mkdir,
+                os.mkfifo,
+                lambda path: path.symlink_to("/dev/zero"),
+            ):
+                with self.subTest(name):
+                    self.put(name, make)
+                    error = self.refusal()
+                    self.assertEqual(error.status, 500)
+                    self.assertEqual(str(error), f"{ID}/{name} is no regular file; expected one")
+            self.put(name, lambda path: path.write_bytes(b"{}"))
+
+    def test_becomes_a_fifo_after_the_look(self) -> None:
+        def run(function: Any, *args: Any) -> Deferred[Any]:
+            with mock.patch.object(_Look, "at", return_value=_Look((), 0)):
+                return run_at_once(function, *args)
+
+        self.source = self.source_with(cast(RunInThread, run))
+        self.put("discovery.ign", os.mkfifo)
+        self.assertIn("is no regular file", str(self.refusal()))
+
+    def test_too_large(self) -> None:
+        """Of a file with holes of 3 GiB nothing is read."""
+        for name in ("discovery.ign", "infra-env.json"):
+            self.write(name, b"{}", 1000)
+            os.truncate(self.directory / ID / name, LARGEST_PART + 1)
+            error = self.refusal()
+            self.assertEqual(error.status, 500)
+            self.assertEqual(
+                str(error),
+                f"{ID}/{name} is too large: 67108865 bytes; expected at most 67108864",
+            )
+            self.write(name, b"{}", 1000)
+
     def test_unreadable(self) -> None:
-        (self.directory / ID / "infra-env.json").mkdir()
-        error = self.refusal()
-        self.assertEqual(error.status, 500)
-        self.assertIn("Is a directory", str(error))
+        """Whichever error the file system has; it is named with the file."""
+        for name in ("discovery.ign", "infra-env.json"):
+            self.put(name, lambda path: path.symlink_to(path.name))
+            error = self.refusal()
+            self.assertEqual(error.status, 500)
+            self.assertEqual(
+                str(error), f"{ID}/{name} cannot be read: Too many levels of symbolic links"
+            )
+            self.put(name, lambda path: path.write_bytes(b"{}"))
+
+    def test_file_system_that_hangs(self) -> None:
+        """
+        Nothing is done in the caller's thread; its requests end in time, and take one thread all
+        together; other infra-envs are served; and so is this one when it comes back.
+        """
+        other = "ffffffff-0000-4000-8000-00000000000f"
+        (self.directory / other).mkdir()
+        (self.directory / other / "discovery.ign").write_bytes(b"{}")
+        hanging: list[Callable[[], object]] = []
+
+        def run(function: Any, *args: Any) -> Deferred[Any]:
+            if args[0].name == other:
+                return run_at_once(function, *args)
+            ended: Deferred[Any] = Deferred()
+            hanging.append(lambda: run_at_once(function, *args).chainDeferred(ended))
+            return ended
+
+        self.source = self.source_with(cast(RunInThread, run))
+        request = ConfigurationRequest(ID, ImageType.FULL)
+        asked = [Deferred.fromCoroutine(self.source.configuration(request)) for _ in range(3)]
+        self.assertEqual(self.ask(infra_env_id=other).ignition, b"{}")
+        self.clock.advance(PATIENCE_SECONDS)
+        for answer in asked:
+            error: InfraEnvError = self.failureResultOf(answer, InfraEnvError).value
+            self.assertEqual(error.status, 504)
+            self.assertEqual(
+                str(error), f"the files of infra-env {ID} could not be read: not within 10 s"
+            )
+        self.assertEqual(len(hanging), 1)
+        late = Deferred.fromCoroutine(self.source.configuration(request))
+        self.assertNoResult(late)
+        hanging[0]()
+        hanging[1]()
+        self.assertEqual(self.successResultOf(late).ignition, b"IGNITION")
 
     def test_malformed_infra_env(self) -> None:
         self.write("infra-env.json", b"{", 2000)

@@ -173,7 +173,9 @@ class SharedConfigurationsTests(SharingTestCase):
     def test_bounded(self) -> None:
         """The oldest configurations give way to new ones when all together grow too large."""
         self.shared = SharedConfigurations(
-            FreshConfigurations(self.source, 60, self.clock), self.clock, largest_total=10
+            FreshConfigurations(self.source, 60, self.clock),
+            self.clock,
+            largest_total=2 * Configuration(b"12345").size,
         )
         for index, name in enumerate(["a", "b", "c"]):
             self.ask(replace(REQUEST, infra_env_id=name))
@@ -187,7 +189,9 @@ class SharedConfigurationsTests(SharingTestCase):
     def test_larger_than_the_bound(self) -> None:
         """Is passed on, and not kept."""
         self.shared = SharedConfigurations(
-            FreshConfigurations(self.source, 60, self.clock), self.clock, largest_total=10
+            FreshConfigurations(self.source, 60, self.clock),
+            self.clock,
+            largest_total=Configuration(b"1234567890").size,
         )
         first = self.ask()
         self.source.answers[0].callback(Configuration(b"12345678901"))

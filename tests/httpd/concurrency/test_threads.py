@@ -71,3 +71,9 @@ class OwnThreadsTests(TestCase):
         for _ in range(2):
             await self.run_in_own(self.release.is_set)
         self.assertEqual([stop[:2] for stop in self.reactor.stops], [("during", "shutdown")])
+
+    async def test_daemons_are_not_waited_for(self) -> None:
+        """Neither by the reactor nor by the interpreter: what they do may take for ever."""
+        run = own_threads(self.reactor, _MOST, "daemons", daemon=True)
+        self.assertTrue(await run(lambda: threading.current_thread().daemon))
+        self.assertEqual(self.reactor.stops, [])
