@@ -34,6 +34,7 @@ from assisted_images.values import USER_AGENT
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import own_threads, threads_of
 from httpd.concurrency.turns import Turns
+from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.listening.listeners import Listener, listeners, listening_socket
@@ -87,6 +88,7 @@ def make_application(
             header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
         ),
         ready_when=settings.ready_when,
+        trusted_proxies=TrustedProxies(settings.trusted_proxies),
         local_infra_envs=settings.infra_envs_dir is not None,
     )
 

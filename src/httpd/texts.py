@@ -6,6 +6,15 @@ _LONGEST = 128
 """Characters, quotes included."""
 
 
+LONGEST_FACT = 400
+"""Characters that are logged of something a client has sent."""
+
+
+def shortened(text: str, most: int = LONGEST_FACT) -> str:
+    """The text, or its beginning where it is long."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def quoted(text: str) -> str:
     """The text in quotes, in ASCII, on one line, shortened where it is long."""
     shown = ascii(text[:_LONGEST])

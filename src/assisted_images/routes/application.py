@@ -13,6 +13,7 @@ from assisted_images.settings.readers import ReadyWhen
 from assisted_images.store.images import ImageStore
 from httpd.concurrency.slots import Slots
 from httpd.concurrency.threads import RunInThread
+from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestLog
@@ -40,6 +41,9 @@ class Application:
 
     ready_when: ReadyWhen = ReadyWhen.ALL
     """How many images make C{/health} 200."""
+
+    trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
+    """Whose word counts about who has sent a request (docs/operations.md, "Behind proxies")."""
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

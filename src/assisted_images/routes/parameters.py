@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from assisted_images.infra_envs.configurations import Credential, CredentialKind
 from assisted_images.values import Architecture, is_infra_env_id
+from httpd.texts import shortened
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 
@@ -103,6 +104,9 @@ T = TypeVar("T")
 Facts = dict[str, str]
 """What the log is told of a request, as far as it could be read, by name."""
 
+_TOLD = ("version", "arch", "type")
+"""Query parameters that the log is told."""
+
 Read = Callable[[Parameters, Facts], T]
 """
 Reads parameters, and tells what they are about; nothing else decides what it returns.  Raises
@@ -122,10 +126,16 @@ class Question(Generic[T]):
     def read(cls, read: Read[T], parameters: Parameters) -> Question[T]:
         """Read it out of a request's parameters."""
         facts: Facts = {}
+        for name in _TOLD:
+            if told := parameters.parameter(name):
+                facts[name] = told
+        wanted: T | None = None
+        refusal: tuple[int, str] | None = None
         try:
-            return cls(facts, read(parameters, facts))
+            wanted = read(parameters, facts)
         except Problem as problem:
-            return cls(facts, None, (problem.status, problem.detail))
+            refusal = problem.status, problem.detail
+        return cls({name: shortened(fact) for name, fact in facts.items()}, wanted, refusal)
 
     @property
     def wanted(self) -> T:

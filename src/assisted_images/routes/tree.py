@@ -14,7 +14,7 @@ from assisted_images.routes.download import Download
 from assisted_images.routes.status import Health, Status
 from httpd.web.metrics import MetricsResource
 from httpd.web.resource import TextResource
-from httpd.web.routes import GET, UNNAMED, Route, Routes
+from httpd.web.routes import GET, PROBE, UNNAMED, Route, Routes
 from httpd.web.site import ServiceSite
 
 BOTH, TLS = True, False
@@ -36,7 +36,7 @@ def route_table(
 ) -> tuple[Route, ...]:
     """
     All routes (docs/http-api.md, "Routes"): path, methods, what answers, on which listeners, and
-    what the log and the metrics call it, if not by its path.
+    what the log and the metrics call it, if not by its path; and whether it is a probe's.
 
     @param all_workers: C{None}: there is this process alone.
     """
@@ -57,9 +57,9 @@ def route_table(
         Route("/images/:imageID/s390x-initrd-addrsize", GET, made(addrsize), TLS),
         *(scripts if application.local_infra_envs else ()),
         Route("/boot-artifacts/:artifact", GET, made(boot_artifact), BOTH),
-        Route("/health", GET, health, BOTH, UNNAMED),
-        Route("/live", GET, TextResource("alive"), BOTH, UNNAMED),
-        Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED),
+        Route("/health", GET, health, BOTH, UNNAMED, PROBE),
+        Route("/live", GET, TextResource("alive"), BOTH, UNNAMED, PROBE),
+        Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED, PROBE),
         Route("/status", GET, status, BOTH, UNNAMED),
     )
 
@@ -74,7 +74,7 @@ def make_site(
     @param boot_only: serve only what boots from plain HTTP (C{HTTP_SERVES=boot}).
     """
     table = route_table(application, all_workers)
-    return ServiceSite(
+    site = ServiceSite(
         Routes([route for route in table if route.on_plain or not boot_only]),
         application.clock,
         application.metrics,
@@ -82,3 +82,5 @@ def make_site(
         application.times,
         application.request_log,
     )
+    site.trusted_proxies = application.trusted_proxies
+    return site

@@ -12,6 +12,7 @@ from assisted_images.oci.auths import PullSecret
 from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.table import SETTINGS
 from assisted_images.values import Architecture, ImageType
+from httpd.forwarding import Network
 from httpd.settings.listening import listening_contradictions
 from httpd.settings.readers import LogLevel, TlsVersion
 from httpd.settings.reading import read_settings
@@ -47,6 +48,7 @@ class Settings:
     header_seconds: float
     client_stall_seconds: float
     drain_seconds: float
+    trusted_proxies: tuple[Network, ...]
     log_level: LogLevel
     http_serves: HttpServes
     ready_when: ReadyWhen

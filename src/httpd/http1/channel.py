@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from httpd.forwarding import plain_address
 from httpd.http1.client_timer import ClientTimer, SendQueue
 from httpd.http1.head_channel import HeadChannel, HeadSite
 
@@ -80,6 +81,7 @@ class DeadlineChannel(HeadChannel):
         super().connectionMade()
         # Each request asks for both.
         self._peer, self._host = self.transport.getPeer(), self.transport.getHost()
+        self.peer_address = plain_address(getattr(self._peer, "host", "-"))
         self._send_queue = SendQueue(self.transport)
         self._timer = ClientTimer(
             self.site.clock, self._send_queue, self.site.times.stall_seconds, self._stalled

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
-from httpd.logs.lines import JsonLines, beginning
+from httpd.logs.lines import LEVELS, JsonLines, beginning
 
 Fact = str | int | float
 """What is told of a request, such as its status."""
@@ -25,11 +25,12 @@ _log = Logger(NAMESPACE)
 class RequestLog(Protocol):
     """Where the lines of requests go."""
 
-    def write_request(self, facts: Mapping[str, Fact]) -> None:
+    def write_request(self, facts: Mapping[str, Fact], level: str = "info") -> None:
         """
         Write the line of a request that is over.
 
         @param facts: by their names, in order; those in L{MESSAGE} are among them.
+        @param level: how severe it is, one of L{LEVELS<httpd.logs.lines.LEVELS>}.
         """
 
 
@@ -47,12 +48,11 @@ class RequestLines:
         """
         self._lines = lines
         self._now = now
-        self._written = lines.has("info")
 
-    def write_request(self, facts: Mapping[str, Fact]) -> None:
+    def write_request(self, facts: Mapping[str, Fact], level: str = "info") -> None:
         """Write its line, unless only worse things are written."""
-        if self._written:
-            line = beginning(self._now(), "info", NAMESPACE, MESSAGE % facts)
+        if self._lines.has(level):
+            line = beginning(self._now(), level, NAMESPACE, MESSAGE % facts)
             line.update(facts)
             self._lines.write(line)
 
@@ -64,8 +64,9 @@ class RequestEvents:
         """
         @param log: where events are emitted.
         """
-        self._emit = log.info
+        ways = (log.debug, log.info, log.warn, log.error, log.critical)
+        self._emit = dict(zip(LEVELS, ways, strict=True))
 
-    def write_request(self, facts: Mapping[str, Fact]) -> None:
+    def write_request(self, facts: Mapping[str, Fact], level: str = "info") -> None:
         """Emit an event."""
-        self._emit("{log_text}", log_text=MESSAGE % facts, **facts)
+        self._emit[level]("{log_text}", log_text=MESSAGE % facts, **facts)

@@ -59,9 +59,9 @@ class ServiceLog:
             # twistd looks for this after it has made the service and before it logs anything.
             application.setComponent(ILogObserver, JsonLogObserver(self._lines))
 
-    def write_request(self, facts: Mapping[str, Fact]) -> None:
+    def write_request(self, facts: Mapping[str, Fact], level: str = "info") -> None:
         """Write the line of a request that is over."""
-        self._requests.write_request(facts)
+        self._requests.write_request(facts, level)
 
     def pass_on(self, lines: bytes) -> None:
         """Write whole lines that another process of the service has made."""

@@ -85,6 +85,14 @@ def listening(port: str) -> tuple[Setting, ...]:
             "300",
         ),
         Setting(
+            ("TRUSTED_PROXIES",),
+            "addresses and networks (CIDR), a comma list, of proxies whose X-Forwarded-For and"
+            " X-Forwarded-Proto count",
+            readers.networks,
+            absent=(),
+            absent_text="none",
+        ),
+        Setting(
             ("LOGLEVEL", "LOG_LEVEL"),
             "least severe events that are logged: debug (or trace), info, warning (or warn), error"
             " or critical (or fatal, panic)",

@@ -16,6 +16,7 @@ import msgspec
 
 from httpd import urls
 from httpd.fields import NAME
+from httpd.forwarding import Network, network
 from httpd.settings import cipher_suites
 from httpd.settings.setting import Tolerated
 from httpd.texts import quoted
@@ -198,6 +199,20 @@ _WEB_ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9._*-]+|\[[0-9a-fA-F:.]+\])(:([
 
 
 _TEXTS = msgspec.json.Decoder(dict[str, str])
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read a comma list of addresses and networks."""
+    found = []
+    for item in _comma_list(text):
+        try:
+            found.append(network(item))
+        except ValueError as error:
+            raise ValueError(
+                f"{quoted(item)}: {error}; expected a comma list of addresses and networks such as"
+                " 10.0.0.1,192.0.2.0/24,fd00::/8"
+            ) from None
+    return tuple(found)
 
 
 def query_parameters(text: str) -> Mapping[str, str]:

@@ -20,19 +20,13 @@ from twisted.web.http_headers import Headers
 from httpd.http1.channel import DeadlineChannel
 from httpd.http1.head_channel import ResponseHeaders
 from httpd.http1.heads import Head
-from httpd.logs.requests import Fact
 from httpd.representation.negotiation import preferred_type
 from httpd.web.problems import OWN_FAULT, PLAIN, PROBLEM_JSON, Problem
+from httpd.web.request_facts import NO_ROUTE, facts_of, level_of
 from httpd.web.request_site import RequestSite
 
 MAX_REQUEST_BODY = 16 * 1024
 """Bytes of a request's body that are read and thrown away where nothing takes one."""
-
-_TOLD = (("range", "range"), ("user_agent", "user-agent"))
-"""Header fields that the log tells of, after what it calls them."""
-
-NO_ROUTE = "-"
-"""What the log and the metrics call the route of a request that has none."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Those that metrics tell apart: what is refused may have any."""
@@ -53,8 +47,10 @@ class ServiceRequest(Request):
         L{Head.fields}.
     @ivar head: what it says, once it has been received.
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
-        path reaches the log or a metric.  Empty until L{observe_as}.
-    @ivar facts: further fields of the log line.
+        path reaches a metric, and the log, too, unless it is nobody's.  Empty until it is known.
+    @ivar level: how severe it is for the log that this was asked, where all goes well.
+    @ivar problem: why it has failed; L{None}: it has not.
+    @ivar facts: further fields of the log line; short ones.
     @ivar path_values: what stands in the path for the parameters of its route, decoded, in order.
     @ivar answer: what is under way to answer it; ends when the client leaves.
     @ivar site: what it needs of its server.
@@ -68,8 +64,11 @@ class ServiceRequest(Request):
     fields: Mapping[str, str] = MappingProxyType({})
     path_values: Sequence[str] = ()
     route = ""
+    level = "info"
+    problem: Problem | None = None
     answer: Deferred[None] | None = None
     _started: float | None = None
+    _label = ""
     _body: bytearray | None = None
     _body_size = 0
 
@@ -79,6 +78,7 @@ class ServiceRequest(Request):
         """
         super().__init__(channel, queued)
         self.site: RequestSite = channel.site
+        self._peer: str = channel.peer_address
         self.responseHeaders = ResponseHeaders()
         self.identifier = _identifiers.randbytes(16).hex()
         self.facts: dict[str, str] = {}
@@ -151,6 +151,7 @@ class ServiceRequest(Request):
 
         Every refusal is written here, whoever refuses.
         """
+        self.problem = problem
         kind = preferred_type(self.getHeader("accept"), self.site.problem_types)
         body = problem.as_json() if kind == PROBLEM_JSON else problem.as_text()
         self.setResponseCode(problem.status, problem.title.encode())
@@ -167,6 +168,7 @@ class ServiceRequest(Request):
         self._begin()
         label = "" if self.head is None else self.site.routes.label(self.path_parts)
         self.observe_as(label or NO_ROUTE)
+        self.route = label
         self.refuse(Problem(status, detail, {"Connection": "close"}))
 
     def finish_with(self, body: bytes, content_type: str) -> None:
@@ -245,7 +247,7 @@ class ServiceRequest(Request):
 
         @param route: its label; empty: it has none, and is not observed.
         """
-        self.route = route
+        self.route = self._label = route
         if route:
             self.site.observer.request_started(route)
 
@@ -261,6 +263,19 @@ class ServiceRequest(Request):
             return self.fields.get(key.lower())
         values = self.requestHeaders.getRawHeaders(key)
         return None if values is None else b", ".join(values)
+
+    @property
+    def client_address(self) -> str:
+        """Whom it comes from: the connection's other end, or as trusted proxies say."""
+        peer, proxies = self._peer, self.site.trusted_proxies
+        return proxies.client(peer, self.fields.get("x-forwarded-for")) if proxies else peer
+
+    @property
+    def scheme(self) -> str:
+        """C{http} or C{https}: the connection's, or as trusted proxies say."""
+        own = "https" if self.isSecure() else "http"
+        said = self.fields.get("x-forwarded-proto")
+        return self.site.trusted_proxies.scheme(self._peer, own, said)
 
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""
@@ -281,29 +296,17 @@ class ServiceRequest(Request):
         if self._started is None:
             return  # it has not been complete
         seconds = self.site.clock.seconds() - self._started
-        method = self.method.decode("ascii", "replace")
-        if self.route:
+        if self._label:
+            method = self.method.decode("ascii", "replace")
             self.site.observer.request_ended(
-                self.route,
+                self._label,
                 method if method in _METHODS else "-",
                 self.code,
                 self.sentLength,
                 seconds,
             )
-        facts: dict[str, Fact] = {
-            "request_id": self.identifier,
-            "method": method,
-            "route": self.route or NO_ROUTE,
-            "status": self.code,
-            "bytes": self.sentLength,
-            "seconds": round(seconds, 6),
-            "aborted": aborted,
-        }
-        for name, field in _TOLD:
-            if field in self.fields:
-                facts[name] = self.fields[field]
-        facts.update(self.facts)
-        self.site.request_log.write_request(facts)
+        facts = facts_of(self, seconds, aborted=aborted)
+        self.site.request_log.write_request(facts, level_of(self))
 
     def _require_room(self, length: int) -> None:
         """Cut the request short where its body is too large: what is being sent is not read."""

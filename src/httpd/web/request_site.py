@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import ClientObserver
 from httpd.logs.requests import RequestLog
 
@@ -43,6 +44,7 @@ class RequestSite(Protocol):
     request_log: RequestLog
     most_body_bytes: int | None
     problem_types: Sequence[str]
+    trusted_proxies: TrustedProxies
 
     @property
     def routes(self) -> RequestRoutes:

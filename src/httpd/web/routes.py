@@ -16,6 +16,9 @@ from httpd.web.resource import Resource
 GET = (b"GET", b"HEAD")
 """The methods of what can be read alone."""
 
+PROBE = "debug"
+"""The level of what is asked by machines, again and again, to see whether the service is there."""
+
 UNNAMED = ""
 """The label of what is asked too often, and takes too little time, to be told of."""
 
@@ -41,8 +44,12 @@ class Route:
     requests leave it out.
     """
 
+    level: str = "info"
+    """How severe it is for the log, one of L{LEVELS<httpd.logs.lines.LEVELS>}, that it was asked:
+    L{PROBE}, where that says nothing."""
+
     name: str = field(init=False)
-    """What the log and the metrics call it; L{UNNAMED} where they do not."""
+    """What the metrics call it; L{UNNAMED} where they do not."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.pattern if self.label is None else self.label)
@@ -100,6 +107,7 @@ class Routes:
             return
         kept[self] = found
         route, request.path_values = found
+        request.route, request.level = route.name or route.pattern, route.level
         origins = route.resource.allowed_origins
         if origins:
             allow_origin(request, origins)

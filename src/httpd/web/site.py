@@ -9,6 +9,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.web.http import datetimeToString
 from twisted.web.server import version
 
+from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import DeadlineChannel, Times
 from httpd.http1.connections import Connections
 from httpd.http1.heads import KnownHeads
@@ -34,10 +35,12 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
     @ivar request_log: where the requests' lines go.
     @ivar heads: of requests that came to this site.
     @cvar most_body_bytes: bytes that a request's body may have; C{None}: nothing here takes one.
+    @cvar trusted_proxies: whose word counts about who has sent a request; by default nobody's.
     @cvar problem_types: media types of refusals, the usual one first.
     """
 
     most_body_bytes: int | None = None
+    trusted_proxies = TrustedProxies()
     problem_types: Sequence[str] = (PLAIN, PROBLEM_JSON)
 
     def __init__(

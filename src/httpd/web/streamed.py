@@ -77,6 +77,7 @@ class Streamed(Resource, Generic[F]):
             self.log.failure("request {request_id} failed", request_id=request.identifier)
             problem = Problem(500, OWN_FAULT)
         if request.startedWriting:
+            request.problem = problem
             request.abort()
         else:
             request.refuse(problem)

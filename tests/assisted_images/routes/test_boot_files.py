@@ -54,9 +54,7 @@ class InitrdTests(RoutesTestCase):
         )
 
     async def test_ipxe_script_for_a_host_of_ill_will(self) -> None:
-        answer = await self.get(
-            f"/images/{ID}/ipxe-script?version={OPENSHIFT}", {"Host": "a b/${x}"}
-        )
+        answer = await self.get(f"/images/{ID}/ipxe-script?version={OPENSHIFT}", {"Host": "a$x"})
         self.assertEqual(
             (answer.status, answer.text), (400, "the Host header is no host name or address\n")
         )

@@ -56,6 +56,20 @@ class QuestionTests(SynchronousTestCase):
         self.assertEqual({(one.status, one.detail) for one in problems}, {(404, "too many parts")})
         self.assertEqual(question.facts, {"version": "4.18"})
 
+    def test_facts_of_the_query(self) -> None:
+        """Whether or not the rest makes sense; what is in the path counts more; in short."""
+        query = (
+            (b"version", b"4.18"),
+            (b"arch", b"arm64"),
+            (b"type", b"t" * 1000),
+            (b"api_key", b"swordfish"),
+        )
+        for path in (("4.17",), ("4.17", "x")):
+            facts = Question.read(self.reading, Parameters(path, query)).facts
+            self.assertEqual(facts.keys(), {"version", "arch", "type"})
+            self.assertEqual((facts["version"], facts["arch"]), ("4.17", "arm64"))
+            self.assertEqual(len(facts["type"]), 400)
+
     def test_shows_no_secret(self) -> None:
         parameters = Parameters(("4.18",), ((b"api_key", b"swordfish"),))
         question = Question.read(self.reading, parameters)

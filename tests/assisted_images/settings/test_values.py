@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -31,6 +32,13 @@ class ValueTests(SynchronousTestCase):
     def test_seconds(self) -> None:
         cases = {"0": 0.0, "2.5": 2.5, "90": 90.0}
         self.assert_reads("config_share_seconds", "CONFIG_SHARE_SECONDS", cases)
+
+    def test_trusted_proxies(self) -> None:
+        cases = {
+            "10.0.0.1": (ip_network("10.0.0.1/32"),),
+            "10.0.0.0/8, fd00::/8,,::1": tuple(map(ip_network, ("10.0.0.0/8", "fd00::/8", "::1"))),
+        }
+        self.assert_reads("trusted_proxies", "TRUSTED_PROXIES", cases)
 
     def test_log_levels(self) -> None:
         cases = {

@@ -139,6 +139,13 @@ class WrongValueTests(SynchronousTestCase):
         (told,) = problems({"ALLOWED_DOMAINS": "https://fine.example.com, wrong"})
         self.assertIn("'wrong' is no origin", told)
 
+    def test_trusted_proxies(self) -> None:
+        self.assert_refused(
+            "TRUSTED_PROXIES",
+            ["proxy.example.com", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.1:80", "fd00::/8/8", "10."],
+            "expected a comma list of addresses and networks such as",
+        )
+
     def test_json_objects(self) -> None:
         wrong = ["s3cr3t", '{"s3cr3t"}', '{"s3cr3t": 5}', '["s3cr3t"]', '"s3cr3t"', '{"s": null}']
         for name in ("OS_IMAGES_REQUEST_HEADERS", "OS_IMAGES_REQUEST_QUERY_PARAMS"):

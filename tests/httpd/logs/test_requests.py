@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.trial.unittest import SynchronousTestCase
 
+from httpd.logs.lines import LEVELS
 from httpd.logs.requests import NAMESPACE, Fact, RequestEvents, RequestLines
 from tests.httpd.logs.written import TOKEN, Written, hostile
 from tests.properties import given
@@ -31,19 +32,21 @@ texts = hostile | st.text(st.characters(exclude_categories=()))
 
 
 class RequestLinesTests(SynchronousTestCase):
-    def written(self, facts: dict[str, Fact], level: str = "info") -> Written:
-        written = Written(level, worker=1)
-        RequestLines(written.json_lines, lambda: TIME).write_request(facts)
+    def written(self, facts: dict[str, Fact], least: str = "info", level: str = "info") -> Written:
+        written = Written(least, worker=1)
+        RequestLines(written.json_lines, lambda: TIME).write_request(facts, level)
         return written
 
-    def by_event(self, facts: dict[str, Fact]) -> Written:
+    def by_event(self, facts: dict[str, Fact], least: str = "info", level: str = "info") -> Written:
         """What comes of the event that there is where the lines are not ours."""
-        written = Written("info", worker=1)
+        written = Written(least, worker=1)
 
         def observe(event: LogEvent) -> None:
             written.observer({**event, "log_time": TIME})
 
-        RequestEvents(Logger(NAMESPACE, observer=cast(ILogObserver, observe))).write_request(facts)
+        RequestEvents(Logger(NAMESPACE, observer=cast(ILogObserver, observe))).write_request(
+            facts, level
+        )
         return written
 
     def test_line(self) -> None:
@@ -59,8 +62,13 @@ class RequestLinesTests(SynchronousTestCase):
         )
 
     def test_level(self) -> None:
-        for level, count in (("debug", 1), ("info", 1), ("warning", 0)):
-            self.assertEqual(len(self.written(FACTS, level).lines), count)
+        """Each is written as it is, where it is severe enough; as of an event."""
+        for least_number, least in enumerate(LEVELS):
+            for number, level in enumerate(LEVELS):
+                for written in (self.written, self.by_event):
+                    lines = written(FACTS, least, level).lines
+                    expected = [level] if number >= least_number else []
+                    self.assertEqual([line["level"] for line in lines], expected)
 
     @given(
         st.fixed_dictionaries(

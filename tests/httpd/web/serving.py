@@ -191,6 +191,8 @@ class Lines:
 
     def __init__(self) -> None:
         self.written: list[dict[str, Fact]] = []
+        self.levels: list[str] = []
 
-    def write_request(self, facts: Mapping[str, Fact]) -> None:
+    def write_request(self, facts: Mapping[str, Fact], level: str = "info") -> None:
+        self.levels.append(level)
         self.written.append({**facts, "request_id": ""})

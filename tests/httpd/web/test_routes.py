@@ -182,5 +182,5 @@ class AnswerTests(TestCase):
         for path in ("/live", "/records", "/records/7", "/other"):
             await ask(self.port, path)
         labels = [line["route"] for line in self.lines.written]
-        self.assertEqual(labels, ["-", "/all", "/records/:id", "-"])
+        self.assertEqual(labels, ["/live", "/all", "/records/:id", "/other"])
         self.assertEqual(self.observed.started, ["/all", "/records/:id"])

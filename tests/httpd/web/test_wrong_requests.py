@@ -39,18 +39,22 @@ class WrongRequestTests(TestCase):
         self.lines = site.request_log = Lines()
         self.port = listen(self, site)
 
-    async def refused(self, sent: bytes, status: int, route: str = "/text") -> Answer:
+    async def refused(
+        self, sent: bytes, status: int, route: str = "/text", told: str | None = None
+    ) -> Answer:
         """
         The answer to something that is refused before the client has closed or sent more.
 
         It has a line of the log, an observation, and all that any answer has.
+
+        @param told: what the log says of a path that has no route.
         """
         answer = parsed(await exchange(self.port, sent))
         self.assertEqual((answer.status, answer.header("connection")), (status, "close"), sent)
         self.assertEqual(answer.header("content-length"), str(len(answer.body)))
         self.assertIsNotNone(answer.header("date"))
         line = self.lines.written[-1]
-        expected = (status, route, len(answer.body))
+        expected = (status, told or route, len(answer.body))
         self.assertEqual((line["status"], line["route"], line["bytes"]), expected, sent)
         self.assertEqual(self.observed.started[-1], route)
         self.assertEqual(self.observed.ended[-1][0::2], (route, status))
@@ -129,7 +133,7 @@ class WrongRequestTests(TestCase):
         await self.refused(_GET + _HOST + b"x: %b\r\n" % (b"x" * 999) * 17 + b"\r\n", 431)
         await self.refused(_GET + _HOST + b"x: y\r\n" * 5_000 + b"\r\n", 431)
         half = b"x" * 9_000
-        await self.refused(b"GET /%b HTTP/1.1\r\nx: %b\r\n\r\n" % (half, half), 431, "-")
+        await self.refused(b"GET /%b HTTP/1.1\r\nx: %b\r\n\r\n" % (half, half), 431, "-", "/...")
         await self.served(_GET + _HOST + b"x: y\r\n" * 3_000 + b"Connection: close\r\n\r\n")
 
     async def test_what_is_no_request(self) -> None:
@@ -140,9 +144,9 @@ class WrongRequestTests(TestCase):
             (_GET + b"no field\r\n\r\n", "/text"),
             (_GET + b"a : b\r\n\r\n", "/text"),
             (_GET + b"a: \0\r\n\r\n", "/text"),
-            (b"GET /other HTTP/1.1\r\nno field\r\n\r\n", "-"),
         ):
             await self.refused(sent, 400, route)
+        await self.refused(b"GET /other HTTP/1.1\r\nno field\r\n\r\n", 400, "-", "/other")
 
     async def test_problem_details(self) -> None:
         """For who has asked for them before the fault."""
