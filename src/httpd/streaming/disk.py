@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import Deferred
 
 from httpd.concurrency.threads import RunInThread, own_threads
@@ -18,6 +19,9 @@ from httpd.representation.segments import FileSegment, Representation, Source
 
 _MOST_BYTES = 256 * 1024
 """Bytes read at a time: more gains nothing, less costs (docs/performance.md)."""
+
+_SHORT = FileDescriptor.bufferSize
+"""Bytes that a transport of Twisted's has waiting without asking a producer to pause: 64 KiB."""
 
 _THREADS = 10
 """As many as a reactor has by itself: a disk has not more to give when more ask."""
@@ -62,6 +66,19 @@ ReadPiece = Callable[[Source, int, int], Answer]
 def read_bytes(source: Source, offset: int, length: int) -> Answer:
     """The L{ReadPiece} of every consumer that knows of nothing else."""
     return source.read(offset, length)
+
+
+def short_region(body: Representation) -> FileRegion | None:
+    """
+    All of a body that is one short region of a file: it takes no producer to send that, since a
+    transport keeps up to as much when a producer has ended.
+    """
+    if body.length > _SHORT or len(body.segments) != 1:
+        return None
+    [segment] = body.segments
+    if isinstance(segment, FileSegment) and isinstance(segment.source, DiskFile):
+        return segment.source.region(segment.offset, segment.length)
+    return None
 
 
 def disk_threads(reactor: Any) -> RunInThread:
@@ -129,6 +146,8 @@ class DiskFile:
         """Whether all these bytes are there, and in the page cache."""
         last = offset + length - 1
         try:
+            if length <= _PROBE_STEP:  # as of a range, which this is a part of the price of
+                return self._probe(offset) and self._probe(last)
             return all(map(self._probe, (*range(offset, last, _PROBE_STEP), last)))
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.

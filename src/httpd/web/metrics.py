@@ -35,8 +35,9 @@ class HttpMetrics(Collector):
         self.state = CollectorRegistry()
         self.state.register(_SlotCollector(prefix, slots))
         self.counts.register(_ConnectionCollector(prefix, connections))
-        self._requests = RequestCounts(prefix)
-        self.counts.register(self._requests)
+        requests = RequestCounts(prefix)
+        self.counts.register(requests)
+        self.request_started, self.request_ended = requests.started, requests.ended
         self.stalled_clients = Counter(
             prefix + "stalled_clients",
             "Clients dropped because they read nothing for too long.",
@@ -51,16 +52,6 @@ class HttpMetrics(Collector):
     async def exposition(self) -> bytes:
         """The same in Prometheus' text format."""
         return generate_latest(self)
-
-    def request_started(self, route: str) -> None:
-        """Count a request to C{route} as in flight."""
-        self._requests.started(route)
-
-    def request_ended(
-        self, route: str, method: str, status: int, size: int, seconds: float
-    ) -> None:
-        """Count a request as over; C{size} is bytes of body sent."""
-        self._requests.ended(route, method, status, size, seconds)
 
     def client_stalled(self) -> None:
         """Count a client that is cut off because it took nothing for too long."""

@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError
 from httpd.representation.byteranges import ByteRange, RangeNotSatisfiable, parse_range
 from httpd.representation.preconditions import Outcome, Validators, format_http_date
 from httpd.representation.segments import Representation
-from httpd.streaming.disk import read_bytes
+from httpd.streaming.disk import read_bytes, short_region
 from httpd.streaming.producer import RepresentationProducer
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
@@ -134,8 +134,13 @@ def _multipart(content: Content, ranges: Sequence[ByteRange], boundary: bytes) -
 
 async def _play(request: ServiceRequest, body: Representation) -> None:
     """Send the body; the status line and headers go out with its first bytes."""
-    transport = request.channel.transport
-    producer = RepresentationProducer(body, getattr(transport, "read_piece", read_bytes))
+    read_piece = getattr(request.channel.transport, "read_piece", read_bytes)
+    if read_piece is not read_bytes:
+        region = short_region(body)
+        if region is not None:
+            request.write(region)  # type: ignore[arg-type]
+            return
+    producer = RepresentationProducer(body, read_piece)
     request.registerProducer(producer, True)
     try:
         await producer.play(request)

@@ -11,8 +11,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from httpd.concurrency.threads import run_at_once
-from httpd.representation.segments import FileSegment
-from httpd.streaming.disk import DiskFile
+from httpd.representation.segments import FileSegment, Representation
+from httpd.streaming.disk import DiskFile, short_region
+from tests.httpd.representation.test_segments import MemorySource
 from tests.properties import given
 
 CONTENT = bytes(n % 251 for n in range(10_000))
@@ -107,3 +108,30 @@ class DiskFileTests(SynchronousTestCase):
         self.assertEqual(file.read_into(buffer, 0, wait=False), 0)
         self.assertEqual(file.read_into(buffer, 0, wait=True), 5)
         self.assertEqual(buffer, b"Linux")
+
+
+class ShortRegionTests(SynchronousTestCase):
+    """Bodies that are sent without a producer."""
+
+    def setUp(self) -> None:
+        path = Path(self.mktemp())
+        path.write_bytes(CONTENT)
+        self.whole = DiskFile(path, run_at_once).representation()
+
+    def test_part_of_a_file(self) -> None:
+        region = short_region(self.whole.slice(100, 5000))
+        assert region is not None
+        self.assertEqual((region.offset, len(region)), (100, 4900))
+
+    def test_others(self) -> None:
+        """What is longer, of two segments, at hand, or from elsewhere."""
+        text = Representation.from_bytes(b"text")
+        large = FileSegment(self.whole.segments[0].source, 0, 65_537)  # type: ignore[union-attr]
+        for body in (
+            Representation.of(large),
+            self.whole.append(text),
+            text,
+            Representation(),
+            Representation.of(FileSegment(MemorySource(CONTENT), 0, 10)),
+        ):
+            self.assertIsNone(short_region(body))
