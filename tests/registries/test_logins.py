@@ -14,7 +14,7 @@ from tests.registries.payload import (
     RELEASES,
 )
 from tests.registries.registry import PASSWORD, USER, Registry
-from tests.registries.token_service import TokenService
+from tests.registries.token_service import IDENTITY, TokenService
 
 
 class LoginTests(ClientTestCase):
@@ -132,6 +132,35 @@ class LoginTests(ClientTestCase):
         tokens, registry = await self.bearer()
         tokens.anonymous = True
         registries = self.registries(conf=registries_conf(registry.host))
+        self.assertEqual(await self.download(registries, registry.host), self.iso())
+
+    async def test_identity_token(self) -> None:
+        """Instead of a password; its user stands for nobody."""
+        tokens, registry = await self.bearer()
+        conf = registries_conf(registry.host)
+        for token in (IDENTITY, "wrong-token"):
+            entry = {"auth": "MDAwMDogIA==", "identitytoken": token}
+            secret = json.dumps({"auths": {registry.host: entry}})
+            registries = self.registries(conf=conf, secret=secret)
+            if token == IDENTITY:
+                self.assertEqual(await self.download(registries, registry.host), self.iso())
+            else:
+                text = await self.refusal(registries, registry.host)
+                self.assertIn(f"registry {registry.host} refuses the login", text)
+                self.assertNotIn(token, text)
+        self.assertEqual(
+            tokens.issued, [f"repository:{RELEASES}:pull", f"repository:{IMAGES}:pull"]
+        )
+
+    async def test_anonymous_token_service_without_tls(self) -> None:
+        """Who has no login has none to lose."""
+        tokens = TokenService()
+        tokens.anonymous = True
+        server = self.serve(tokens)
+        tls, bundle = self.certificate()
+        registry = await self.registry(tls=tls, token=tokens.section(server.url, self.directory()))
+        await self.small_payload(registry.host, registry)
+        registries = self.registries(bundle=bundle)
         self.assertEqual(await self.download(registries, registry.host), self.iso())
 
     async def test_token_service_without_tls(self) -> None:

@@ -20,6 +20,7 @@ from tests.registries.registry import PASSWORD, USER
 
 ISSUER = "token-issuer"
 SERVICE = "container-registry"
+IDENTITY = "an-identity-token&=+"
 _LOGIN = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
 
@@ -66,6 +67,9 @@ class TokenService:
 
     def __call__(self, received: Received, transport: ITCPTransport) -> None:
         """Answer one request."""
+        if received.method == "POST":
+            self._refresh(parse_qs(received.body.decode()), transport)
+            return
         login = received.headers.get("authorization")
         if login != _LOGIN and not (self.anonymous and login is None):
             self.refused += 1
@@ -75,6 +79,17 @@ class TokenService:
         [scope] = query.get("scope", [""])
         self.issued.append(scope)
         body = f'{{"token": "{self._token(scope)}", "expires_in": {self.expires_in}}}'
+        transport.write(response(body=body.encode(), Content_Type="application/json"))
+
+    def _refresh(self, form: dict[str, list[str]], transport: ITCPTransport) -> None:
+        """Answer who has no password (spec/auth/oauth.md)."""
+        if (form["grant_type"], form["refresh_token"]) != (["refresh_token"], [IDENTITY]):
+            self.refused += 1
+            transport.write(response("401 Unauthorized", b'{"details": "no such token"}'))
+            return
+        [scope] = form["scope"]
+        self.issued.append(scope)
+        body = f'{{"access_token": "{self._token(scope)}", "expires_in": {self.expires_in}}}'
         transport.write(response(body=body.encode(), Content_Type="application/json"))
 
     def _token(self, scope: str) -> str:

@@ -25,8 +25,16 @@ class Credentials:
 
     user: str
     password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    """What the registry's token service takes instead of a password."""
+
     registry_token: str = field(default="", repr=False)
     """What the registry itself takes as C{Bearer}."""
+
+    @property
+    def password_counts(self) -> bool:
+        """Whether user and password are what one logs in with."""
+        return bool(self.user) and not (self.identity_token or self.registry_token)
 
 
 class _Auth(msgspec.Struct):
@@ -35,6 +43,7 @@ class _Auth(msgspec.Struct):
     auth: str | None = None
     username: str | None = None
     password: str | None = None
+    identitytoken: str | None = None
     registrytoken: str | None = None
 
 
@@ -125,13 +134,13 @@ def _entry(raw: msgspec.Raw, number: int) -> Credentials | _Wrong | None:
             user, password = _decoded(encoded)
     except (ValueError, RecursionError):
         return wrong
-    token = auth.registrytoken or ""
-    if not (user or password or token):
+    tokens = auth.identitytoken or "", auth.registrytoken or ""
+    if not (user or password or any(tokens)):
         return None
-    named = bool(user or token) and ":" not in user
-    if not (named and (user + password + token).isprintable()):
+    named = bool(user or any(tokens)) and ":" not in user
+    if not (named and "".join((user, password, *tokens)).isprintable()):
         return wrong
-    return Credentials(user, password, token)
+    return Credentials(user, password, *tokens)
 
 
 def _decoded(encoded: str) -> tuple[str, str]:

@@ -13,7 +13,8 @@ from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.challenges import parse_challenges
-from assisted_images.registries.logins import Logins, Side, no_entry, refused
+from assisted_images.registries.logins import Logins
+from assisted_images.registries.tokens import Side, no_entry, refused
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.bodies import discard, field_texts
 from httpd.outbound.failures import DownloadError, status_text

@@ -1,16 +1,17 @@
-"""GET requests for what is downloaded: redirects followed, failures in one phrase each."""
+"""Requests of clients of our own: redirects followed, failures in one phrase each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.defer import TimeoutError as LateError
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IConsumer, IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IBodyProducer, IResponse
+from zope.interface import implementer
 
 from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.bodies import BodyTooLarge, discard, field_texts, read_body
@@ -52,6 +53,44 @@ async def get(
     raise DownloadError(f"more than {_MOST_REDIRECTS} redirects from {public_url(url)}")
 
 
+async def post(
+    agent: IOutboundAgent, clock: IReactorTime, seconds: float, url: str, form: Mapping[str, str]
+) -> IResponse:
+    """
+    The response to a form, whatever its status.  Redirects are not followed: what is in the form is
+    for C{url} only.
+
+    @param seconds: how long the server may take to answer.
+    @raise Unreachable: there is none.
+    """
+    fields = Headers({"content-type": ["application/x-www-form-urlencoded"]})
+    body = _Body(urlencode(form).encode("ascii"))
+    return await _send(agent, clock, seconds, url, fields, body)
+
+
+@implementer(IBodyProducer)
+class _Body:
+    """A request's content that is at hand."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.length = len(content)
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Write it."""
+        consumer.write(self._content)
+        return succeed(None)
+
+    def pauseProducing(self) -> None:
+        """It is written already."""
+
+    def resumeProducing(self) -> None:
+        """It is written already."""
+
+    def stopProducing(self) -> None:
+        """It is written already."""
+
+
 def _redirected(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
@@ -63,13 +102,19 @@ def _redirected(url: str, location: str) -> str:
 
 
 async def _send(
-    agent: IOutboundAgent, clock: IReactorTime, seconds: float, url: str, fields: Headers
+    agent: IOutboundAgent,
+    clock: IReactorTime,
+    seconds: float,
+    url: str,
+    fields: Headers,
+    body: IBodyProducer | None = None,
 ) -> IResponse:
     def too_slow(result: object, seconds: float) -> NoReturn:
         raise Unreachable(f"{public_url(url)} did not answer{agent.way(url)} within {seconds:g} s")
 
     try:
-        request = agent.request(b"GET", without_userinfo(url).encode("ascii"), fields)
+        method = b"GET" if body is None else b"POST"
+        request = agent.request(method, without_userinfo(url).encode("ascii"), fields, body)
         answer: Deferred[IResponse] = request.addTimeout(seconds, clock, too_slow)
         return await answer
     except Unreachable:

@@ -126,6 +126,20 @@ class EntryTests(SynchronousTestCase):
         self.assertEqual(found, Credentials("", registry_token="s3cr3t"))
         self.assertNotIn("s3cr3t", repr(found))
 
+    def test_token_instead_of_a_password(self) -> None:
+        """With a user that stands for nobody, as Azure's has it, or without."""
+        nobody = "00000000-0000-0000-0000-000000000000"
+        for entry, user in (
+            ({"auth": encoded(f"{nobody}:"), "identitytoken": "s3cr3t"}, nobody),
+            ({"identitytoken": "s3cr3t", "auth": ""}, ""),
+        ):
+            text = json.dumps({"auths": {"q.io": entry}})
+            found = PullSecret.parse(text).credentials(PullSpec.parse("q.io/a"))
+            assert found is not None
+            self.assertEqual(found, Credentials(user, identity_token="s3cr3t"))
+            self.assertFalse(found.password_counts)
+            self.assertNotIn("s3cr3t", repr(found))
+
 
 class WrongTests(SynchronousTestCase):
     """What is wrong is told without a letter of it."""
@@ -166,6 +180,7 @@ class WrongTests(SynchronousTestCase):
             {"password": "s3cr3t"},
             {"username": ["s3cr3t"]},
             {"registrytoken": "s3cr3t\n"},
+            {"identitytoken": "s3cr3t\n", "username": "me"},
             *("s3cr3t", ["s3cr3t"], 5, True),
         ]
         for entry in entries:

@@ -99,6 +99,7 @@ class VerifiedTestCase(HostileTestCase):
         bundle = self.directory() / "authority.pem"
         authority.cert_pem.write_to_path(bundle)
         place = f"localhost:{server.port}"
+        self.bundle = bundle
         return (
             self.registries(secret=pull_secret(place), bundle=bundle),
             PullSpec.parse(f"{place}/a/b:tag"),
@@ -133,6 +134,19 @@ class TokenTests(VerifiedTestCase):
         text = await self.failure(registries.manifest(spec), DownloadError)
         self.assertIn("no token service that can be trusted with a login", text)
         self.assertEqual(tokens.requests, [])
+
+    async def test_in_clear_without_a_login(self) -> None:
+        """Who has no login may ask there: a token that is wrong opens nothing."""
+        tokens = self.serve(always(response(body=b'{"token": "abc"}')))
+        refusal = response(
+            "401 Unauthorized", WWW_Authenticate=f'Bearer realm="{tokens.url}/token"'
+        )
+        _, spec = self.verified(refusal)
+        registries = self.registries(bundle=self.bundle)
+        text = await self.failure(registries.manifest(spec), DownloadError)
+        self.assertIn("no matching entry", text)
+        [asked] = tokens.requests
+        self.assertNotIn("authorization", asked.headers)
 
     async def test_untrusted(self) -> None:
         """To no token service that nobody vouches for."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qs
 
 import trustme
 from twisted.internet.defer import Deferred
@@ -19,6 +20,7 @@ from assisted_images.oci.mirrors import Place
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.values import Architecture
+from httpd.outbound.credentials import basic_credentials
 from httpd.outbound.failures import DownloadError
 from tests.httpd.outbound.servers import Answer, Received, Server, always, response, trial_reactor
 from tests.registries.case import SOURCE, RegistryTestCase, pull_secret, registries_conf
@@ -203,6 +205,85 @@ class ChallengeTests(HostileTestCase):
             transport.write(response("401 Unauthorized", WWW_Authenticate=challenge))
 
         self.assertIn("(404)", await self.refused(answer))
+
+    async def asked(self, *challenges: str, secret: str | None) -> tuple[str | None, str]:
+        """What a registry with these challenges is sent then, and what is said at the end."""
+        lines = "".join(f"WWW-Authenticate: {one}\r\n" for one in challenges)
+        refusal = f"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n{lines}\r\n".encode()
+
+        def answer(received: Received, transport: ITCPTransport) -> None:
+            known = "authorization" in received.headers
+            transport.write(response("404 Not Found") if known else refusal)
+
+        server, place = self.peer(answer)
+        text = None if secret is None else json.dumps({"auths": {place: json.loads(secret)}})
+        spec = PullSpec.parse(f"{place}/a/b:tag")
+        failing = self.client(place, secret=text).manifest(spec)
+        said = await self.failure(failing, DownloadError)
+        return server.requests[-1].headers.get("authorization"), said
+
+    async def test_first_that_can_be_done(self) -> None:
+        """In whatever order, in one field or in several, with odd ones among them."""
+        tokens = self.serve(always(response(body=b'{"token": "abc"}')))
+        bearer = f'Bearer realm="{tokens.url}/t",service="s"'
+        basic, odd, bad = 'Basic realm="x"', "Negotiate YII==", 'Bearer realm="ftp://x"'
+        login = json.dumps({"username": "me", "password": "x"})
+        mine = basic_credentials("me", "x")
+        for challenges, secret, sent in [
+            ((basic, bearer), login, mine),
+            ((bearer, basic), login, "Bearer abc"),
+            ((basic, bearer), None, "Bearer abc"),
+            ((odd, basic), login, mine),
+            ((odd, bad, basic), login, mine),
+            ((bad, bearer), login, "Bearer abc"),
+            ((basic, bearer), '{"identitytoken": "i"}', "Bearer abc"),
+            ((basic, bad), '{"registrytoken": "r"}', "Bearer r"),
+        ]:
+            for written in (challenges, (", ".join(challenges),)):
+                authorization, _ = await self.asked(*written, secret=secret)
+                self.assertEqual(authorization, sent, (written, secret))
+        for challenges, told in [
+            ((basic, odd), "no matching entry"),
+            ((odd, bad), "expected an https URL as realm"),
+            ((odd,), "expected Basic or Bearer"),
+        ]:
+            authorization, said = await self.asked(*challenges, secret=None)
+            self.assertIsNone(authorization)
+            self.assertIn(told, said)
+
+    async def test_identity_token(self) -> None:
+        """It goes to the token service in a form, and to nobody that this redirects to."""
+        tokens = self.serve(always(response(body=b'{"access_token": "abc"}')))
+        bearer = f'Bearer realm="{tokens.url}/t",service="s"'
+        secret = json.dumps({"auth": "MDA6", "identitytoken": "s3cr3t&="})
+        authorization, _ = await self.asked(bearer, secret=secret)
+        self.assertEqual(authorization, "Bearer abc")
+        [asked] = tokens.requests
+        self.assertEqual((asked.method, asked.target), ("POST", "/t"))
+        self.assertNotIn("authorization", asked.headers)
+        self.assertEqual(asked.headers["content-type"], "application/x-www-form-urlencoded")
+        self.assertEqual(
+            parse_qs(asked.body.decode()),
+            {
+                "scope": ["repository:a/b:pull"],
+                "service": ["s"],
+                "grant_type": ["refresh_token"],
+                "refresh_token": ["s3cr3t&="],
+                "client_id": ["assisted-images"],
+            },
+        )
+        elsewhere = self.serve(always(response(body=b'{"token": "abc"}')))
+        for answer, told in [
+            (response("307 Elsewhere", Location=elsewhere.url), "307 Temporary Redirect"),
+            (response("401 No"), "refuses the login"),
+            (response("400 Bad"), "400 Bad Request for the token service"),
+        ]:
+            tokens.answer = always(answer)
+            authorization, said = await self.asked(bearer, secret=secret)
+            self.assertIsNone(authorization)
+            self.assertIn(told, said)
+            self.assertNotIn("s3cr3t", said)
+        self.assertEqual(elsewhere.requests, [])
 
     async def test_who_gets_the_login(self) -> None:
         """Nobody before it was asked for; nobody else to whom a redirect leads."""

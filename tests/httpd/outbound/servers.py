@@ -40,6 +40,7 @@ class Received:
     method: str
     target: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -87,7 +88,13 @@ class _Connection(Protocol):
             first, *lines = head.decode().split("\r\n")
             method, target, _ = first.split(" ")
             fields = [line.split(": ", 1) for line in lines]
-            received = Received(method, target, {name.lower(): value for name, value in fields})
+            headers = {name.lower(): value for name, value in fields}
+            length = int(headers.get("content-length", 0))
+            if len(self.buffer) < length:
+                self.buffer = head + b"\r\n\r\n" + self.buffer
+                return
+            body, self.buffer = self.buffer[:length], self.buffer[length:]
+            received = Received(method, target, headers, body)
             self.server.requests.append(received)
             transport: ITCPTransport = self.transport  # type: ignore[assignment]
             self.server.answer(received, transport)
