@@ -73,6 +73,15 @@ class BootTests(SynchronousTestCase):
         self.assertEqual(checksum, sum(numbers) & 0xFFFFFFFF)
         self.assertEqual(content[64:], ISOLINUX.read_bytes()[64:])
 
+    def test_boot_info_table_with_another_checksum(self) -> None:
+        """isolinux does not look at it, and who patches isolinux may leave it: it counts as one."""
+        with self.full.open("r+b") as file:
+            file.seek(CoreosIso(self.full).area("isolinux/isolinux.bin")[0] + 20)
+            file.write(b"\1\2\3\4")
+        iso = CoreosIso(written(minimal(self.full).image, Path(self.mktemp())))
+        descriptor, here = struct.unpack_from("<II", iso.read("isolinux/isolinux.bin"), 8)
+        self.assertEqual((descriptor, here * 2048), (16, iso.area("isolinux/isolinux.bin")[0]))
+
     def test_gpt_copies(self) -> None:
         """Both are valid, name each other and the same partitions."""
         content = self.minimal.read_bytes()
