@@ -54,6 +54,11 @@ class BootImage:
         """Where it begins, in bytes."""
         return self.block * BLOCK
 
+    @property
+    def end(self) -> int:
+        """Where what is to be loaded ends."""
+        return self.offset + max(self.sectors, 1) * SECTOR
+
 
 def boot_images(volume: Volume) -> tuple[BootImage, ...]:
     """

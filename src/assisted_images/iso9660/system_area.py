@@ -4,9 +4,9 @@ The system area of a remastered ISO: the first 32 KiB, which make a hybrid image
 C{isohybrid --uefi} and xorriso put there an MBR whose code knows where isolinux is, an MBR
 partition and a GPT partition for the EFI file system, and at the image's end the backup GPT, which
 xorriso counts as a part of the volume.  All of them are block numbers, so all have to follow when
-files move.  CoreOS images of 2021 also keep
-the offsets of their embed areas there.  Facts are from syslinux's C{utils/isohybrid.c}, the UEFI
-specification (5.3) and coreos-installer's C{live/embed.rs}.
+files move.  CoreOS images of 2021 also keep the offsets of their embed areas there.  Facts are from
+syslinux's C{utils/isohybrid.c}, the UEFI specification (5.3) and coreos-installer's
+C{live/embed.rs}.
 """
 
 from __future__ import annotations

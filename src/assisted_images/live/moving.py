@@ -11,11 +11,13 @@ coreos-installer finds the area by the same record, because igninfo.json names t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from assisted_images.iso9660.directories import BLOCK, both_orders, place_fields
+from assisted_images.iso9660.el_torito import boot_images
 from assisted_images.iso9660.errors import IsoError
-from assisted_images.iso9660.partitions import Partition, Sizes
+from assisted_images.iso9660.partitions import Sizes
 from assisted_images.iso9660.system_area import backup_header, partitions, with_larger_volume
 from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES, Volume, begins_volume
 from assisted_images.live.embed_areas import file_of_ignition_area, whole_file
@@ -80,39 +82,44 @@ def _movable_area(volume: Volume) -> MovableArea:
         raise IsoError(f"the file ends at byte {volume.file_size}, inside the volume")
     if volume.has_udf:
         raise IsoError("the image has an UDF file system besides ISO 9660's")
-    named = [one.positions for one in volume.files() if one.extents == (area,)]
+    files = list(volume.files())
+    named = [one.positions for one in files if one.extents == (area,)]
     positions = tuple(position for of_one in named for position in of_one)
     records = [volume.read_extent(Extent(position, _RECORD)) for position in positions]
     if len(records) != len(named) or any(one[_EXTENDED_ATTRIBUTES] for one in records):
         raise IsoError(f"the directory record of {path} is of an unusual kind")
     system_area = volume.read_extent(Extent(0, SYSTEM_AREA_BYTES))
-    for partition in partitions(system_area):
-        _check_partition(volume, partition)
+    others = [one for one in partitions(system_area) if not one.is_volume and not one.is_boot_code]
+    _check_inside(volume, "a partition", [one.extent.end for one in others])
+    _check_inside(volume, "a boot image", [one.end for one in boot_images(volume)])
+    _check_inside(volume, "a file", [extent.end for one in files for extent in one.extents])
+    for partition in others:
+        _check_one_volume(volume, partition.extent)
     sizes = Sizes(volume.size, volume.file_size)
     backup = backup_header(volume, system_area)
     return MovableArea(positions, volume.descriptor_positions, sizes, backup, system_area)
 
 
-def _check_partition(volume: Volume, partition: Partition) -> None:
+def _check_inside(volume: Volume, what: str, ends: Iterable[int]) -> None:
     """
-    A disk may have a partition behind the image's end, and a partition may be a second volume.
+    Nothing may lead to what is behind the image's end, where the new area is going to be.
 
-    @raise IsoError: so is this one.
+    @raise IsoError: something does.
     """
-    if partition.is_volume or partition.is_boot_code:
-        return
-    extent = partition.extent
-    if extent.end > volume.file_size:
+    end = max(ends, default=0)
+    if end > -(-volume.file_size // BLOCK) * BLOCK:
         raise IsoError(
-            f"a partition reaches up to byte {extent.end}, behind the image, "
-            f"which has {volume.file_size} bytes"
+            f"{what} reaches up to byte {end}, behind the image, which has {volume.file_size} bytes"
         )
-    start = extent.offset + SYSTEM_AREA_BYTES
-    if extent.length > SYSTEM_AREA_BYTES + BLOCK and begins_volume(
-        volume.read_extent(Extent(start, BLOCK))
-    ):
+
+
+def _check_one_volume(volume: Volume, partition: Extent) -> None:
+    """@raise IsoError: the partition has a volume of its own, and so its own directories."""
+    first = Extent(partition.offset + SYSTEM_AREA_BYTES, BLOCK)
+    if first.end <= partition.end and begins_volume(volume.read_extent(first)):
         raise IsoError(
-            f"the partition at byte {extent.offset} has directories of its own for the same files"
+            f"the partition at byte {partition.offset} has directories of its own "
+            "for the same files"
         )
 
 

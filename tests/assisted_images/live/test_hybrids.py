@@ -234,6 +234,25 @@ class BehindVolumeTests(SynchronousTestCase):
         made = written(minimal(self.path).image, Path(self.mktemp()))
         self.assertEqual([kind for kind, _, _ in Disk(made.read_bytes()).mbr()], [0, 0xEF])
 
+    def test_boot_image_behind_the_end(self) -> None:
+        """What is put there would be taken for it; so would it for a file."""
+        content = bytearray(self.path.read_bytes())
+        catalog = CoreosIso(self.path).area("isolinux/boot.cat")[0]
+        file = content.index(b"ZIPL.PRM;1", 18 * BLOCK) - 33
+        blocks = len(content) // BLOCK
+        for field, block, sectors in (
+            (catalog + 96 + 8, blocks, 4),
+            (catalog + 96 + 8, blocks - 1, 5),
+            (file + 2, blocks, 0),
+        ):
+            changed = bytearray(content)
+            struct.pack_into("<I", changed, field, block)
+            if sectors:
+                struct.pack_into("<H", changed, field - 2, sectors)
+            self.path.write_bytes(changed)
+            with self.assertRaisesRegex(AreaOverflow, "reaches up to byte .* behind the image"):
+                enlarged(self.path)
+
     def test_partition_in_the_padding(self) -> None:
         """It stays, with what is in it."""
         content = bytearray(self.path.read_bytes())
