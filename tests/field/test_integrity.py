@@ -119,6 +119,37 @@ class IntegrityTests(FieldTestCase):
             self.assertGreater(bytes_read(second) - untouched, len(noisy_image()) // 2)
             self.assertEqual(self.origin.asked, [])
 
+    async def test_overwritten_while_it_is_served(self) -> None:
+        await self.assert_noticed(lambda path: path.write_bytes(noisy_image()[:-1] + b"x"))
+
+    async def test_truncated_while_it_is_served(self) -> None:
+        await self.assert_noticed(lambda path: os.truncate(path, 10_000_000))
+
+    async def test_overwritten_while_workers_serve_it(self) -> None:
+        await self.assert_noticed(
+            lambda path: path.write_bytes(noisy_image()[:-1] + b"x"), WORKERS="3"
+        )
+
+    async def assert_noticed(self, change: Callable[[Path], object], **more: str) -> None:
+        """
+        By whatever worker it is asked for: the bytes that were there first under the first ETag,
+        or none; then those that have passed, under another.
+        """
+        self.target.write_bytes(noisy_image())
+        os.utime(self.target, (1000, 1000))
+        service = await self.start(self.settings() | more, healthy=True)
+        path = "/boot-artifacts/rootfs?version=1"
+        before = await self.get(service, path)
+        change(self.target)
+        answers = [await self.get(service, path)]
+        while 503 in {answer.status for answer in answers[-6:]}:
+            answers.append(await self.get(service, path))
+        good = [answer for answer in answers if answer.status == 200]
+        self.assertEqual({answer.body for answer in good}, {before.body})
+        self.assertNotIn(before.header("etag"), {answer.header("etag") for answer in good})
+        await service.wait_until_healthy(SECONDS, poll=0.05)
+        self.assertEqual(self.target.read_bytes(), noisy_image())
+
 
 def bytes_read(service: ServiceProcess) -> int:
     """What a process has read until now, from whatever (C{rchar} in proc(5))."""

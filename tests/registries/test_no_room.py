@@ -90,7 +90,7 @@ class NoRoomTests(ClientTestCase):
         registry = await self.prepared()
         refused = self.target.with_name(self.target.name + ".refused")
         refused.write_bytes(b"another release's")
-        await self.population(registry, NarrowRoom(refused)).run()
+        await self.population(registry, NarrowRoom(refused)).bring()
         self.assertTrue(self.store.ready)
         self.assertEqual(self.target.read_bytes(), self.iso())
         self.assertFalse(refused.exists())
@@ -99,7 +99,7 @@ class NoRoomTests(ClientTestCase):
         """Of an extraction that cannot go on nothing is kept: others may need the room."""
         registry = await self.prepared()
         room = FullDisk()
-        running = Deferred.fromCoroutine(self.population(registry, room).run())
+        running = Deferred.fromCoroutine(self.population(registry, room).bring())
         [image] = self.store.images
         while image.state is not ImageState.FAILED:
             await self.turn()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.catalog.catalog import UnknownImage
-from assisted_images.store.images import ImageState, ImageStore, OsImage, ReadyImage
+from assisted_images.store.images import ImageStore, OsImage, ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.texts import quoted
 from httpd.web.problems import Problem
@@ -79,9 +79,10 @@ def select_image(store: ImageStore, wanted: WantedImage, clock: IReactorTime) ->
         image = store.find(wanted.version, wanted.architecture, wanted.image_type)
     except UnknownImage as error:
         raise Problem(wanted.unknown_status, str(error)) from None
-    if image.ready is None:
+    ready = image.current()
+    if ready is None:
         raise _not_ready(image, clock.seconds())
-    selected = SelectedImage(image, image.ready)
+    selected = SelectedImage(image, ready)
     wanted.require(selected)
     return selected
 
@@ -128,7 +129,7 @@ def _missing(what: str, reason: str | None) -> Problem:
 
 
 def _not_ready(image: OsImage, now: float) -> Problem:
-    reason = f": {image.reason}" if image.state is ImageState.FAILED and image.reason else ""
+    reason = f": {image.reason}" if image.reason else ""
     wait = _RETRY_SECONDS if image.next_try is None else max(1, math.ceil(image.next_try - now))
     return Problem(
         503,

@@ -22,6 +22,7 @@ from assisted_images.iso9660.volume import IsoError
 from assisted_images.live.layout import Layout, read_layout
 from assisted_images.live.minimal import MinimalIso, build_minimal_iso
 from assisted_images.rootfs.nmstate import nmstate_archive
+from assisted_images.store.checks import Checked
 from assisted_images.store.records import (
     Stamp,
     digest,
@@ -32,7 +33,7 @@ from assisted_images.store.records import (
 from assisted_images.store.states import ReadyImage
 from assisted_images.values import NMSTATE_SINCE, Architecture, ImageType, OpenShiftVersion
 from httpd.concurrency.threads import RunInThread
-from httpd.representation.segments import Representation
+from httpd.representation.segments import FileSegment, Representation
 from httpd.streaming.disk import DiskFile
 from httpd.texts import os_error_text
 
@@ -44,16 +45,19 @@ class _CannotBeMade(Exception):
 
 
 def ready_image(
-    path: Path, layout: Layout, entry: Entry, base_url: str | None, read_in_thread: RunInThread
+    path: Path, checked: Checked, entry: Entry, base_url: str | None, read_in_thread: RunInThread
 ) -> ReadyImage:
     """
-    Make everything that is served of the image at C{path}.
+    Make everything that is served of the image at C{path}, which has passed its checks.
 
     @param base_url: this service as hosts see it; for images without a C{rootfs_url}.
     @param read_in_thread: reads for downloads what the page cache does not have.
     @raise OSError: the image cannot be read.
+    @raise IsoError: it is not the file any more that has passed.
     """
-    source = DiskFile(path, read_in_thread)
+    source, layout = DiskFile(path, read_in_thread), checked.layout
+    if not Stamp.of(os.fstat(source.descriptor)).is_renamed(checked.stamp):
+        raise IsoError("somebody has changed it since it was checked")
     nmstate, nmstate_missing = None, None
     minimal, minimal_missing = None, None
     try:
@@ -74,6 +78,7 @@ def ready_image(
         minimal_missing=minimal_missing,
         nmstate=nmstate,
         nmstate_missing=nmstate_missing,
+        files=_files(source, nmstate),
     )
 
 
@@ -130,10 +135,18 @@ def ready_image_again(
         minimal_missing=of.minimal_missing,
         nmstate=nmstate,
         nmstate_missing=of.nmstate_missing,
+        files=_files(source, nmstate),
     )
     if ReadySummary.of(ready) != of:
         raise IsoError("it is not the file any more that was found ready")
     return ready
+
+
+def _files(image: DiskFile, nmstate: Representation | None) -> tuple[DiskFile, ...]:
+    """Those on disk of which an image is served; the archive may be in memory instead."""
+    segments = () if nmstate is None else nmstate.segments
+    sources = [segment.source for segment in segments if isinstance(segment, FileSegment)]
+    return image, *(source for source in sources if isinstance(source, DiskFile))
 
 
 def _nmstate_again(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from twisted.logger import Logger
 
 from assisted_images.store.files import remove_unaccounted
@@ -13,7 +16,7 @@ from httpd.texts import os_error_text
 
 
 class Population(Background):
-    """Brings every image of a store to where it can be served, from start to stop."""
+    """Brings every image of a store to where it can be served, and keeps it there."""
 
     failed = "OS images cannot be prepared"
     _log = Logger()
@@ -27,15 +30,22 @@ class Population(Background):
 
     async def run(self) -> None:
         """
-        Bring them there; returns when all are ready.
+        Bring them there, and again where somebody changes their files; never returns.
 
         An image that fails is tried again for as long as this runs.  Once its Deferred is
         cancelled downloads stop, and what has arrived is kept.
         """
+        await self._for_each(Preparation.keep)
+
+    async def bring(self) -> None:
+        """As L{run}, but return when all are ready."""
+        await self._for_each(Preparation.run)
+
+    async def _for_each(self, what: Callable[[Preparation], Coroutine[Any, Any, None]]) -> None:
         workshop = self._workshop
         try:
             await self._remove_unaccounted()
-            await side_by_side(Preparation(image, workshop).run() for image in self._store.images)
+            await side_by_side(what(Preparation(image, workshop)) for image in self._store.images)
         finally:
             workshop.stop.set()
 

@@ -16,7 +16,6 @@ from assisted_images.downloads.downloader import MOST, Downloader
 from assisted_images.downloads.parts import NoSpace, Part, PartInUse
 from assisted_images.downloads.room import NO_ROOM
 from assisted_images.iso9660.volume import IsoError
-from assisted_images.live.layout import Layout
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.checks import Checked, Limits, check_image, stamped_digest
 from assisted_images.store.derived import ready_image
@@ -24,6 +23,7 @@ from assisted_images.store.files import file_size, inode, remove_part, remove_se
 from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
 from assisted_images.store.records import Record, forget, read_record, write_record
 from assisted_images.store.states import ImageState, OsImage
+from assisted_images.store.watching import until_changed
 from assisted_images.values import ImageType
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import RunInThread
@@ -87,6 +87,13 @@ class Preparation:
         self._delay = workshop.first_delay
         self._checked: Checked | None = None
 
+    async def keep(self) -> None:
+        """L{run}, and again when somebody has changed the image's files; never returns."""
+        while True:
+            await self.run()
+            await until_changed(self._image, self._workshop.clock, self._workshop.read_in_thread)
+            self._delay = self._workshop.first_delay
+
     async def run(self) -> None:
         """
         Return once the image is ready and what is known of it is remembered; a failure is the
@@ -115,7 +122,7 @@ class Preparation:
         try:
             self._checked = await self._found() or await self._downloaded()
             if self._checked is not None:
-                await self._finish(self._checked.layout)
+                await self._finish(self._checked)
         except PartInUse as error:
             # It is coming along, only not by us.
             self._delay = self._workshop.first_delay
@@ -235,13 +242,13 @@ class Preparation:
         await workshop.run_in_thread(part.publish)
         return checked
 
-    async def _finish(self, layout: Layout) -> None:
+    async def _finish(self, checked: Checked) -> None:
         workshop = self._workshop
         async with workshop.checks:
             ready = await workshop.run_in_thread(
                 ready_image,
                 self._target,
-                layout,
+                checked,
                 self._image.entry,
                 workshop.base_url,
                 workshop.read_in_thread,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from time import monotonic
 
 from twisted.logger import Logger, LogLevel
 
@@ -13,6 +15,10 @@ from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso
 from assisted_images.values import Architecture, ImageType
 from httpd.representation.segments import Representation
+from httpd.streaming.disk import DiskFile
+
+_LOOK_SECONDS = 0.002
+"""Requests that follow each other more closely do not look at the files each: it takes 2 µs."""
 
 
 class ImageState(StrEnum):
@@ -40,6 +46,23 @@ class ReadyImage:
     """The archive with C{nmstatectl}; None for images that want none."""
     nmstate_missing: str | None = None
     """Why there is no such archive although the image wants one."""
+    files: tuple[DiskFile, ...] = ()
+    """Those that all of this is read from."""
+
+    def seems_overwritten(self) -> bool:
+        """Whether somebody has written into the files, as far as can be seen without waiting."""
+        return any(file.is_local and file.is_overwritten() for file in self.files)
+
+    def is_stale(self) -> bool:
+        """
+        Whether somebody has written into the files, or has given their names to others.  What is
+        overwritten nobody can read any more; a download of what was replaced may come to its end.
+        Blocking.
+        """
+        overwritten = [file for file in self.files if file.is_overwritten()]
+        for file in overwritten:
+            file.withdraw()
+        return bool(overwritten) or any(file.is_replaced() for file in self.files)
 
 
 class OsImage:
@@ -64,6 +87,7 @@ class OsImage:
         self.total: int | None = None
         self.next_try: float | None = None
         self.ready: ReadyImage | None = None
+        self._looked = -math.inf
 
     @property
     def rhcos_version(self) -> str | None:
@@ -74,6 +98,21 @@ class OsImage:
         """Whether images of this type are made of it."""
         source = ImageType.FULL if image_type is ImageType.MINIMAL else image_type
         return self.entry.architecture is architecture and self.entry.image_type is source
+
+    def current(self) -> ReadyImage | None:
+        """What is served now; not what somebody has written into since it was found good."""
+        now = monotonic()
+        if self.ready is None or now - self._looked < _LOOK_SECONDS:
+            return self.ready
+        self._looked = now
+        if self.ready.seems_overwritten():
+            self.ready.is_stale()
+            self.take_out()
+        return self.ready
+
+    def take_out(self) -> None:
+        """Serve it no more: it is to be checked again."""
+        self.change(ImageState.CHECKING, "somebody has changed its files")
 
     def change(
         self,
@@ -114,12 +153,19 @@ class OsImage:
         present: tuple[int, int | None],
     ) -> None:
         """
-        Take over what another process, which has logged it, says of the image.
+        Take over what another process, which has logged it, says of the image.  What is ready
+        there may not be here yet.
 
         @param present: bytes on disk, and in all.
         """
-        self.state, self.reason, self.next_try = state, reason, next_try
+        waits = state is ImageState.READY and self.ready is None
+        self.state = ImageState.CHECKING if waits else state
+        self.reason, self.next_try = reason, next_try
         self.bytes, self.total = present
+
+    def serve(self, ready: ReadyImage) -> None:
+        """Serve what another process, which has logged it, has found ready."""
+        self.state, self.reason, self.ready = ImageState.READY, None, ready
 
 
 def _utc(seconds: float) -> str:

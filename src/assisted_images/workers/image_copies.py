@@ -14,6 +14,7 @@ from assisted_images.iso9660.volume import IsoError
 from assisted_images.store.derived import ReadySummary, ready_image_again
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import OsImage, ReadyImage
+from assisted_images.store.watching import until_changed
 from assisted_images.workers.messages import ImageSummary
 from httpd.concurrency.slots import OwnSlots
 from httpd.concurrency.threads import RunInThread
@@ -27,23 +28,26 @@ class ImageSummaries:
 
     def __init__(self, store: ImageStore) -> None:
         self._store = store
-        # Digests take time, and what is ready stays as it is.
-        self._ready: dict[OsImage, ReadySummary] = {}
+        # Digests take time, and what is ready stays as it is for as long as it is.
+        self._ready: dict[OsImage, tuple[ReadyImage, ReadySummary]] = {}
 
     def now(self) -> tuple[ImageSummary, ...]:
         """Every image's state, in the catalogue's order."""
         return tuple(map(self._summary, self._store.images))
 
     def _summary(self, image: OsImage) -> ImageSummary:
-        if image.ready is not None and image not in self._ready:
-            self._ready[image] = ReadySummary.of(image.ready)
+        ready, known = image.ready, self._ready.pop(image, None)
+        if ready is not None:
+            if known is None or known[0] is not ready:
+                known = ready, ReadySummary.of(ready)
+            self._ready[image] = known
         return ImageSummary(
             image.state,
             image.reason,
             image.bytes,
             image.total,
             image.next_try,
-            self._ready.get(image),
+            None if known is None or ready is None else known[1],
         )
 
 
@@ -64,7 +68,7 @@ class ImageCopies:
         """
         @param location: DATA_DIR, and this service as hosts see it.
         @param read_in_thread: reads for downloads.
-        @param loaded: called when everything is loaded that is ready.
+        @param loaded: called when everything is loaded that is ready, or has been tried.
         """
         self._store = store
         self._data_dir, self._base_url = location
@@ -73,7 +77,9 @@ class ImageCopies:
         self._read_in_thread = read_in_thread
         self._loaded = loaded
         self._reading = OwnSlots(2)
+        self._told: dict[OsImage, ReadySummary | None] = {}
         self._loading: set[OsImage] = set()
+        self._untried: set[OsImage] = set()
 
     @property
     def count(self) -> int:
@@ -83,27 +89,48 @@ class ImageCopies:
     def follow(self, summaries: Iterable[ImageSummary]) -> None:
         """Take over what the primary says, and load what has become ready."""
         for image, summary in zip(self._store.images, summaries, strict=True):
+            if summary.ready != self._told.get(image):
+                image.ready = None
+            self._told[image] = summary.ready
             present = (summary.bytes, summary.total)
             image.follow(summary.state, summary.reason, summary.next_try, present)
-            if summary.ready and image.ready is None and image not in self._loading:
-                self._loading.add(image)
-                Deferred.fromCoroutine(self._load(image, summary.ready))
+        self._load_missing()
         self._tell()
 
-    async def _load(self, image: OsImage, summary: ReadySummary) -> None:
-        while image.ready is None:
-            try:
-                image.ready = await self._read(image, summary)
-                continue
-            except OSError as error:
-                self._failed(image, os_error_text(error))
-            except IsoError as error:
-                self._failed(image, str(error))
-            except Exception:
-                self._log.failure("unexpected trouble with an image")
-            await deferLater(self._clock, _RETRY_SECONDS)
+    def _load_missing(self) -> None:
+        for image, summary in self._told.items():
+            if summary and image.ready is None and image not in self._loading:
+                self._loading.add(image)
+                self._untried.add(image)
+                Deferred.fromCoroutine(self._keep(image))
+
+    async def _keep(self, image: OsImage) -> None:
+        """Load an image for as long as it is ready, and again when its files have changed."""
+        while image.ready is None and (summary := self._told[image]):
+            ready = await self._load(image, summary)
+            self._untried.discard(image)
+            if ready is None:
+                # It can be served by others; no reason not to serve the rest.
+                self._tell()
+                await deferLater(self._clock, _RETRY_SECONDS)
+            elif summary == self._told[image]:
+                image.serve(ready)
         self._loading.remove(image)
+        self._untried.discard(image)
         self._tell()
+        await until_changed(image, self._clock, self._read_in_thread)
+        self._load_missing()
+
+    async def _load(self, image: OsImage, summary: ReadySummary) -> ReadyImage | None:
+        try:
+            return await self._read(image, summary)
+        except OSError as error:
+            self._failed(image, os_error_text(error))
+        except IsoError as error:
+            self._failed(image, str(error))
+        except Exception:
+            self._log.failure("unexpected trouble with an image")
+        return None
 
     def _failed(self, image: OsImage, reason: str) -> None:
         self._log.error(
@@ -125,5 +152,5 @@ class ImageCopies:
             )
 
     def _tell(self) -> None:
-        if not self._loading:
+        if not self._untried:
             self._loaded()

@@ -53,7 +53,7 @@ class Secondaries(Service):
     The secondaries.
 
     @ivar complete: whether each of them has been able to serve every image at once.  What comes
-        later, in the place of one that has died, listens only when it can.
+        later, in the place of one that has died, listens once it has tried to load them.
     @ivar cut: answers that were under way in workers that ended badly while the service went down.
     """
 
@@ -159,8 +159,6 @@ class Secondaries(Service):
             self._summary = summary
             for secondary in secondaries.values():
                 secondary.pipe.tell(summary)
-        if self.complete and self._telling.running:
-            self._telling.stop()  # nothing changes any more
 
     async def _answer(self, inquiry: Inquiry) -> Reply:
         match inquiry:

@@ -177,7 +177,7 @@ class Secondary:
         raise TypeError(type(inquiry))
 
     def _loaded(self) -> None:
-        """Everything is loaded that is ready."""
+        """Everything is loaded that is ready, or cannot be."""
         if self._connections.draining:
             return
         if not self._listening:

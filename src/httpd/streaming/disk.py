@@ -32,6 +32,9 @@ _PROBE_STEP = 64 * 1024
 _PROBE = [bytearray(1)]
 """Takes a byte that nobody looks at."""
 
+_NOTHING = os.memfd_create("nothing")
+"""A file without a byte."""
+
 _UNSEEN = bytearray(_PROBE_STEP)
 """Takes what is read for the page cache's sake; any number of threads may write into it."""
 
@@ -94,9 +97,9 @@ class DiskFile:
     """
     One open file; a L{Source<httpd.representation.segments.Source>}.
 
-    The file stays open, and so stays the same bytes, for as long as anything refers to it, even
-    when its name is given to another file meanwhile.  All reads are positional: any number of
-    downloads share one.
+    The file stays open for as long as anything refers to it, and so stays the same bytes even when
+    its name is given to another file meanwhile; but not when somebody writes into it.  All reads
+    are positional: any number of downloads share one.
 
     @raise OSError: from the constructor, when the file cannot be opened.
     """
@@ -115,10 +118,35 @@ class DiskFile:
         """Seconds since the epoch."""
         self.identity: str = f"{path.name} {status.st_size} {status.st_mtime_ns}"
         """Names the content; the same on every replica that keeps its origin's times."""
+        self._content = status.st_size, status.st_mtime_ns
+        self._file = status.st_dev, status.st_ino
+        self.is_local: bool = self._probes()
+        """Whether the file system answers at once; what cannot say may be at the end of a network,
+        where even C{fstat} may wait."""
 
     def __del__(self) -> None:
         if hasattr(self, "descriptor"):
             os.close(self.descriptor)
+
+    def is_overwritten(self) -> bool:
+        """Whether somebody has written into it; waits where it is not L{is_local}."""
+        try:
+            status = os.fstat(self.descriptor)
+        except OSError:
+            return True  # ESTALE: gone at the server
+        return (status.st_size, status.st_mtime_ns) != self._content
+
+    def is_replaced(self) -> bool:
+        """Whether its name is another file's by now; blocking."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False  # the bytes that are open are right without a name
+        return (status.st_dev, status.st_ino) != self._file
+
+    def withdraw(self) -> None:
+        """Have it end here for all who read it: what is in it is not what they began with."""
+        os.dup2(_NOTHING, self.descriptor, inheritable=False)
 
     def representation(self) -> Representation:
         """The whole file."""
@@ -152,6 +180,15 @@ class DiskFile:
         except OSError:
             # EAGAIN: not in the page cache.  EOPNOTSUPP: a file system that cannot say.
             return False
+
+    def _probes(self) -> bool:
+        try:
+            self._probe(0)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return True
 
     def _probe(self, place: int) -> bool:
         """Whether the file has a byte there."""

@@ -52,7 +52,10 @@ class StoreTestCase(ServerTestCase):
 
     async def populate(self, store: ImageStore, run_in_thread: Any = run_at_once) -> None:
         """Return once all images are ready."""
-        population = Population(
+        await self.population(store, run_in_thread).bring()
+
+    def population(self, store: ImageStore, run_in_thread: Any = run_at_once) -> Population:
+        return Population(
             store,
             Workshop(
                 data_dir=self.directory,
@@ -64,7 +67,6 @@ class StoreTestCase(ServerTestCase):
                 base_url="http://images.example",
             ),
         )
-        await population.run()
 
     def start(self, store: ImageStore, run_in_thread: Any = run_at_once) -> Deferred[None]:
         running = Deferred.fromCoroutine(self.populate(store, run_in_thread))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.live.layout import read_layout
+from assisted_images.store.checks import Checked
 from assisted_images.store.derived import ready_image
+from assisted_images.store.records import Stamp
 from assisted_images.store.states import ReadyImage
 from assisted_images.values import Architecture, ImageType
 from httpd.concurrency.threads import run_at_once
@@ -35,8 +38,8 @@ class DerivedTests(SynchronousTestCase):
         path = self.directory / image.file_name
         path.write_bytes(os_image())
         with path.open("rb") as file:
-            layout = read_layout(file)
-        return ready_image(path, layout, image, base_url, run_at_once)
+            checked = Checked(read_layout(file), Stamp.of(os.fstat(file.fileno())), None)
+        return ready_image(path, checked, image, base_url, run_at_once)
 
     def test_own_rootfs(self) -> None:
         """Hosts fetch the rootfs from here, wherever here is for them."""

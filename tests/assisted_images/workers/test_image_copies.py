@@ -45,8 +45,8 @@ class ImagesTests(SynchronousTestCase):
         [image] = self.first.images
         path = self.data / image.entry.file_name
         path.write_bytes(os_image())
-        layout = check_image(path, image.entry, LIMITS, None).layout  # type: ignore[arg-type]
-        content = ready_image(path, layout, image.entry, _BASE_URL, run_at_once)
+        checked = check_image(path, image.entry, LIMITS, None)  # type: ignore[arg-type]
+        content = ready_image(path, checked, image.entry, _BASE_URL, run_at_once)
         image.change(ImageState.READY, ready=content)
 
     def test_follows(self) -> None:
@@ -89,8 +89,46 @@ class ImagesTests(SynchronousTestCase):
         self.copies.follow(self.summaries.now())
         [copy] = self.second.images
         self.assertIsNone(copy.ready)
-        self.assertEqual(self.loaded, [])
+        self.assertEqual(copy.state, ImageState.CHECKING)
+        # It can serve the rest, had it any.
+        self.assertEqual({*self.loaded}, {0})
         os.utime(path, ns=(times, times))
         self.clock.advance(5)
         self.assertIsNotNone(copy.ready)
-        self.assertEqual(self.loaded, [1])
+        self.assertEqual(copy.state, ImageState.READY)
+        self.assertEqual(self.loaded[-1], 1)
+
+    def test_taken_out(self) -> None:
+        """What the first does not serve any more the second does not; then what it serves next."""
+        self.bring()
+        [image], [copy] = self.first.images, self.second.images
+        self.copies.follow(self.summaries.now())
+        before = copy.ready
+        image.take_out()
+        self.copies.follow(self.summaries.now())
+        self.assertIsNone(copy.ready)
+        self.assertEqual(copy.state, ImageState.CHECKING)
+        self.bring()
+        self.copies.follow(self.summaries.now())
+        assert image.ready is not None
+        assert copy.ready is not None
+        self.assertIsNot(copy.ready, before)
+        self.assertEqual(copy.ready.image.digest, image.ready.image.digest)
+
+    def test_touched(self) -> None:
+        """The second notices for itself, and waits for what the first has to say."""
+        self.bring()
+        [image], [copy] = self.first.images, self.second.images
+        self.copies.follow(self.summaries.now())
+        os.utime(self.data / image.entry.file_name)
+        self.assertIsNone(copy.current())
+        self.assertEqual(copy.state, ImageState.CHECKING)
+        self.clock.advance(1)
+        self.assertIsNone(copy.ready)
+        self.bring()
+        self.copies.follow(self.summaries.now())
+        self.clock.advance(5)
+        assert image.ready is not None
+        assert copy.ready is not None
+        self.assertEqual(copy.ready.image.digest, image.ready.image.digest)
+        self.assertEqual(self.loaded[-1], 1)
