@@ -6,7 +6,7 @@ much it makes of itself, no more than L{PIECE} bytes of that are in memory at a 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Protocol
 
@@ -18,6 +18,17 @@ PIECE = 256 << 10
 
 _LARGEST_WINDOW_LOG = 26
 """64 MiB, zstd's window: as much memory as a frame may ask for."""
+
+
+_GZIP = b"\x1f\x8b\x08"
+"""RFC 1952, section 2.3.1: the identification, and the one method that there is."""
+
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
+"""RFC 8878, sections 3.1.1 and 3.1.2: a frame; and one to skip, behind a byte 0x50 to 0x5F."""
+
+_USTAR, _USTAR_AT = b"ustar", 257
+"""POSIX's tar and GNU's: the magic field of a header, and where it is."""
 
 
 class LayerError(PayloadError):
@@ -35,14 +46,11 @@ class Compression(Enum):
     """RFC 8878, with any number of frames."""
 
     def decompressor(self) -> Decompressor:
-        """What decompresses one layer."""
-        match self:
-            case Compression.NONE:
-                return _Plain()
-            case Compression.GZIP:
-                return _Gzip()
-            case Compression.ZSTD:
-                return _Zstd()
+        """
+        What decompresses one layer that is said to be so.  As with other tools its first bytes
+        count where they say something else: registries and their clients have mixed them up.
+        """
+        return _Sniffing(self)
 
 
 class Decompressor(Protocol):
@@ -61,6 +69,45 @@ class Decompressor(Protocol):
 
         @raise LayerError: there should be.
         """
+
+
+class _Sniffing:
+    def __init__(self, said: Compression) -> None:
+        self._said = said
+        self._head = b""
+        self._found: Decompressor | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if self._found is None:
+            self._head += data
+            kind = _kind(self._head, self._said)
+            if kind is None:
+                return
+            data, self._head, self._found = self._head, b"", _DECOMPRESSORS[kind]()
+        yield from self._found.feed(data)
+
+    def end(self) -> None:
+        if self._found is None:
+            # So little makes no file, but perhaps an error.
+            self._found = _DECOMPRESSORS[self._said]()
+            for _ in self._found.feed(self._head):
+                raise LayerError("the layer ends within its tar archive; expected the rest")
+        self._found.end()
+
+
+def _kind(head: bytes, said: Compression) -> Compression | None:
+    """How a layer that begins so is compressed; L{None}: more of it is needed to say that."""
+    if len(head) < len(_ZSTD):
+        return None
+    if head.startswith(_GZIP):
+        return Compression.GZIP
+    if head.startswith(_ZSTD) or (head[0] >> 4 == 5 and head[1:4] == _ZSTD_SKIPPABLE):
+        return Compression.ZSTD
+    if said is Compression.NONE:
+        return said
+    if len(head) < _USTAR_AT + len(_USTAR):
+        return None
+    return Compression.NONE if head.startswith(_USTAR, _USTAR_AT) else said
 
 
 class _Plain:
@@ -138,3 +185,10 @@ class _Zstd:
     def end(self) -> None:
         if self._frame is not None or not self._some:
             raise LayerError("the layer ends within its zstd stream; expected the rest")
+
+
+_DECOMPRESSORS: Mapping[Compression, Callable[[], Decompressor]] = {
+    Compression.NONE: _Plain,
+    Compression.GZIP: _Gzip,
+    Compression.ZSTD: _Zstd,
+}

@@ -184,6 +184,16 @@ class EndTests(SynchronousTestCase):
         for cuts in ((), range(len(blob))):
             self.assertEqual(read(blob, cuts, PATH, Compression.GZIP)[1], b"x")
 
+    def test_whatever_its_media_type_says(self) -> None:
+        """Its bytes say how it is compressed, in whatever pieces they come."""
+        tar = files(other=b"y", iso=b"content")
+        skipped = b"\x53\x2a\x4d\x18" + (3).to_bytes(4, "little") + b"any"
+        blobs = {kind: compressed(tar, kind) for kind in Compression}
+        for blob in (*blobs.values(), skipped + blobs[Compression.ZSTD]):
+            for said in Compression:
+                for cuts in ((), range(300), range(0, len(blob), 97), (3,), (256, 261, 262)):
+                    self.assertEqual(read(blob, cuts, PATH, said)[1], b"content")
+
     def test_complete(self) -> None:
         reader = MemberReader(PATH, Compression.NONE, MOST)
         blob = files(iso=bytes(1000), other=b"x")

@@ -187,13 +187,18 @@ class WrongLayerTests(SynchronousTestCase):
                     self.refusal(blob[:length], compression),
                 )
 
-    def test_not_what_its_media_type_says(self) -> None:
-        tar, random = files(iso=b"x"), Random(1).randbytes(2000)
+    def test_neither_what_its_media_type_says_nor_else(self) -> None:
+        random = Random(1).randbytes(2000)
         for blob, compression, told in (
-            (tar, Compression.GZIP, "the layer is no sound gzip: "),
-            (tar, Compression.ZSTD, "the layer is no sound zstd: "),
+            (random, Compression.NONE, "damaged tar header"),
+            (random, Compression.GZIP, "the layer is no sound gzip: "),
+            (random[:100], Compression.GZIP, "the layer is no sound gzip: "),
+            (random, Compression.ZSTD, "the layer is no sound zstd: "),
+            (random[:3], Compression.ZSTD, "the layer is no sound zstd: "),
+            (b"\x28\xb5\x2f", Compression.ZSTD, "ends within its zstd stream"),
+            (random[:3], Compression.NONE, "ends within its tar archive"),
+            (b"BZh9" + random, Compression.GZIP, "the layer is no sound gzip: "),
             (compressed(random, Compression.GZIP), Compression.NONE, "damaged tar header"),
-            (compressed(tar, Compression.ZSTD), Compression.GZIP, "the layer is no sound gzip: "),
             (compressed(b"no tar" * 100, Compression.GZIP), Compression.GZIP, "damaged tar header"),
         ):
             self.assertIn(told, self.refusal(blob, compression))
