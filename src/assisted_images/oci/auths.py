@@ -13,7 +13,7 @@ from typing import Self
 
 import msgspec
 
-from assisted_images.oci.references import PullSpec
+from assisted_images.oci.references import PullSpec, registry_name
 
 _EXPECTED = 'expected {"auths": {"<registry>": {"auth": "<base64 of user:password>"}}}'
 _BYTE_ORDER_MARK = "\ufeff"
@@ -116,9 +116,9 @@ def _place(key: str) -> tuple[str, bool]:
     """C{host[:port][/path]} of an entry's key, and whether that is written as a URL."""
     for scheme in ("https://", "http://"):
         if key.startswith(scheme):
-            return key.removeprefix(scheme).partition("/")[0].lower(), True
+            return registry_name(key.removeprefix(scheme).partition("/")[0]), True
     registry, slash, path = key.rstrip("/").partition("/")
-    return registry.lower() + slash + path, False
+    return registry_name(registry) + slash + path, False
 
 
 def _entry(raw: msgspec.Raw, number: int) -> Credentials | _Wrong | None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from assisted_images.oci.references import PullSpec, is_registry
+from assisted_images.oci.references import PullSpec, is_registry, registry_name
 from httpd.texts import quoted
 
 _WILDCARD = "*."
@@ -207,7 +207,7 @@ def _location(what: str, text: str) -> str:
     """A registry, or one with the beginning of its repositories' names."""
     text = text.rstrip("/")
     registry, slash, path = text.partition("/")
-    registry = registry.lower()
+    registry = registry_name(registry)
     try:
         if not is_registry(registry) or ":" in path or "@" in path:
             raise ValueError

@@ -10,6 +10,7 @@ from assisted_images.oci.digests import checked_digest
 from httpd.texts import quoted
 
 _DEFAULT_TAG = "latest"
+_DOCKER = "docker.io"
 _LONGEST_NAME = 255
 
 _REGISTRY = re.compile(r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -48,7 +49,9 @@ class PullSpec:
             _check_digest(digest)
         registry, _, path = name.partition("/")
         path, colon, tag = path.partition(":")
-        registry = registry.lower()
+        registry = registry_name(registry)
+        if registry == _DOCKER and "/" not in path:
+            path = f"library/{path}" if path else path
         if not path or not is_registry(registry):
             raise ValueError(
                 f"{quoted(name)} does not begin with a registry; expected a host and a repository,"
@@ -82,6 +85,20 @@ class PullSpec:
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.name}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def registry_name(text: str) -> str:
+    """
+    A registry's name, in lower case.  Docker's has several, of which C{docker.io} is the one in
+    pull specs (distribution/reference, "normalize.go").
+    """
+    name = text.lower()
+    return _DOCKER if name in {"index.docker.io", "registry-1.docker.io"} else name
+
+
+def registry_host(name: str) -> str:
+    """Where a registry of this name answers, as host and perhaps port."""
+    return "registry-1.docker.io" if name == _DOCKER else name
 
 
 def is_registry(text: str) -> bool:

@@ -11,7 +11,7 @@ from twisted.web.iweb import IResponse
 
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Place
-from assisted_images.oci.references import PullSpec
+from assisted_images.oci.references import PullSpec, registry_host
 from assisted_images.registries.challenges import parse_challenges
 from assisted_images.registries.logins import Logins
 from assisted_images.registries.tokens import Side, no_entry, refused
@@ -79,13 +79,13 @@ class RegistryRequests:
         TLS, and for an insecure registry plain HTTP after it: what tools of the containers/image
         family do.
         """
-        registry = place.spec.registry
+        registry, host = place.spec.registry, registry_host(place.spec.registry)
         if not place.insecure:
-            yield Side(f"https://{registry}", self._agents.verified, insecure=False)
+            yield Side(f"https://{host}", self._agents.verified, insecure=False)
             return
         known = self._schemes.get(registry)
         for scheme in (known,) if known else ("https", "http"):
-            yield Side(f"{scheme}://{registry}", self._agents.unverified, insecure=True)
+            yield Side(f"{scheme}://{host}", self._agents.unverified, insecure=True)
 
     async def _response(
         self, side: Side, spec: PullSpec, path: str, fields: Mapping[str, str]

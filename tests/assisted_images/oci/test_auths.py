@@ -69,6 +69,17 @@ class MatchTests(SynchronousTestCase):
         for order in (("https://q.io/v1/", "q.io"), ("q.io", "https://q.io/v1/")):
             self.assertEqual(user_at(secret(*order), "q.io/a"), "q.io")
 
+    def test_docker_hub(self) -> None:
+        """Under whichever of its names a tool has written it."""
+        for key in (
+            *("https://index.docker.io/v1/", "https://index.docker.io/v1", "index.docker.io"),
+            *("docker.io", "docker.io/library", "registry-1.docker.io", "https://docker.io"),
+        ):
+            parsed = PullSecret.parse(json.dumps({"auths": {key: auth("me")}}))
+            for spec in ("docker.io/library/busybox", "index.docker.io/busybox"):
+                self.assertEqual(user_at(parsed, spec), "me", key)
+            self.assertIsNone(user_at(parsed, "quay.io/a"))
+
     def test_none(self) -> None:
         self.assertIsNone(user_at(PullSecret.none(), "quay.io/a"))
 

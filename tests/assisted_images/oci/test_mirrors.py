@@ -140,6 +140,20 @@ class PlacesTests(SynchronousTestCase):
         self.assertIn("q.io/a:c cannot be looked for at m:5000: ", str(caught.exception))
 
 
+class DockerHubTests(SynchronousTestCase):
+    """One registry under several names."""
+
+    def test_mirrors(self) -> None:
+        for prefix in ("docker.io", "index.docker.io", "docker.io/library"):
+            mirrors = Mirrors.parse(
+                f'[[registry]]\nprefix = "{prefix}"\n[[registry.mirror]]\nlocation = "m.io/x"\n'
+            )
+            first, source = mirrors.places(PullSpec.parse("docker.io/busybox:1"))
+            below = "" if prefix.endswith("library") else "library/"
+            self.assertEqual(str(first.spec), f"m.io/x/{below}busybox:1")
+            self.assertEqual(str(source.spec), "docker.io/library/busybox:1")
+
+
 class WrongTests(SynchronousTestCase):
     """What is wrong is told with its place in the file."""
 

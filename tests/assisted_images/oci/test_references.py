@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.digests import DigestMismatch, Hash, checked_digest
-from assisted_images.oci.references import PullSpec
+from assisted_images.oci.references import PullSpec, registry_host
 from tests.assisted_images.oci.documents import SHA256, SHA512
 from tests.properties import given
 
@@ -59,6 +59,16 @@ class PullSpecTests(SynchronousTestCase):
 
     def test_hosts_are_compared_in_lower_case(self) -> None:
         self.assertEqual(PullSpec.parse("Quay.IO/a:B"), PullSpec.parse("quay.io/a:B"))
+
+    def test_docker_hub(self) -> None:
+        """It has several names, and a place of its own for what has no other."""
+        for host in ("docker.io", "index.docker.io", "Registry-1.Docker.io"):
+            busybox = PullSpec.parse(f"{host}/busybox:1")
+            self.assertEqual(str(busybox), "docker.io/library/busybox:1")
+            self.assertEqual(str(PullSpec.parse(f"{host}/a/b@{SHA256}")), f"docker.io/a/b@{SHA256}")
+        self.assertEqual(registry_host("docker.io"), "registry-1.docker.io")
+        self.assertEqual(registry_host("quay.io"), "quay.io")
+        self.assertIn("does not begin with a registry", refusal("docker.io/"))
 
     @given(REGISTRIES, REPOSITORIES, st.none() | TAGS, st.none() | DIGESTS)
     def test_texts_come_back(

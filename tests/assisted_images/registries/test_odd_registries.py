@@ -89,6 +89,18 @@ class ProxiedTests(HostileTestCase):
         self.assertEqual([one.method for one in proxy.requests], ["CONNECT", "GET"])
 
 
+class DockerHubTests(HostileTestCase):
+    """A registry that does not answer where its name says."""
+
+    async def test_host(self) -> None:
+        proxy = self.serve(always(response("503 Busy")))
+        through = Proxies.of(proxy.url, proxy.url)
+        failing = self.registries(proxies=through).manifest(PullSpec.parse("docker.io/busybox"))
+        await self.failure(failing, DownloadError)
+        [asked] = proxy.requests
+        self.assertEqual(asked.target, "registry-1.docker.io:443")
+
+
 class VerifiedTestCase(HostileTestCase):
     """A registry with verified TLS."""
 
