@@ -98,13 +98,13 @@ class InfraEnvSource(Protocol):
         """
 
 
-class _InfraEnv(msgspec.Struct):
-    kernel_arguments: str | None = None
-
-
 class _KernelArgument(msgspec.Struct):
     operation: str
     value: str
+
+
+class _InfraEnv(msgspec.Struct):
+    kernel_arguments: str | list[_KernelArgument] | None = None
 
 
 _INFRA_ENV = msgspec.json.Decoder(_InfraEnv)
@@ -114,16 +114,18 @@ _KERNEL_ARGUMENTS = msgspec.json.Decoder(list[_KernelArgument] | None)
 def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
     """
     The kernel arguments in an infra-env's JSON: C{kernel_arguments} is absent, null, empty, or a
-    I{string} that holds a JSON list of C{{"operation": "append", "value": "..."}}.
+    I{string} that holds a JSON list of C{{"operation": "append", "value": "..."}}, as
+    assisted-service answers; or such a list, as people write it.
 
     @raise InfraEnvError: 500, it is something else.
     @raise UnreadableInfraEnv: 500, one of the two is no JSON.
     """
     # The decoder's own text may quote what it read; these are enough to find the fault.
-    expected = 'expected a string that holds a JSON list of {"operation": "append", "value": "..."}'
+    expected = 'expected a list of {"operation": "append", "value": "..."}, or its JSON in a string'
     try:
-        text = _INFRA_ENV.decode(infra_env).kernel_arguments
-        entries = _KERNEL_ARGUMENTS.decode(text) if text else None
+        entries = _INFRA_ENV.decode(infra_env).kernel_arguments
+        if isinstance(entries, str):
+            entries = _KERNEL_ARGUMENTS.decode(entries) if entries else None
     except msgspec.ValidationError:
         raise InfraEnvError(
             500, f"the infra-env's kernel_arguments cannot be read; {expected}"

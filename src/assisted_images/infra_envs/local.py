@@ -23,6 +23,11 @@ from assisted_images.infra_envs.configurations import (
     InfraEnvError,
     kernel_arguments,
 )
+from assisted_images.infra_envs.contents import (
+    WrongContent,
+    require_ignition,
+    require_ramdisk,
+)
 from assisted_images.values import Configuration, is_infra_env_id
 from httpd.concurrency.turns import Turns
 from httpd.texts import os_error_text
@@ -172,12 +177,19 @@ def _configuration(directory: Path, names: Sequence[str]) -> Configuration:
             404,
             f"there is no infra-env {directory.name}: no file {directory.name}/discovery.ign",
         )
-    ramdisk = files.get("minimal-initrd")
-    infra_env = files.get("infra-env.json")
+    name = "discovery.ign"
+    try:
+        require_ignition(ignition[0])
+        name, ramdisk = "minimal-initrd", files.get("minimal-initrd")
+        require_ramdisk(ramdisk[0] if ramdisk else b"")
+        name, infra_env = "infra-env.json", files.get("infra-env.json")
+        arguments = kernel_arguments(infra_env[0]) if infra_env else ()
+    except (WrongContent, InfraEnvError) as error:
+        raise InfraEnvError(500, f"{_shown(directory / name)}: {error}") from None
     return Configuration(
         ignition=ignition[0],
         ramdisk=ramdisk[0] if ramdisk else b"",
-        kernel_arguments=kernel_arguments(infra_env[0]) if infra_env else (),
+        kernel_arguments=arguments,
         last_modified=max(file[1] for file in files.values() if file is not None),
     )
 

@@ -9,14 +9,14 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from twisted.web.http import Request
-
 from assisted_images.catalog.catalog import Entry
 from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
 from assisted_images.routes.application import Application
 from assisted_images.routes.selection import SelectedImage, WantedImage
 from assisted_images.values import Configuration, ImageType
+from httpd.forwarding import plain_address
 from httpd.representation.segments import Representation
+from httpd.texts import quoted
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
@@ -28,6 +28,8 @@ KERNEL_ARGUMENTS = (
     "rd.luks.options=discard",
 )
 """What every CoreOS live system is booted with."""
+
+_OPERATORS = frozenset({";", "&&", "||"})
 
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", re.ASCII)
 
@@ -61,10 +63,7 @@ class IpxeScript:
 
 def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configuration) -> str:
     for argument in configuration.kernel_arguments:
-        if not argument.isprintable() or "${" in argument:
-            raise Problem(
-                422, "a kernel argument has a control character or ${, which iPXE would expand"
-            )
+        _require_plain(argument)
     query = urlencode({"arch": entry.architecture.value, "version": entry.version})
     arguments = " ".join(
         (
@@ -83,14 +82,35 @@ def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configura
     )
 
 
-def _base_url(request: Request) -> str:
-    """The listener as the client sees it; without a C{Host}, as the socket does."""
-    scheme = "https" if request.isSecure() else "http"
+def _require_plain(argument: str) -> None:
+    """
+    Refuse what iPXE would not hand over as it is: it expands C{${...}}, and ends a command at
+    tokens that are comments or operators, wherever they stand in a line (its C{exec.c}).
+
+    @raise Problem: the argument has such a thing.
+    """
+    if not argument.isprintable() or "${" in argument:
+        raise Problem(
+            422, "a kernel argument has a control character or ${, which iPXE would expand"
+        )
+    for token in argument.split():
+        if token.startswith("#") or token in _OPERATORS:
+            raise Problem(
+                422, f"a kernel argument has {quoted(token)}, at which iPXE would end the command"
+            )
+
+
+def _base_url(request: ServiceRequest) -> str:
+    """
+    The listener as the client sees it, through trusted proxies; without a C{Host}, as the socket
+    does.
+    """
     host = request.getHeader("host")
     if host is None:
         address = request.getHost()
-        name = f"[{address.host}]" if ":" in address.host else address.host
+        shown = plain_address(address.host)
+        name = f"[{shown}]" if ":" in shown else shown
         host = f"{name}:{address.port}"
     if _AUTHORITY.fullmatch(host) is None:
         raise Problem(400, "the Host header is no host name or address")
-    return f"{scheme}://{host}"
+    return f"{request.scheme}://{host}"

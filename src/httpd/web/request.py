@@ -296,8 +296,9 @@ class ServiceRequest(Request):
         if self._started is None:
             return  # it has not been complete
         seconds = self.site.clock.seconds() - self._started
+        facts = facts_of(self, seconds, aborted=aborted)
         if self._label:
-            method = self.method.decode("ascii", "replace")
+            method = str(facts["method"])
             self.site.observer.request_ended(
                 self._label,
                 method if method in _METHODS else "-",
@@ -305,7 +306,6 @@ class ServiceRequest(Request):
                 self.sentLength,
                 seconds,
             )
-        facts = facts_of(self, seconds, aborted=aborted)
         self.site.request_log.write_request(facts, level_of(self))
 
     def _require_room(self, length: int) -> None:

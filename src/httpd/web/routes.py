@@ -107,7 +107,9 @@ class Routes:
             return
         kept[self] = found
         route, request.path_values = found
-        request.route, request.level = route.name or route.pattern, route.level
+        request.route = route.name or route.pattern
+        if route.level == PROBE:
+            request.level = PROBE
         origins = route.resource.allowed_origins
         if origins:
             allow_origin(request, origins)

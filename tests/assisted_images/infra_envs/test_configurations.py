@@ -78,10 +78,13 @@ class KernelArgumentsTests(SynchronousTestCase):
     def test_appended_in_order(self, values: list[str]) -> None:
         entries = [{"operation": "append", "value": value} for value in values]
         self.assertEqual(kernel_arguments(infra_env(entries)), tuple(values))
+        plain = json.dumps({"kernel_arguments": entries}).encode()
+        self.assertEqual(kernel_arguments(plain), tuple(values))
 
     def test_none(self) -> None:
-        for raw in [b"{}", b'{"kernel_arguments": null}', b'{"kernel_arguments": ""}']:
-            self.assertEqual(kernel_arguments(raw), ())
+        for told in (b"null", b'""', b"[]", b'"[]"'):
+            self.assertEqual(kernel_arguments(b'{"kernel_arguments": %b}' % told), ())
+        self.assertEqual(kernel_arguments(b"{}"), ())
         self.assertEqual(kernel_arguments(infra_env(None)), ())
 
     def test_other_operations(self) -> None:
@@ -96,10 +99,13 @@ class KernelArgumentsTests(SynchronousTestCase):
             b"[" * 20_000,
             b'{"kernel_arguments": "{}"}',
             b'{"kernel_arguments": ["swordfish"]}',
+            b'{"kernel_arguments": [{"value": "swordfish"}]}',
+            b'{"kernel_arguments": {"operation": "append", "value": "swordfish"}}',
+            b'{"kernel_arguments": 1}',
             infra_env([{"operation": "append"}]),
             infra_env([{"operation": "append", "value": 1}]),
         ]:
-            with self.assertRaisesRegex(InfraEnvError, "expected a string that holds") as caught:
+            with self.assertRaisesRegex(InfraEnvError, "expected a list of") as caught:
                 kernel_arguments(raw)
             self.assertEqual(caught.exception.status, 500)
             self.assertNotIn("swordfish", str(caught.exception))

@@ -19,12 +19,15 @@ from assisted_images.infra_envs.configurations import (
     InfraEnvError,
 )
 from assisted_images.infra_envs.local import PATIENCE_SECONDS, LocalInfraEnvs, _Look
+from assisted_images.rootfs.cpio import gzipped
 from assisted_images.values import Configuration, ImageType
 from httpd.concurrency.threads import RunInThread, run_at_once
 from httpd.concurrency.turns import Turns
 from tests.assisted_images.infra_envs.test_configurations import infra_env
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"
+IGNITION = b'{"ignition": {"version": "3.2.0"}}'
+RAMDISK = gzipped("etc/x", b"x", 0o100644)
 
 
 class LocalInfraEnvsTests(SynchronousTestCase):
@@ -33,7 +36,7 @@ class LocalInfraEnvsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp())
         (self.directory / ID).mkdir(parents=True)
-        self.write("discovery.ign", b"IGNITION", 1000)
+        self.write("discovery.ign", IGNITION, 1000)
         self.clock = Clock()
         self.source = self.source_with(run_at_once)
         self.passed = 0.0
@@ -63,14 +66,14 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         return error
 
     def test_all_files(self) -> None:
-        self.write("minimal-initrd", b"RAMDISK", 3000)
+        self.write("minimal-initrd", RAMDISK, 3000)
         self.write("infra-env.json", infra_env([{"operation": "append", "value": "p1"}]), 2000)
-        self.assertEqual(self.ask(), Configuration(b"IGNITION", b"RAMDISK", ("p1",), 3000))
-        self.assertEqual(self.ask(ImageType.FULL), Configuration(b"IGNITION", b"", ("p1",), 2000))
-        self.assertEqual(self.ask(None), Configuration(b"IGNITION", b"RAMDISK", (), 3000))
+        self.assertEqual(self.ask(), Configuration(IGNITION, RAMDISK, ("p1",), 3000))
+        self.assertEqual(self.ask(ImageType.FULL), Configuration(IGNITION, b"", ("p1",), 2000))
+        self.assertEqual(self.ask(None), Configuration(IGNITION, RAMDISK, (), 3000))
 
     def test_only_the_required_file(self) -> None:
-        self.assertEqual(self.ask(), Configuration(b"IGNITION", b"", (), 1000))
+        self.assertEqual(self.ask(), Configuration(IGNITION, b"", (), 1000))
 
     def test_files_that_do_not_change_are_read_once(self) -> None:
         """All requests get the same object then; for each kind of image."""
@@ -82,17 +85,17 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         """Whether it is another size, another time, another file, or one more."""
         for self.passed in (0, 60):
             self.ask()
-            self.write("discovery.ign", b"EDITED", 1000)
-            self.assertEqual(self.ask().ignition, b"EDITED")
-            self.write("discovery.ign", b"EDITOR", 2000)
-            self.assertEqual(self.ask().ignition, b"EDITOR")
+            self.write("discovery.ign", b'{"EDITED": 1}', 1000)
+            self.assertEqual(self.ask().ignition, b'{"EDITED": 1}')
+            self.write("discovery.ign", b'{"EDITOR": 1}', 2000)
+            self.assertEqual(self.ask().ignition, b'{"EDITOR": 1}')
             new = self.directory / "new"
-            new.write_bytes(b"EDITAL")
+            new.write_bytes(b'{"EDITAL": 1}')
             os.utime(new, (2000, 2000))
             new.rename(self.directory / ID / "discovery.ign")
-            self.assertEqual(self.ask().ignition, b"EDITAL")
-            self.write("minimal-initrd", b"RAMDISK", 500)
-            self.assertEqual(self.ask().ramdisk, b"RAMDISK")
+            self.assertEqual(self.ask().ignition, b'{"EDITAL": 1}')
+            self.write("minimal-initrd", RAMDISK, 500)
+            self.assertEqual(self.ask().ramdisk, RAMDISK)
             (self.directory / ID / "minimal-initrd").unlink()
             self.assertEqual(self.ask().ramdisk, b"")
 
@@ -213,8 +216,27 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         self.assertNoResult(late)
         hanging[0]()
         hanging[1]()
-        self.assertEqual(self.successResultOf(late).ignition, b"IGNITION")
+        self.assertEqual(self.successResultOf(late).ignition, IGNITION)
 
     def test_malformed_infra_env(self) -> None:
         self.write("infra-env.json", b"{", 2000)
-        self.assertEqual(self.refusal().status, 500)
+        error = self.refusal()
+        self.assertEqual(error.status, 500)
+        self.assertIn(f"{ID}/infra-env.json: the infra-env", str(error))
+
+    def test_wrong_content(self) -> None:
+        """It is refused with the file's name, and not served; nothing of it is quoted."""
+        for name, content, reason in (
+            ("discovery.ign", b"swordfish", "no Ignition config (JSON is malformed"),
+            ("minimal-initrd", b"swordfish", "no ramdisk (the cpio archive at byte 0"),
+            ("infra-env.json", b'{"kernel_arguments": "swordfish"}', "the infra-env or its"),
+        ):
+            self.write(name, content, 2000)
+            request = ConfigurationRequest(ID, ImageType.MINIMAL)
+            answer = Deferred.fromCoroutine(self.source.configuration(request))
+            error: InfraEnvError = self.failureResultOf(answer, InfraEnvError).value
+            self.assertEqual(error.status, 500)
+            self.assertTrue(str(error).startswith(f"{ID}/{name}: {reason}"), str(error))
+            self.assertNotIn("swordfish", str(error))
+            self.write(name, {"minimal-initrd": RAMDISK}.get(name, b"{}"), 2000)
+        self.assertEqual(self.ask().ramdisk, RAMDISK)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from assisted_images.routes.tree import make_site
 from assisted_images.values import Configuration
+from httpd.forwarding import TrustedProxies, network
 from tests.assisted_images.routes.application import (
     ID,
     IMAGE,
@@ -14,6 +18,7 @@ from tests.assisted_images.routes.application import (
     VERSION,
 )
 from tests.assisted_images.routes.routes import RoutesTestCase
+from tests.httpd.web.serving import exchange, listen, parsed
 
 
 class InitrdTests(RoutesTestCase):
@@ -53,6 +58,32 @@ class InitrdTests(RoutesTestCase):
             ],
         )
 
+    async def script_base(self, port: int, *fields: str) -> str:
+        """Where a script that is asked for with these fields finds everything."""
+        target = f"/images/{ID}/ipxe-script?version={OPENSHIFT}"
+        head = "\r\n".join((f"GET {target} HTTP/1.0", *fields, "", ""))
+        answer = parsed(await exchange(port, head.encode()))
+        self.assertEqual(answer.status, 200)
+        line = answer.text.splitlines()[1]
+        return line.removeprefix("initrd --name initrd ").partition("/images/")[0]
+
+    async def test_ipxe_script_without_host(self) -> None:
+        """Names the address of the connection, of IPv4 as such on a socket of IPv6, too."""
+        self.assertEqual(await self.script_base(self.port), f"http://127.0.0.1:{self.port}")
+        port = listen(self, make_site(self.application), interface="::")
+        self.assertEqual(await self.script_base(port), f"http://127.0.0.1:{port}")
+
+    async def test_ipxe_script_behind_proxies(self) -> None:
+        """Has the scheme by which a trusted proxy was asked; nobody else's word counts."""
+        fields = ("Host: images.example", "X-Forwarded-Proto: https")
+        self.assertEqual(await self.script_base(self.port, *fields), "http://images.example")
+        trusted = replace(
+            self.application, trusted_proxies=TrustedProxies([network("127.0.0.0/8")])
+        )
+        port = listen(self, make_site(trusted))
+        self.assertEqual(await self.script_base(port, *fields), "https://images.example")
+        self.assertEqual(await self.script_base(port, fields[0]), "http://images.example")
+
     async def test_ipxe_script_for_a_host_of_ill_will(self) -> None:
         answer = await self.get(f"/images/{ID}/ipxe-script?version={OPENSHIFT}", {"Host": "a$x"})
         self.assertEqual(
@@ -64,6 +95,18 @@ class InitrdTests(RoutesTestCase):
         await self.assert_problem(
             f"/images/{ID}/ipxe-script?version={OPENSHIFT}", 422, "which iPXE would expand"
         )
+
+    async def test_ipxe_script_with_an_argument_that_would_end_the_command(self) -> None:
+        """As a token of its own; within one they are characters like any other."""
+        path = f"/images/{ID}/ipxe-script?version={OPENSHIFT}"
+        for token in ("#", "#x", ";", "&&", "||"):
+            for argument in (token, f"a=b {token}", f"{token} a", f"a {token} b"):
+                self.infra_envs.answer = Configuration(b"{}", kernel_arguments=("x=y", argument))
+                shown = f"a kernel argument has '{token}', at which iPXE would end the command"
+                await self.assert_problem(path, 422, shown)
+        for argument in ("a#b", "a;b", "a&&b", "a||", "&", "|", ";;", "$a", "a=b;c"):
+            self.infra_envs.answer = Configuration(b"{}", kernel_arguments=(argument,))
+            self.assertIn(f" {argument}\nboot\n", (await self.get(path)).text)
 
 
 class BootArtifactTests(RoutesTestCase):

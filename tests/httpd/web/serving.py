@@ -98,9 +98,11 @@ class Observations:
 CLEAR = Wire()
 
 
-def listen(case: TestCase, site: ServiceSite, wire: Wire = CLEAR) -> int:
+def listen(
+    case: TestCase, site: ServiceSite, wire: Wire = CLEAR, interface: str = "127.0.0.1"
+) -> int:
     """Serve C{site} over C{wire} until the test ends; its port."""
-    port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[arg-type]
+    port = reactor.listenTCP(0, site, interface=interface)  # type: ignore[arg-type]
     assert isinstance(port, Port)
     setattr(port, "transport", wire.transport)  # noqa: B010
     case.addCleanup(port.stopListening)
