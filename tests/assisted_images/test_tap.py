@@ -261,11 +261,11 @@ class TwistdTests(ServiceTestCase):
         event = await run.listening
         self.assertEqual(event["scheme"], "http")
         response = await treq.get(
-            f"http://127.0.0.1:{event['port']}/live",
+            f"http://127.0.0.1:{event['port']}/nothing",
             agent=Agent(reactor),
             persistent=False,
         )
-        self.assertEqual(response.code, 200)
+        self.assertEqual(response.code, 404)
         await response.text()
         if sys.platform == "linux":
             soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
@@ -276,7 +276,8 @@ class TwistdTests(ServiceTestCase):
         messages = [json.loads(line)["message"] for line in run.output.splitlines()]
         self.assertEqual(messages[0], f"assisted-images {__version__}")
         self.assertTrue(messages[1].startswith("twistd "), messages[1])
-        self.assertTrue(any(text.startswith("GET - 200 ") for text in messages), messages)
+        asked = [text for text in messages if text.startswith("GET /nothing 404 ")]
+        self.assertEqual(len(asked), 1, messages)
         self.assertIn("Server Shut Down.", messages)
 
     async def test_log_file(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import lzma
+import re
+import subprocess
 from functools import cache
 from itertools import cycle, product
 from pathlib import Path
-from subprocess import CalledProcessError
-from unittest import SkipTest
 
 from tests.assisted_images.rootfs.test_erofs import PROGRAM_PATH, ImageTests, mixed
+from tests.running import found_program
 
 COMPRESSORS = ("lz4", "lz4hc", "lzma,level=6", "deflate,level=6", "zstd,level=5", "lz4hc:lzma")
 EXTENDED = (
@@ -49,10 +50,7 @@ class ReadAgainTests(ImageTests):
     """All files come out as they went in."""
 
     def compare(self, options: tuple[str, ...], expected: dict[str, bytes]) -> None:
-        try:
-            image = self.made(*options, files=expected)
-        except CalledProcessError as error:
-            raise SkipTest(f"mkfs.erofs has no {' '.join(options)}: {error.stderr!r}") from None
+        image = self.made(*options, files=expected)
         system = self.system(image)
         found = dict(system.files())
         self.assertEqual(sorted(found), sorted(f"/{path}" for path in expected))
@@ -66,10 +64,20 @@ class ReadAgainTests(ImageTests):
         self.compare(tuple(filter(None, options)), files())
 
 
+def _available() -> list[str]:
+    """The compressors that this mkfs.erofs was built with: Debian 12's has LZ4 alone."""
+    done = subprocess.run(
+        [found_program("mkfs.erofs"), "--help"], capture_output=True, text=True, check=False
+    )
+    listed = (done.stdout + done.stderr).rpartition("compressors are:")[2]
+    names = set(re.findall("[a-z0-9]+", listed))
+    return [one for one in COMPRESSORS if {name.split(",")[0] for name in one.split(":")} <= names]
+
+
 def _add_tests() -> None:
-    """One for each set of options, so that what an older mkfs.erofs has not is skipped alone."""
+    """One for each set of options."""
     sizes = cycle(PHYSICAL_BYTES)
-    for compressor, extended in product(COMPRESSORS, EXTENDED):
+    for compressor, extended in product(_available(), EXTENDED):
         names = compressor, extended, next(sizes)
 
         def test(self: ReadAgainTests, names: tuple[str, str, str] = names) -> None:
