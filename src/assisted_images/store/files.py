@@ -35,6 +35,13 @@ _NAME = (
 )
 _OURS = re.compile(rf"{_NAME}(?:{_SUFFIXES})?")
 _WRITTEN_WHOLE = "|".join(map(re.escape, (PROVENANCE, CHECKED, RELEASE)))
+# What the Go service leaves in a volume: its minimal ISOs, the rootfs that it looks into (Go's
+# os.CreateTemp with rootfs-*.img), and downloads that were cut (github.com/google/renameio).
+_OF_GO = re.compile(
+    rf"rhcos-minimal-iso-.+-(?:{_ARCHITECTURES})\.iso"
+    r"|rootfs-[0-9]{6,10}\.img"
+    rf"|\.{_NAME}[0-9]+"
+)
 _OUR_TEMPORARY = re.compile(rf"{_NAME}(?:{_WRITTEN_WHOLE})?\.\w+{re.escape(TEMPORARY)}")
 
 
@@ -52,8 +59,9 @@ class Removal:
 
 def remove_unaccounted(data_dir: Path, entries: Iterable[Entry]) -> list[Removal]:
     """
-    Remove the files of images that are not configured any more.  Only files whose names this
-    service gives: a stranger's file is never touched.
+    Remove the files of images that are not configured any more, and what the Go service has left
+    that is of no use here.  Only files whose names these services give: a stranger's file is never
+    touched.
 
     @return: what was removed, or should have been.
     @raise OSError: the directory cannot be read.
@@ -72,6 +80,8 @@ def _is_unaccounted(item: os.DirEntry[str], accounted: set[str]) -> bool:
             return time.time() - item.stat().st_mtime > _TEMPORARY_SECONDS
         except FileNotFoundError:
             return False
+    if _OF_GO.fullmatch(item.name):
+        return True
     return bool(_OURS.fullmatch(item.name)) and item.name not in accounted
 
 

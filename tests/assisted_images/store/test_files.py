@@ -46,7 +46,25 @@ UNACCOUNTED = [
     "nmstatectl-416.1-x86_64",
     "nmstatectl-416.1-x86_64.checked.json",
 ]
+OF_THE_GO_SERVICE = [
+    "rhcos-minimal-iso-417.1-x86_64.iso",
+    "rhcos-minimal-iso-4.17-417.1-arm64.iso",
+    "rootfs-1234567890.img",
+    ".rhcos-full-iso-417.1-x86_64.iso1234567890",
+    ".rhcos-disconnected-iso-416.1-x86_64.iso0",
+    ".nmstatectl-417.1-x86_6412",
+]
 STRANGERS = [
+    "rhcos-minimal-iso-417.1-x86_64.iso.backup",
+    "my-rhcos-minimal-iso-417.1-x86_64.iso",
+    "rhcos-minimal-iso-417.1-riscv64.iso",
+    "rootfs-.img",
+    "rootfs-417.1.img",
+    "rootfs-x86_64.img",
+    "rootfs-2026.img",
+    "rootfs.img",
+    ".rhcos-full-iso-417.1-x86_64.iso",
+    ".rhcos-full-iso-417.1-x86_64.iso.swp",
     "lost+found",
     "notes.txt",
     "rhcos-full-iso-416.1-x86_64.iso.backup",
@@ -70,7 +88,7 @@ class FilesTests(SynchronousTestCase):
 
     def test_unaccounted(self) -> None:
         """Only what this service names, and what no entry accounts for, goes."""
-        for name in ACCOUNTED + UNACCOUNTED + STRANGERS:
+        for name in ACCOUNTED + UNACCOUNTED + OF_THE_GO_SERVICE + STRANGERS:
             (self.directory / name).write_bytes(b"")
         entries = [
             entry("http://x"),
@@ -78,15 +96,18 @@ class FilesTests(SynchronousTestCase):
             Entry("4.14", Architecture.ARM64, "", "4.14.0", release=PullSpec("x.example", "a")),
         ]
         removals = remove_unaccounted(self.directory, entries)
-        self.assertEqual(removals, [Removal(name) for name in sorted(UNACCOUNTED)])
+        removed = sorted(UNACCOUNTED + OF_THE_GO_SERVICE)
+        self.assertEqual(removals, [Removal(name) for name in removed])
         self.assertEqual(self.names(), sorted(ACCOUNTED + STRANGERS))
 
     def test_only_files(self) -> None:
         """Neither directories nor links, whatever their name."""
         (self.directory / UNACCOUNTED[0]).mkdir()
         (self.directory / UNACCOUNTED[1]).symlink_to("/etc/passwd")
+        (self.directory / OF_THE_GO_SERVICE[0]).mkdir()
+        (self.directory / OF_THE_GO_SERVICE[2]).symlink_to("/etc/passwd")
         self.assertEqual(remove_unaccounted(self.directory, []), [])
-        self.assertEqual(len(self.names()), 2)
+        self.assertEqual(len(self.names()), 4)
 
     def test_temporary_files(self) -> None:
         """One that was left behind goes; one that may still be written stays."""
