@@ -1,10 +1,11 @@
-"""A DATA_DIR that is full: a small tmpfs, a real origin, and room that comes later."""
+"""A DATA_DIR that is full, or read-only: a small tmpfs, and what comes of it."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 
+from assisted_images.settings.files import file_problems
 from demo.service import ServiceProcess
 from tests.assisted_images.downloads.origin import Origin
 from tests.field.images import file_name, noisy_image, os_images
@@ -14,23 +15,24 @@ _MIB = 1 << 20
 _DISK_BYTES = 40 * _MIB
 _FILLER_BYTES = 30 * _MIB
 
+_AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 
-class FullDiskTests(FieldTestCase):
-    """An image of some 25 MiB on a disk that has room for 10, and then for 40."""
+
+class DiskTestCase(FieldTestCase):
+    """A DATA_DIR on a disk of its own."""
 
     def setUp(self) -> None:
         super().setUp()
         self.mount()
-        self.filler = self.data / "somebody-elses"
-        self.filler.write_bytes(bytes(_FILLER_BYTES))
-        self.part = self.data / (file_name("1") + ".part")
 
     def mount(self) -> None:
         """Mount a tmpfs on DATA_DIR: a test that cannot do that fails, it is not skipped."""
-        as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-        options = f"size={_DISK_BYTES},mode=1777"
+        self.mount_with(f"size={_DISK_BYTES},mode=1777")
+        self.addCleanup(subprocess.run, [*_AS_ROOT, "umount", "--lazy", str(self.data)], check=True)
+
+    def mount_with(self, options: str) -> None:
         done = subprocess.run(
-            [*as_root, "mount", "-t", "tmpfs", "-o", options, "full-disk-test", str(self.data)],
+            [*_AS_ROOT, "mount", "-t", "tmpfs", "-o", options, "full-disk-test", str(self.data)],
             capture_output=True,
             check=False,
         )
@@ -40,7 +42,16 @@ class FullDiskTests(FieldTestCase):
                 " or with a sudo that asks for no password, in a container with"
                 f" --cap-add=SYS_ADMIN: {done.stderr.decode('utf-8', 'replace').strip()}"
             )
-        self.addCleanup(subprocess.run, [*as_root, "umount", "--lazy", str(self.data)], check=True)
+
+
+class FullDiskTests(DiskTestCase):
+    """An image of some 25 MiB on a disk that has room for 10, and then for 40."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.filler = self.data / "somebody-elses"
+        self.filler.write_bytes(bytes(_FILLER_BYTES))
+        self.part = self.data / (file_name("1") + ".part")
 
     async def failing(self, origin: Origin) -> ServiceProcess:
         """A service that has found out that there is no room; it goes on running."""
@@ -95,3 +106,49 @@ class FullDiskTests(FieldTestCase):
         self.assertNotIn("failed", [event["state"] for event in events_of(service, "1")])
         self.assertEqual(damaged.read_bytes(), noisy_image())
         self.assert_nothing_else(damaged.name)
+
+
+class ReadOnlyTests(DiskTestCase):
+    """A volume that is filled elsewhere."""
+
+    async def start_on_read_only(self, settings: dict[str, str]) -> ServiceProcess:
+        self.mount_with("remount,ro")
+        return await self.start(settings)
+
+    async def test_serves_what_it_has(self) -> None:
+        """Whatever is there besides that would be removed; what is not there is told."""
+        image = self.data / file_name("1")
+        image.write_bytes(noisy_image())
+        for name in (f"{image.name}.part", f"{image.name}.refused", file_name("0"), "notes"):
+            (self.data / name).write_bytes(b"x")
+        self.names_before = self.names()
+        origin = Origin(noisy_image())
+        url = self.serve(origin).url
+        service = await self.start_on_read_only(
+            os_images({"version": "1", "url": url}, {"version": "2", "url": url})
+        )
+        await self.until_states(service, "ready", "failed")
+        self.assertIn("Read-only file system", (await self.status(service))[1]["reason"])
+        for path in (self.full_iso(), self.full_iso().replace("full", "minimal")):
+            got = await self.get(service, path, {"Range": "bytes=0-9"})
+            self.assertEqual(got.status, 206)
+        self.assertEqual(self.names(), self.names_before)
+        self.assertEqual(origin.asked, [])
+        self.assertIn("may not be written", "\n".join(service.lines))
+
+    async def test_damaged(self) -> None:
+        """The reason is that of the check, though it cannot be set aside."""
+        (self.data / file_name("1")).write_bytes(noisy_image()[:-2048])
+        service = await self.start_on_read_only(
+            os_images({"version": "1", "url": "http://[::1]:1"})
+        )
+        await self.until_states(service, "failed")
+        reason = (await self.status(service))[0]["reason"]
+        self.assertRegex(reason, "ends at .*; it cannot be set aside: Read-only file system")
+
+    def test_nothing_to_serve(self) -> None:
+        """That is a wrong setting."""
+        self.mount_with("remount,ro")
+        problems = [*file_problems({"data_dir": self.data}, {"data_dir": "DATA_DIR"})]
+        self.assertEqual(len(problems), 1)
+        self.assertIn("may not be written", problems[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,22 @@ def file_problems(values: Mapping[str, Any], names: Mapping[str, str]) -> Iterat
     yield from tls_problems(values.get)
 
 
+def _data_dir(name: str, directory: Path) -> Iterator[str]:
+    """A volume may be read-only, such as one that is filled elsewhere, if it has images."""
+    problems = [*writable_directory(name, directory)]
+    with suppress(OSError):
+        if problems and any(directory.glob("rhcos-*.iso")):
+            return
+    yield from problems
+
+
 _infra_envs = partial(
     readable_directory, expected="a directory with a subdirectory for each infra-env"
 )
 _authorities = partial(readable_file, read=tls_policy)
 
 _FILES: Mapping[str, Callable[[str, Path], Iterator[str]]] = {
-    "data_dir": writable_directory,
+    "data_dir": _data_dir,
     "infra_envs_dir": _infra_envs,
     "assisted_service_api_trusted_ca_file": _authorities,
     "os_image_download_trusted_ca_file": _authorities,

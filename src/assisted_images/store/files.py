@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,22 +134,24 @@ def set_aside(path: Path, refused_inode: int | None = None) -> Path | None:
 
 
 def remove_set_aside(path: Path) -> bool:
-    """Remove what was set aside of C{path}; whether there was such."""
-    refused = path.with_name(path.name + REFUSED)
-    there = refused.exists()
-    refused.unlink(missing_ok=True)
-    return there
+    """Remove what was set aside of C{path}; whether that has made room."""
+    try:
+        path.with_name(path.name + REFUSED).unlink()
+    except OSError:
+        return False  # there is none, or the file system is read-only
+    return True
 
 
 def remove_part(target: Path) -> None:
-    """Remove a part that nobody needs, because its target is there, and nobody is writing to."""
+    """
+    Remove a part that nobody needs, because its target is there, and nobody is writing to; if that
+    can be done.
+    """
     if not target.with_name(target.name + PART).exists():
         return
-    try:
+    with suppress(PartInUse, OSError):
         part = Part.open(target)
-    except PartInUse:
-        return
-    try:
-        part.discard()
-    finally:
-        part.close()
+        try:
+            part.discard()
+        finally:
+            part.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -127,7 +128,8 @@ class PayloadOrigin:
         origin = ReleaseOrigin.of(iso)
         if _digest(known.machine_os_images) != iso.machine_os_images.digest:
             return False
-        await self._run_in_thread(write_origin, target, origin)
+        with suppress(OSError):  # on a read-only disk it is asked for at each start
+            await self._run_in_thread(write_origin, target, origin)
         return True
 
     async def download(self, part: Part, progress: Progress) -> None:

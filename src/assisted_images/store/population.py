@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -54,6 +55,12 @@ class Population(Background):
         entries = [image.entry for image in self._store.images]
         try:
             removals = await self._workshop.run_in_thread(remove_unaccounted, data_dir, entries)
+            if not await self._workshop.run_in_thread(os.access, data_dir, os.W_OK):
+                self._log.warn(
+                    "{data_dir} may not be written: images that are there are served, others cannot"
+                    " be downloaded",
+                    data_dir=data_dir,
+                )
         except OSError as error:
             # Each image will say so, too, until DATA_DIR is there.
             reason = os_error_text(error)

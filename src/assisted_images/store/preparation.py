@@ -157,7 +157,11 @@ class Preparation:
             await run_in_thread(remove_part, self._target)
             return checked
         except IsoError as error:
-            refused = await run_in_thread(set_aside, self._target, found)
+            try:
+                refused = await run_in_thread(set_aside, self._target, found)
+            except OSError as trouble:
+                reason = f"{error}; it cannot be set aside: {os_error_text(trouble)}"
+                raise IsoError(reason) from None
             if refused is not None:
                 self._log.warn(
                     "{name} was set aside as {refused}: {reason}",
