@@ -15,7 +15,7 @@ from assisted_images.routes.parameters import (
     Parameters,
     checked_infra_env_id,
 )
-from assisted_images.routes.selection import WantedImage, require_nmstate
+from assisted_images.routes.selection import WantedImage
 from assisted_images.values import Architecture, ImageType
 from httpd.texts import quoted
 from httpd.web.problems import Problem
@@ -94,5 +94,4 @@ def _booted_image(parameters: Parameters, architecture: str) -> WantedImage:
         architecture,
         ImageType.FULL,
         unknown_status=400,
-        require=require_nmstate,
     )

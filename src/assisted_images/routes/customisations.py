@@ -12,6 +12,7 @@ from typing import NamedTuple
 from cachetools import LRUCache
 
 from assisted_images.live.compose import discovery_iso, initrd_addrsize, pxe_initrd
+from assisted_images.routes.selection import missing
 from assisted_images.store.images import ReadyImage
 from assisted_images.values import Architecture, Configuration, ImageType
 from httpd.concurrency.threads import RunInThread
@@ -101,7 +102,15 @@ def _minimal_iso(image: ReadyImage, configuration: Configuration) -> Representat
 
 
 def _initrd(image: ReadyImage, configuration: Configuration) -> Representation:
-    return pxe_initrd(image.image, image.layout, configuration, image.nmstate)
+    """
+    With C{nmstatectl} for a ramdisk that has a static network, which it is there to set up.
+
+    @raise Problem: it is wanted, and the image has none.
+    """
+    if configuration.ramdisk and image.nmstate_missing is not None:
+        raise missing("initrd with a static network", image.nmstate_missing)
+    nmstate = image.nmstate if configuration.ramdisk else None
+    return pxe_initrd(image.image, image.layout, configuration, nmstate)
 
 
 def _addrsize(image: ReadyImage, configuration: Configuration) -> Representation:

@@ -100,17 +100,7 @@ def require_minimal(image: SelectedImage) -> None:
             " use full.iso or pxe-initrd",
         )
     if image.ready.minimal is None:
-        raise _missing("minimal ISO", image.ready.minimal_missing)
-
-
-def require_nmstate(image: SelectedImage) -> None:
-    """
-    Check that hosts that want C{nmstatectl} in their initrd will find it there.
-
-    @raise Problem: they will not; the text says why.
-    """
-    if image.ready.nmstate_missing is not None:
-        raise _missing("initrd", image.ready.nmstate_missing)
+        raise missing("minimal ISO", image.ready.minimal_missing)
 
 
 def require_s390x(image: SelectedImage) -> None:
@@ -123,9 +113,12 @@ def require_s390x(image: SelectedImage) -> None:
         raise Problem(404, "the ins-file is for s390x only")
 
 
-def _missing(what: str, reason: str | None) -> Problem:
-    reason = reason or "it could not be made"
-    return Problem(503, f"no {what} of this image: {reason}", {"Retry-After": str(_RETRY_SECONDS)})
+def missing(what: str, reason: str | None) -> Problem:
+    """
+    The problem where an image is ready, and something cannot be made of it.  Without a
+    C{Retry-After}: nothing but another image, or another setting, will help.
+    """
+    return Problem(503, f"no {what} of this image: {reason or 'it could not be made'}")
 
 
 def _not_ready(image: OsImage, now: float) -> Problem:

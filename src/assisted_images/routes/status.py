@@ -107,7 +107,7 @@ def _missing(image: OsImage) -> str | None:
     if image.ready is None:
         return None
     reasons = (image.ready.minimal_missing, image.ready.nmstate_missing)
-    return "; ".join(filter(None, reasons)) or None
+    return "; ".join(filter(None, dict.fromkeys(reasons))) or None
 
 
 def _line(image: dict[str, str | int | float | None]) -> str:

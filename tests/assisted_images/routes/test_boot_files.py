@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 
 from assisted_images.routes.tree import make_site
@@ -32,6 +33,22 @@ class InitrdTests(RoutesTestCase):
             answer.header("content-disposition"), f'attachment; filename="{ID}-initrd.img"'
         )
         self.assertEqual(answer.header("content-type"), "application/octet-stream")
+
+    async def test_no_static_network(self) -> None:
+        """Then there is no nmstatectl, which has nothing to do; images without it serve, too."""
+        self.infra_envs.answer = Configuration(b"{}")
+        for architecture in ("x86_64", "arm64", "s390x"):
+            path = f"/images/{ID}/pxe-initrd?version={OPENSHIFT}&arch={architecture}"
+            answer = await self.get(path)
+            self.assertEqual(answer.status, 200)
+            self.assertNotIn(b"nmstate archive", answer.body)
+            self.assertIn(b"{}", gzip.decompress(answer.body[1004:]))
+        addrsize = await self.get(f"/images/{ID}/s390x-initrd-addrsize?version={OPENSHIFT}")
+        self.assertEqual(addrsize.body[8:], len(answer.body).to_bytes(8, "big"))
+
+    async def test_script_of_an_image_without_nmstatectl(self) -> None:
+        answer = await self.get(f"/images/{ID}/ipxe-script?version={OPENSHIFT}&arch=arm64")
+        self.assertEqual(answer.status, 200)
 
     async def test_addrsize(self) -> None:
         initrd = await self.get(f"/images/{ID}/pxe-initrd?version={OPENSHIFT}&arch=s390x")

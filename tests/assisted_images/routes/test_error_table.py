@@ -164,15 +164,14 @@ class ErrorTableTests(RoutesTestCase):
             f"/byid/{ID}/{OPENSHIFT}/s390x/minimal.iso", 404, "boot loader cannot load a second"
         )
 
-    async def test_minimal_iso_that_could_not_be_made(self) -> None:
-        await self.assert_problem(
-            f"/byid/{ID}/{OPENSHIFT}/arm64/minimal.iso", 503, "no boot configuration"
-        )
-
-    async def test_initrd_without_the_nmstatectl_that_it_wants(self) -> None:
-        await self.assert_problem(
-            f"/images/{ID}/pxe-initrd?version={OPENSHIFT}&arch=arm64", 503, "no root.squashfs"
-        )
+    async def test_what_could_not_be_made(self) -> None:
+        """The image is ready: to wait would not help, so nothing says for how long."""
+        for path, reason in (
+            (f"/byid/{ID}/{OPENSHIFT}/arm64/minimal.iso", "no boot configuration"),
+            (f"/images/{ID}/pxe-initrd?version={OPENSHIFT}&arch=arm64", "no root.squashfs"),
+        ):
+            await self.assert_problem(path, 503, reason)
+            self.assertIsNone((await self.get(path)).header("retry-after"))
 
     async def test_other_methods(self) -> None:
         for path in (

@@ -97,6 +97,15 @@ class HealthAndStatusTests(TestCase):
             },
         )
 
+    async def test_reason_of_what_a_ready_image_lacks(self) -> None:
+        """One that keeps several things from being made is told once."""
+        lacking = content(
+            minimal=None, minimal_missing="no x", nmstate=None, nmstate_missing="no x"
+        )
+        self.images.images[0].change(ImageState.READY, ready=lacking)
+        [image, _] = json.loads((await ask(self.port, "/status")).body)["images"]
+        self.assertEqual((image["state"], image["reason"]), ("ready", "no x"))
+
     async def test_status_for_a_terminal(self) -> None:
         self.images.images[1].change(ImageState.FAILED, "{odd} reason")
         answer = await ask(self.port, "/status", headers={"Accept": "text/plain"})
