@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -50,6 +53,39 @@ class DiskFileTests(SynchronousTestCase):
         other.rename(self.path)
         self.assertEqual(self.read(file, 0, 10), CONTENT[:10])
         self.assertNotEqual(file.identity, DiskFile(self.path, run_at_once).identity)
+
+    def test_noticed(self) -> None:
+        """What is written into it, and what takes its name; not what only looks at it."""
+        changes: list[tuple[Callable[[], object], bool, bool]] = [
+            (self.path.read_bytes, False, False),
+            (lambda: self.path.chmod(0o600), False, False),
+            (lambda: os.truncate(self.path, 5000), True, False),
+            (lambda: self.path.write_bytes(CONTENT[::-1]), True, False),
+            (self.path.touch, True, False),
+            (lambda: Path(shutil.copy(self.path, "other")).replace(self.path), False, True),
+            (self.path.unlink, False, False),
+        ]
+        for change, overwritten, replaced in changes:
+            os.utime(self.path, (1000, 1000))
+            file = DiskFile(self.path, run_at_once)
+            change()
+            self.assertEqual((file.is_overwritten(), file.is_replaced()), (overwritten, replaced))
+
+    def test_withdrawn(self) -> None:
+        """It has come to its end for all who read it, in whatever way; the file is as it was."""
+        file = DiskFile(self.path, run_at_once)
+        file.withdraw()
+        self.assertTrue(file.is_overwritten())
+        answer = file.read(0, 10)
+        assert isinstance(answer, Deferred)
+        self.failureResultOf(answer, EOFError)
+        self.failureResultOf(file.bring(0, 10), EOFError)
+        self.assertEqual(file.read_into(memoryview(bytearray(10)), 0, wait=True), 0)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self.assertEqual(os.sendfile(ours.fileno(), file.descriptor, 0, 10), 0)
+        self.assertFalse(os.get_inheritable(file.descriptor))
+        self.assertEqual(self.path.read_bytes(), CONTENT)
 
     def test_says_what_it_is(self) -> None:
         os.utime(self.path, (1e9, 1e9))
