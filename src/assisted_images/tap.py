@@ -25,6 +25,7 @@ from httpd.http1.connections import Connections
 from httpd.listening.renewal import CertificateRenewal
 from httpd.listening.tls import ServerTls
 from httpd.logs.service import ServiceLog
+from httpd.process.clock import wait_by_monotonic_clock
 from httpd.process.memory import MemoryReturn
 from httpd.process.service import HttpService
 from httpd.process.shutdown import Drainable, Shutdown
@@ -41,6 +42,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     """
     if reactor is None:
         from twisted.internet import reactor
+
+        wait_by_monotonic_clock(reactor)
     # twistd begins the log later, with what has been said until then.
     Logger().info("{version}", version=options.version)
     settings = options.settings

@@ -63,7 +63,7 @@ class Download(Streamed[Found]):
         request.facts.update(question.facts)
         wanted = question.wanted
         application = self._application
-        return Found(wanted, select_image(application.store, wanted.image, application.clock))
+        return Found(wanted, select_image(application.store, wanted.image))
 
     def _question(self, request: ServiceRequest) -> Question[Wanted]:
         """What a request asks: read once for all that have the same head."""

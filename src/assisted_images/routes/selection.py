@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from twisted.internet.interfaces import IReactorTime
-
 from assisted_images.catalog.catalog import UnknownImage
 from assisted_images.store.images import ImageStore, OsImage, ReadyImage
+from assisted_images.store.preparation import LONGEST_DELAY
 from assisted_images.values import Architecture, ImageType
 from httpd.texts import quoted
 from httpd.web.problems import Problem
@@ -68,11 +68,10 @@ class WantedImage:
         return cls(version, known, image_type, unknown_status, require)
 
 
-def select_image(store: ImageStore, wanted: WantedImage, clock: IReactorTime) -> SelectedImage:
+def select_image(store: ImageStore, wanted: WantedImage) -> SelectedImage:
     """
     Find the image, as it is now.
 
-    @param clock: the one that the store's next tries go by.
     @raise Problem: it is not configured, or has not what it takes; or 503, it is not ready.
     """
     try:
@@ -81,7 +80,7 @@ def select_image(store: ImageStore, wanted: WantedImage, clock: IReactorTime) ->
         raise Problem(wanted.unknown_status, str(error)) from None
     ready = image.current()
     if ready is None:
-        raise _not_ready(image, clock.seconds())
+        raise _not_ready(image)
     selected = SelectedImage(image, ready)
     wanted.require(selected)
     return selected
@@ -121,9 +120,11 @@ def missing(what: str, reason: str | None) -> Problem:
     return Problem(503, f"no {what} of this image: {reason or 'it could not be made'}")
 
 
-def _not_ready(image: OsImage, now: float) -> Problem:
+def _not_ready(image: OsImage) -> Problem:
     reason = f": {image.reason}" if image.reason else ""
-    wait = _RETRY_SECONDS if image.next_try is None else max(1, math.ceil(image.next_try - now))
+    wait = _RETRY_SECONDS
+    if image.next_try is not None:  # a time of day; who waits does not go by that
+        wait = max(1, math.ceil(min(image.next_try - time.time(), LONGEST_DELAY)))
     return Problem(
         503,
         f"image {image.entry.version} for {image.entry.architecture} is {image.state}{reason}",

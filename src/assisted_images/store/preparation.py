@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -46,6 +48,9 @@ class Workshop:
     releases: ReleaseDownloader | None = None
     """None: no image comes out of a release payload."""
     clock: IReactorTime
+    """What is waited by."""
+    now: Callable[[], float] = time.time
+    """Seconds since the epoch, for what is told."""
     run_in_thread: RunInThread
     read_in_thread: RunInThread
     """Reads for downloads, of images that are ready."""
@@ -107,9 +112,9 @@ class Preparation:
             if self._image.bytes > before:
                 # It fails, but it gets on.
                 self._delay = self._workshop.first_delay
-            clock = self._workshop.clock
-            self._image.change(ImageState.FAILED, reason, next_try=clock.seconds() + self._delay)
-            await deferLater(clock, self._delay)
+            next_try = self._workshop.now() + self._delay
+            self._image.change(ImageState.FAILED, reason, next_try=next_try)
+            await deferLater(self._workshop.clock, self._delay)
             self._delay = min(2 * self._delay, LONGEST_DELAY)
         await self._remember()
 

@@ -17,6 +17,7 @@ from assisted_images.workers.secondary import Secondary
 from httpd.logs.events import JsonLogObserver
 from httpd.logs.lines import JsonLines, Unbuffered
 from httpd.logs.requests import RequestLines, RequestLog
+from httpd.process.clock import wait_by_monotonic_clock
 
 
 def begin_log(level: str, worker: int) -> RequestLog:
@@ -39,6 +40,7 @@ def main() -> int:
     """
     from twisted.internet import reactor
 
+    wait_by_monotonic_clock(reactor)
     inheritance.end_with_parent()
     try:
         welcome = read_message(partial(os.read, inheritance.FROM_PRIMARY), WELCOME_DECODER)

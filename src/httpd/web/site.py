@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -28,7 +29,7 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
     HTTP/2 ran at a quarter of its speed.
 
     @ivar routes: who answers which requests.
-    @ivar clock: for deadlines and durations.
+    @ivar clock: for deadlines and durations; dates are by the time of day.
     @ivar observer: is told of requests and clients.
     @ivar connections: those that are open, of this and of other sites.
     @ivar times: how long a client may take.
@@ -70,7 +71,7 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
 
     def greeting(self) -> bytes:
         """The header fields that every response has, made once a second."""
-        second = int(self.clock.seconds())
+        second = int(time.time())
         if second != self._greeting[0]:
             fields = b"Server: %b\r\nDate: %b\r\n" % (version, datetimeToString(second))
             self._greeting = second, fields

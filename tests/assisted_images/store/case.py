@@ -61,6 +61,7 @@ class StoreTestCase(ServerTestCase):
                 data_dir=self.directory,
                 downloader=Downloader(self.agent(), self.clock, run_in_thread),
                 clock=self.clock,
+                now=self.clock.seconds,
                 run_in_thread=run_in_thread,
                 read_in_thread=self.read_in_thread,
                 limits=LIMITS,
