@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -17,11 +19,19 @@ symbolic link's turn, and other tools keep a file's time.
 """
 
 
+TICKET_KEY_SECONDS = 24 * 3600.0
+"""
+For how long one key encrypts the tickets by which clients resume their sessions: as long as Go's.
+Who has the key can read the sessions of TLS 1.2 that went on with it.
+"""
+
+
 class CertificateRenewal(Background):
     """
     Looks at the files of a listener's certificate now and then, and takes what is new in them for
     new connections.  What cannot be used leaves the old certificate where it is, and is logged
-    once for each change.
+    once for each change.  Another context has another key for tickets: from time to time the same
+    files make one.
     """
 
     failed = "certificates are not renewed any more"
@@ -34,12 +44,18 @@ class CertificateRenewal(Background):
 
     async def run(self) -> None:
         """Look, until cancelled."""
-        seen = self._tls.fingerprint
+        seen, made_at = self._tls.fingerprint, self._clock.seconds()
         while True:
             await deferLater(self._clock, LOOK_SECONDS)
             found = await self._run_in_thread(self._tls.files.fingerprint)
+            now = self._clock.seconds()
             if found != seen:
                 await self._renew()
+                made_at = now
+            elif now - made_at >= TICKET_KEY_SECONDS:
+                with suppress(TlsError):  # that has been said when it changed
+                    self._tls.use(await self._run_in_thread(self._tls.files.context))
+                made_at = now
             seen = found
 
     async def _renew(self) -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import AcceptableCiphers, CertificateOptions, TLSVersion
 
@@ -29,6 +30,9 @@ from httpd.texts import os_error_text
 
 _ALPN = b"http/1.1"
 """HTTP/2 through Twisted has a quarter of HTTP/1.1's throughput."""
+
+_GROUPS = b"?X25519MLKEM768:X25519:prime256v1:secp384r1"
+"""Groups for the key exchange, as Mozilla's "intermediate" has them; C{?}: if OpenSSL knows it."""
 
 _PARTIAL_WRITES = 1
 """
@@ -56,8 +60,9 @@ class TlsFiles:
 
     suites: Sequence[str] = ()
     """
-    IANA names of cipher suites; empty: Twisted's choice.  With none of TLS 1.3 among them its
-    usual ones stay (Go knows no choice there), with none of TLS 1.2 that version is refused.
+    IANA names of cipher suites; empty: L{cipher_suites.DEFAULT_TLS12} and TLS 1.3.  With none of
+    TLS 1.3 among them its usual ones stay (Go knows no choice there), with none of TLS 1.2 that
+    version is refused.
     """
 
     @classmethod
@@ -114,16 +119,16 @@ class TlsFiles:
         old = [name for name in self.suites if name in cipher_suites.TLS12]
         new = [name for name in self.suites if name in cipher_suites.TLS13]
         only_tls13 = self.only_tls13 or (bool(new) and not old)
-        ciphers = ":".join(cipher_suites.TLS12[name] for name in old)
+        ciphers = [cipher_suites.TLS12[name] for name in old or cipher_suites.DEFAULT_TLS12]
         try:
             context: SSL.Context = CertificateOptions(
                 privateKey=key,
                 certificate=certificate,
                 extraCertChain=chain,
                 raiseMinimumTo=TLSVersion.TLSv1_3 if only_tls13 else TLSVersion.TLSv1_2,
-                acceptableCiphers=(
-                    AcceptableCiphers.fromOpenSSLCipherString(ciphers) if ciphers else None
-                ),
+                acceptableCiphers=AcceptableCiphers.fromOpenSSLCipherString(":".join(ciphers)),
+                enableSessions=True,
+                enableSessionTickets=True,
             ).getContext()
             if new:
                 context.set_tls13_ciphersuites(":".join(new).encode("ascii"))
@@ -132,6 +137,9 @@ class TlsFiles:
                 f"OpenSSL refuses {self.certificate_file} with the cipher suites"
                 f" {', '.join(self.suites) or 'by default'}: {_reason(error)}"
             ) from None
+        # A client keeps its session by itself, in a ticket.
+        context.set_session_cache_mode(SSL.SESS_CACHE_SERVER | SSL.SESS_CACHE_NO_INTERNAL)
+        _choose_groups(context)
         context.set_alpn_select_callback(_choose_protocol)
         context.clear_mode(_PARTIAL_WRITES)
         context.set_options(SSL.OP_IGNORE_UNEXPECTED_EOF)
@@ -192,6 +200,13 @@ class ServerTls:
 def _choose_protocol(_: SSL.Connection, offered: Sequence[bytes]) -> Any:
     """Agree on a protocol with a client that speaks ALPN; without one it is HTTP/1.1, too."""
     return _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+def _choose_groups(context: SSL.Context) -> None:
+    """Offer L{_GROUPS} alone.  pyOpenSSL has a word for one group, and none for several."""
+    choose = getattr(lib, "SSL_CTX_set1_curves_list", None)
+    if choose is not None and not choose(context._context, _GROUPS):
+        lib.ERR_clear_error()  # an older OpenSSL, whose usual groups do as well
 
 
 def _certificates(file: Path) -> list[x509.Certificate]:

@@ -49,6 +49,16 @@ TLS12: Mapping[str, str] = {
 }
 """OpenSSL's names of the suites of TLS 1.2 and before."""
 
+DEFAULT_TLS12 = (
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+)
+"""Those with forward secrecy and authenticated encryption, as Mozilla's "intermediate" has them."""
+
 RETIRED = frozenset(
     {
         "TLS_RSA_WITH_3DES_EDE_CBC_SHA",

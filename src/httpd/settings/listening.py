@@ -52,7 +52,7 @@ def listening(port: str) -> tuple[Setting, ...]:
             "comma list of IANA cipher suite names",
             readers.tls_suites,
             absent=(),
-            absent_text="Twisted's choice",
+            absent_text="those of TLS 1.3, and of TLS 1.2 ECDHE with AES-GCM or ChaCha20",
         ),
         Setting(
             ("MAX_CONCURRENT_REQUESTS",),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -41,6 +42,12 @@ def client(
 
 def at_most_tls12(context: SSL.Context) -> None:
     context.set_max_proto_version(SSL.TLS1_2_VERSION)
+
+
+def offering(suite: str, context: SSL.Context) -> None:
+    """Offer one suite of TLS 1.2, however weak."""
+    at_most_tls12(context)
+    context.set_cipher_list(f"{suite}:@SECLEVEL=0".encode())
 
 
 class TlsTests(SynchronousTestCase):
@@ -123,6 +130,27 @@ class TlsTests(SynchronousTestCase):
 
         with self.assertRaises(SSL.Error):
             self.negotiated(server, client(other))
+
+    def test_suites_by_default(self) -> None:
+        """With forward secrecy and authenticated encryption, and no others."""
+        server = self.server()
+        for name in cipher_suites.TLS12.values():
+            modern = name.startswith("ECDHE-ECDSA") and ("GCM" in name or "POLY1305" in name)
+            try:
+                found = self.negotiated(server, client(partial(offering, name)))[1]
+            except SSL.Error:
+                found = None
+            self.assertEqual(found, name if modern else None)
+
+    def test_groups(self) -> None:
+        """Mozilla's "intermediate" has no others."""
+        for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()):
+            peer = client(partial(SSL.Context.set_tmp_ecdh, curve=curve))
+            if isinstance(curve, ec.SECP521R1):
+                with self.assertRaises(SSL.Error):
+                    self.negotiated(self.server(), peer)
+            else:
+                self.assertEqual(self.negotiated(self.server(), peer)[0], "TLSv1.3")
 
     def test_suites_of_tls13_alone_refuse_tls12(self) -> None:
         server = self.server(suites=["TLS_AES_128_GCM_SHA256"])
