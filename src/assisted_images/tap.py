@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from signal import SIGTERM
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -29,6 +30,7 @@ from httpd.process.clock import wait_by_monotonic_clock
 from httpd.process.memory import MemoryReturn
 from httpd.process.service import HttpService
 from httpd.process.shutdown import Drainable, Shutdown
+from httpd.process.signals import OperatorSignals
 
 __all__ = ["Options", "makeService"]
 
@@ -66,6 +68,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
     others.append(MemoryReturn(application.connections, reactor))
     draining = Shutdown(reactor, connections, settings.drain_seconds, first)
+    others.append(OperatorSignals(reactor, log.reopen, partial(draining.begin, SIGTERM)))
     service = ImageService(settings, log, application.connections)
     for part in (outbound, *first, *others, draining):
         part.setServiceParent(service)

@@ -51,6 +51,7 @@ from httpd.logs.requests import RequestLog
 from httpd.process.memory import MemoryReturn
 from httpd.process.open_files import allow_open_files
 from httpd.process.shutdown import Shutdown
+from httpd.process.signals import OperatorSignals
 from httpd.streaming.disk import disk_threads
 
 _PATIENCE_SECONDS = 5.0
@@ -118,7 +119,9 @@ class Secondary:
         )
         # Without the listeners, which are started once there is something to serve.
         memory = MemoryReturn(self._connections, reactor)
-        self._parts = [self._outbound, memory, *renewal, self._shutdown]
+        # The primary has the log; and it ends, where the terminal is gone.
+        signals = OperatorSignals(reactor, lambda: None, lambda: None)
+        self._parts = [self._outbound, memory, *renewal, signals, self._shutdown]
 
     @property
     def ended_well(self) -> bool:

@@ -42,6 +42,7 @@ class ServiceLog:
         self._redaction = redaction
         self._level = level
         self._worker = worker
+        self._stream: LineStream | None = None
         self._lines: JsonLines | None = None
         self._requests: RequestLog = RequestEvents()
 
@@ -52,12 +53,17 @@ class ServiceLog:
 
     def begin(self, application: Componentized) -> None:
         """Have an application's log written."""
-        stream = _log_stream(self._twistd)
+        stream = self._stream = _log_stream(self._twistd)
         if stream is not None:
             self._lines = JsonLines(stream, self._redaction, self._level, self._worker)
             self._requests = RequestLines(self._lines)
             # twistd looks for this after it has made the service and before it logs anything.
             application.setComponent(ILogObserver, JsonLogObserver(self._lines))
+
+    def reopen(self) -> None:
+        """Open the log file again, where there is one: somebody has moved it away."""
+        if isinstance(self._stream, LogFile):
+            self._stream.reopen()
 
     def write_request(self, facts: Mapping[str, Fact], level: str = "info") -> None:
         """Write the line of a request that is over."""
