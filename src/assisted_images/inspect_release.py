@@ -228,17 +228,17 @@ async def _outcomes(
 
 async def _finding(registries: Registries, spec: PullSpec, architecture: Architecture) -> Finding:
     iso = await resolve(registries, spec, architecture)
-    size, beginning = await iso_beginning(registries, iso, VOLUME_ID_BYTES)
+    path, size, beginning = await iso_beginning(registries, iso, VOLUME_ID_BYTES)
     try:
         volume_id = volume_id_of(beginning)
     except IsoError as error:
-        raise DownloadError(f"{iso.path} in {iso.machine_os_images}: {error}") from None
+        raise DownloadError(f"{path} in {iso.machine_os_images}: {error}") from None
     return Finding(
         arch=architecture.value,
         release_version=iso.version,
         machine_os_images=str(iso.machine_os_images),
         found_at=iso.image.place.spec.name,
-        iso=iso.path,
+        iso=path,
         size=size,
         rhcos_version=os_version_of(volume_id) or f"none: the volume id is {quoted(volume_id)}",
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from assisted_images.downloads.parts import NoSpace
 from assisted_images.downloads.room import Room
+from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.registry import Registries
 from assisted_images.registries.releases import (
@@ -14,6 +16,7 @@ from assisted_images.registries.releases import (
     resolve,
 )
 from assisted_images.values import Architecture
+from httpd.outbound.failures import DownloadError
 from tests.registries.case import (
     ARM64,
     BOTH,
@@ -37,6 +40,13 @@ from tests.registries.payload import (
     image_references,
 )
 from tests.registries.registry import Registry
+
+_Layers = tuple[Mapping[str, bytes | Path], ...]
+
+
+def _whiteout(path: str) -> str:
+    directory, _, name = path.rpartition("/")
+    return f"{directory}/.wh.{name}"
 
 
 class PayloadTests(ClientTestCase):
@@ -97,6 +107,48 @@ class PayloadTests(ClientTestCase):
         text = await self.refusal(registries, registry.host)
         self.assertIn("has no x86_64; it has arm64", text)
 
+    async def streams(self, *layers: Mapping[str, bytes | Path]) -> Registries:
+        """A client of a registry with a release whose image has these layers, for x86_64."""
+        registry = await self.registry()
+        layout = Layout(Path(self.mktemp()).resolve())
+        image = layout.image([layout.layer(files) for files in layers], GO_NAMES[X86_64])
+        layout.name(image, "images")
+        await Payload(layout, {}, image, {}, {}).push_images(registry)
+        await self.release(registry, f"{registry.host}/{IMAGES}@{image['digest']}")
+        self.place = registry.host
+        return self.registries(conf=registries_conf(registry.host))
+
+    async def test_streams(self) -> None:
+        """The one that there is; of two the one that is wanted, else the older."""
+        old, new = ISO_NAMES[X86_64], "coreos/coreos10-x86_64.iso"
+        iso = small_isos()[X86_64]
+        rhel_9, rhel_10 = OsImageStream.RHEL_9, OsImageStream.RHEL_10
+        cases: list[tuple[_Layers, dict[OsImageStream | None, str | None]]] = [
+            (({new: iso}, {"x": b"x"}), {None: new, rhel_10: new, rhel_9: None}),
+            (({old: iso},), {None: old, rhel_10: None, rhel_9: old}),
+            (({old: iso}, {new: iso}), {None: old, rhel_10: new, rhel_9: old}),
+            (({new: iso, old: iso},), {None: old, rhel_10: new, rhel_9: old}),
+            (({old: b"x", new: iso}, {_whiteout(old): b""}), {None: new, rhel_9: None}),
+            (({old: b"x", new: b"x"}, {"coreos/.wh..wh..opq": b""}), {None: None}),
+        ]
+        for layers, found in cases:
+            registries = await self.streams(*layers)
+            for stream, path in found.items():
+                part = self.part()
+                downloader = ReleaseDownloader(registries, Room())
+                running = downloader.download(
+                    release_at(self.place), X86_64, part, lambda here, total: None, stream
+                )
+                if path is None:
+                    text = await self.failure(running, DownloadError)
+                    self.assertRegex(text, r"coreos(10)?-x86_64\.iso")
+                    self.assertEqual(part.size, 0)
+                    continue
+                self.assertEqual((await running).paths, (path,))
+                self.assertEqual(part.path.read_bytes(), self.iso())
+                resolved = await resolve(registries, release_at(self.place), X86_64, stream)
+                self.assertEqual((await iso_beginning(registries, resolved, 99))[0], path)
+
     async def test_architecture_missing(self) -> None:
         registry = await self.registry()
         await self.small_payload(registry.host, registry)
@@ -128,7 +180,7 @@ class PayloadTests(ClientTestCase):
         iso = await resolve(registries, release_at(registry.host), X86_64)
         self.assertEqual(iso.version, RELEASE)
         self.assertEqual(iso.machine_os_images.digest, payload.images["digest"])
-        size, beginning = await iso_beginning(registries, iso, 40_000)
+        _, size, beginning = await iso_beginning(registries, iso, 40_000)
         self.assertEqual(size, len(self.iso()))
         self.assertGreaterEqual(len(beginning), 40_000)
         self.assertTrue(self.iso().startswith(beginning))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, ImageType, OpenShiftVersion
 from httpd.texts import quoted_if_odd
@@ -44,6 +45,9 @@ class Entry:
 
     release: PullSpec | None = None
     """The release image to take the ISO out of; C{None} where it has a URL."""
+
+    stream: OsImageStream | None = None
+    """Which of the release image's ISOs; C{None}: whatever there is, the older one of two."""
 
     @property
     def file_name(self) -> str:

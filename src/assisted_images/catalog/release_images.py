@@ -16,6 +16,7 @@ from assisted_images.catalog.lists import (
     openshift_version,
     read_list,
 )
+from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, OpenShiftVersion
 from httpd.settings.setting import Tolerated
@@ -47,6 +48,7 @@ def _entries(values: Mapping[str, Any]) -> list[Entry]:
             url="",
             version=values["version"],
             release=values["url"],
+            stream=values.get("os_image_stream"),
         )
         for architecture in _all_of(values)
     ]
@@ -102,6 +104,7 @@ _KEYS = {
     "openshift_version": Key(_since_4_11, required=True, shown=str),
     "cpu_architecture": Key(_architecture, shown=str),
     "cpu_architectures": Key(_architectures, kind=list),
+    "os_image_stream": Key(OsImageStream.parse, shown=str),
     "url": Key(PullSpec.parse, required=True, shown=_shown),
     "version": Key(file_name_part, required=True, shown=str),
 }

@@ -5,6 +5,9 @@ ImageStream in JSON.
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Self
+
 import msgspec
 
 from assisted_images.oci.errors import PayloadError
@@ -52,9 +55,38 @@ class _ImageStream(msgspec.Struct):
 _IMAGE_STREAM = msgspec.json.Decoder(_ImageStream)
 
 
-def iso_path(architecture: Architecture) -> str:
-    """The member of machine-os-images' layers that is the CoreOS live ISO of C{architecture}."""
-    return f"coreos/coreos-{architecture.machine}.iso"
+class OsImageStream(StrEnum):
+    """Which RHEL the CoreOS of a release is made of, as OpenShift calls it."""
+
+    RHEL_9 = "rhel-9"
+    RHEL_10 = "rhel-10"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """
+        Read one.
+
+        @raise ValueError: it is none.
+        """
+        try:
+            return cls(text)
+        except ValueError:
+            raise ValueError(f"{quoted(text)}; expected {' or '.join(cls)}") from None
+
+    def iso_path(self, architecture: Architecture) -> str:
+        """The member of machine-os-images' layers that is the CoreOS live ISO."""
+        coreos = "coreos10" if self is OsImageStream.RHEL_10 else "coreos"
+        return f"coreos/{coreos}-{architecture.machine}.iso"
+
+
+def iso_paths(architecture: Architecture, stream: OsImageStream | None) -> tuple[str, ...]:
+    """
+    Where the ISO may be, best first.
+
+    @param stream: L{None}: whatever there is.
+    """
+    streams = (stream,) if stream else tuple(OsImageStream)
+    return tuple(each.iso_path(architecture) for each in streams)
 
 
 def machine_os_images(raw: bytes) -> PullSpec:

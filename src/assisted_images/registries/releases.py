@@ -5,8 +5,7 @@ layer of that has the CoreOS live ISO.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assisted_images.downloads.downloader import MOST, Progress
@@ -15,24 +14,19 @@ from assisted_images.downloads.room import Room
 from assisted_images.oci.errors import PayloadError
 from assisted_images.oci.image_references import (
     IMAGE_REFERENCES,
-    iso_path,
+    OsImageStream,
+    iso_paths,
     machine_os_images,
     release_version,
 )
 from assisted_images.oci.image_references import MOST_BYTES as MOST_REFERENCES_BYTES
-from assisted_images.oci.layers import Presence
 from assisted_images.oci.manifests import MOST_BYTES as MOST_CONFIG_BYTES
 from assisted_images.oci.manifests import Index, ManifestError, config_architecture
 from assisted_images.oci.references import PullSpec
-from assisted_images.registries.members import (
-    EnoughRead,
-    LayerReading,
-    MemberInMemory,
-    MemberIntoPart,
-    MemberTarget,
-)
+from assisted_images.registries.members import EnoughRead, MemberInMemory, MemberIntoPart
 from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.registries.requests import Missing
+from assisted_images.registries.search import MemberSearch
 from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 
@@ -45,6 +39,7 @@ class ReleaseIso:
     @ivar release: the release image's pull spec, as it was asked for.
     @ivar version: of the release, such as C{4.14.0}.
     @ivar machine_os_images: the pull spec, by digest, that the release has for it.
+    @ivar paths: where it may be in the image, best first; one, as soon as that is known.
     """
 
     release: PullSpec
@@ -52,18 +47,20 @@ class ReleaseIso:
     machine_os_images: PullSpec
     architecture: Architecture
     image: ContainerImage
-
-    @property
-    def path(self) -> str:
-        """Its path in the image."""
-        return iso_path(self.architecture)
+    paths: tuple[str, ...]
 
 
-async def resolve(registries: Registries, spec: PullSpec, architecture: Architecture) -> ReleaseIso:
+async def resolve(
+    registries: Registries,
+    spec: PullSpec,
+    architecture: Architecture,
+    stream: OsImageStream | None = None,
+) -> ReleaseIso:
     """
     Find out where the ISO is; what is read for that is verified.
 
     @param spec: of the release image.
+    @param stream: which of several; L{None}: whatever there is.
     @raise DownloadError: a registry does not answer as it should, or the release has no such ISO.
     """
     try:
@@ -71,7 +68,8 @@ async def resolve(registries: Registries, spec: PullSpec, architecture: Architec
         images = machine_os_images(raw)
         image = await registries.image(images, architecture)
         await _check_architecture(registries, image, architecture)
-        return ReleaseIso(spec, release_version(raw), images, architecture, image)
+        paths = iso_paths(architecture, stream)
+        return ReleaseIso(spec, release_version(raw), images, architecture, image, paths)
     except PayloadError as error:
         raise DownloadError(f"{spec}: {error}") from None
 
@@ -101,7 +99,9 @@ async def architectures(registries: Registries, spec: PullSpec) -> tuple[Archite
 
 async def _image_references(registries: Registries, release: ContainerImage) -> bytes:
     target = MemberInMemory()
-    await MemberSearch(registries, release, IMAGE_REFERENCES, MOST_REFERENCES_BYTES, target).run()
+    await MemberSearch(
+        registries, release, (IMAGE_REFERENCES,), MOST_REFERENCES_BYTES, target
+    ).run()
     return bytes(target.content)
 
 
@@ -129,81 +129,24 @@ async def _architecture_of(registries: Registries, image: ContainerImage) -> Arc
     return config_architecture(raw)
 
 
-async def iso_beginning(registries: Registries, iso: ReleaseIso, length: int) -> tuple[int, bytes]:
+async def iso_beginning(
+    registries: Registries, iso: ReleaseIso, length: int
+) -> tuple[str, int, bytes]:
     """
-    The ISO's size and its first bytes; for a look at it, since they are not verified.
+    The ISO's path, its size and its first bytes; for a look at it, since they are not verified.
 
     @param length: how many bytes, at least, of an ISO that has so many.
     @raise DownloadError: they cannot be had.
     """
     target = MemberInMemory(enough=length)
-    search = MemberSearch(registries, iso.image, iso.path, MOST, target)
+    search = MemberSearch(registries, iso.image, iso.paths, MOST, target)
     try:
         await search.run()
     except EnoughRead:
         pass
     except PayloadError as error:
         raise DownloadError(f"{iso.release}: {error}") from None
-    return target.size, bytes(target.content)
-
-
-class MemberSearch:
-    """
-    A file of an image: looked for in the layers, the topmost first, as far as that has got.  When
-    L{run} has failed, running it again goes on from there.
-    """
-
-    def __init__(
-        self,
-        registries: Registries,
-        image: ContainerImage,
-        path: str,
-        most: int,
-        target: MemberTarget,
-    ) -> None:
-        """
-        @param path: of the file.
-        @param most: bytes that it may have.
-        """
-        self._registries = registries
-        self._image = image
-        self._path = path
-        self._most = most
-        self._target = target
-        self._remaining = list(image.manifest.layers)
-        self._reading: LayerReading | None = None
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether something has been read that need not be read again."""
-        reading = self._reading
-        passed = len(self._remaining) < len(self._image.manifest.layers)
-        if reading is None:
-            return passed
-        return reading.sound and (passed or reading.size > 0)
-
-    async def run(self, progressed: Callable[[], None] = lambda: None) -> None:
-        """
-        Bring the file's content to where it is to go, and read the layer that has it to its end,
-        so that it is verified.
-
-        @param progressed: called each time that something has arrived.
-        @raise DownloadError: a layer cannot be had.
-        @raise PayloadError: the image does not have the file.
-        """
-        while self._remaining:
-            layer = self._remaining[-1]
-            if self._reading is None:
-                self._reading = LayerReading(layer, self._path, self._most, self._target)
-            await self._registries.blob(self._image, layer, self._reading, progressed)
-            match self._reading.presence():
-                case Presence.FOUND:
-                    return
-                case Presence.WHITED_OUT:
-                    raise PayloadError(f"a layer of {self._image.spec} removes {self._path}")
-            self._remaining.pop()
-            self._reading = None
-        raise PayloadError(f"no layer of {self._image.spec} has {self._path}")
+    return search.path, target.size, bytes(target.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +175,25 @@ class ReleaseDownloader:
         self._room = room
         self._interrupted: dict[Path, _Extraction] = {}
 
-    async def resolve(self, spec: PullSpec, architecture: Architecture) -> ReleaseIso:
+    async def resolve(
+        self, spec: PullSpec, architecture: Architecture, stream: OsImageStream | None = None
+    ) -> ReleaseIso:
         """See L{resolve}, the function."""
-        return await resolve(self._registries, spec, architecture)
+        return await resolve(self._registries, spec, architecture, stream)
 
     async def download(
-        self, spec: PullSpec, architecture: Architecture, part: Part, progress: Progress
+        self,
+        spec: PullSpec,
+        architecture: Architecture,
+        part: Part,
+        progress: Progress,
+        stream: OsImageStream | None = None,
     ) -> ReleaseIso:
         """
         Bring C{part} to the whole ISO, and make it durable.
 
         @param spec: of the release image.
+        @param stream: which of several ISOs; L{None}: whatever there is.
         @return: where it came from.
         @raise DownloadError: it could not be done now.
         @raise OSError: the disk is full or broken.
@@ -252,7 +203,8 @@ class ReleaseDownloader:
         if extraction is None or not (
             extraction.iso.release == spec and extraction.target.goes_on(part)
         ):
-            extraction = await self._begin(spec, architecture, part)
+            iso = await resolve(self._registries, spec, architecture, stream)
+            extraction = await self._begin(iso, part)
         target = extraction.target
         try:
             if target.total is not None:
@@ -271,14 +223,13 @@ class ReleaseDownloader:
         finally:
             self._room.release(part)
         await run_in_thread(part.sync)
-        return extraction.iso
+        return replace(extraction.iso, paths=(extraction.search.path,))
 
-    async def _begin(self, spec: PullSpec, architecture: Architecture, part: Part) -> _Extraction:
+    async def _begin(self, iso: ReleaseIso, part: Part) -> _Extraction:
         registries = self._registries
-        iso = await resolve(registries, spec, architecture)
-        digest = digest_of_name(f"{iso.machine_os_images} {iso.path}")
+        digest = digest_of_name(f"{iso.machine_os_images} {' '.join(iso.paths)}")
         # What another process has begun is of no use, and takes room.
         await registries.run_in_thread(part.restart, Provenance(digest))
         target = MemberIntoPart(part, self._room, digest)
-        search = MemberSearch(registries, iso.image, iso.path, MOST, target)
+        search = MemberSearch(registries, iso.image, iso.paths, MOST, target)
         return _Extraction(iso, search, target)

@@ -13,6 +13,7 @@ from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.downloader import MOST, Downloader, Progress
 from assisted_images.downloads.durable import read_struct, write_struct
 from assisted_images.downloads.parts import Part
+from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.releases import ReleaseDownloader, ReleaseIso
 from httpd.concurrency.threads import RunInThread
@@ -30,10 +31,13 @@ class ReleaseOrigin(msgspec.Struct, frozen=True):
     machine_os_images: str
     """The pull spec, by digest, of the image that had the ISO."""
 
+    stream: str = ""
+    """Which of its ISOs was wanted; empty: whatever there is."""
+
     @classmethod
-    def of(cls, iso: ReleaseIso) -> ReleaseOrigin:
+    def of(cls, iso: ReleaseIso, stream: OsImageStream | None) -> ReleaseOrigin:
         """What is to be remembered of C{iso}."""
-        return cls(str(iso.release), str(iso.machine_os_images))
+        return cls(str(iso.release), str(iso.machine_os_images), stream or "")
 
 
 _DECODER = msgspec.json.Decoder(ReleaseOrigin)
@@ -111,7 +115,7 @@ class PayloadOrigin:
         @param spec: of the release image.
         """
         self._spec = spec
-        self._architecture = entry.architecture
+        self._architecture, self._stream = entry.architecture, entry.stream
         self._releases = releases
         self._run_in_thread = run_in_thread
         self._downloaded: ReleaseIso | None = None
@@ -122,10 +126,14 @@ class PayloadOrigin:
         other pull specs may have the same image; then the file is theirs, too.
         """
         known = await self._run_in_thread(read_origin, target)
-        if known is None or known.release == str(self._spec):
+        if known is None:
             return True
-        iso = await self._releases.resolve(self._spec, self._architecture)
-        origin = ReleaseOrigin.of(iso)
+        if known.stream != (self._stream or ""):
+            return False
+        if known.release == str(self._spec):
+            return True
+        iso = await self._releases.resolve(self._spec, self._architecture, self._stream)
+        origin = ReleaseOrigin.of(iso, self._stream)
         if _digest(known.machine_os_images) != iso.machine_os_images.digest:
             return False
         with suppress(OSError):  # on a read-only disk it is asked for at each start
@@ -135,13 +143,14 @@ class PayloadOrigin:
     async def download(self, part: Part, progress: Progress) -> None:
         """See L{ImageOrigin}."""
         self._downloaded = await self._releases.download(
-            self._spec, self._architecture, part, progress
+            self._spec, self._architecture, part, progress, self._stream
         )
 
     async def remember(self, target: Path) -> None:
         """See L{ImageOrigin}."""
         if self._downloaded is not None:
-            await self._run_in_thread(write_origin, target, ReleaseOrigin.of(self._downloaded))
+            origin = ReleaseOrigin.of(self._downloaded, self._stream)
+            await self._run_in_thread(write_origin, target, origin)
 
 
 def _digest(pull_spec: str) -> str:

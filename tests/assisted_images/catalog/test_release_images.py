@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.release_images import parse_release_images
+from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
 from assisted_images.values import Architecture, ImageType
 from tests.assisted_images.catalog.lists import RELEASE_IMAGE as SOUND
@@ -41,6 +42,11 @@ class ReadingTests(SynchronousTestCase):
         self.assertEqual((entry.version, entry.architecture), ("4.14.0", X86))
         self.assertIs(entry.image_type, ImageType.FULL)
         self.assertEqual(entry.file_name, "rhcos-full-iso-4.14.0-x86_64.iso")
+
+    def test_stream(self) -> None:
+        for value, stream in ((None, None), ("", None), ("rhel-10", OsImageStream.RHEL_10)):
+            (entry,) = entries({"os_image_stream": value})
+            self.assertIs(entry.stream, stream)
 
     def test_several_architectures(self) -> None:
         for one in ("multi", None, "", "x86_64"):
@@ -115,6 +121,10 @@ class ProblemTests(SynchronousTestCase):
             (["multi"], "cpu_architectures: unknown CPU architecture 'multi'; expected one of"),
         ):
             self.assertIn(told, problem({"cpu_architectures": value}))
+
+    def test_wrong_stream(self) -> None:
+        for value in ("rhel-8", "10", "coreos10"):
+            self.assertIn("expected rhel-9 or rhel-10", problem({"os_image_stream": value}))
 
     def test_no_pull_spec(self) -> None:
         for url in ("https://me:s3cr3t@quay.io/a", "me:s3cr3t@quay.io/a:b"):

@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.oci.image_references import (
     ImageReferencesError,
-    iso_path,
+    OsImageStream,
+    iso_paths,
     machine_os_images,
     release_version,
 )
@@ -79,11 +80,21 @@ class ImageReferencesTests(SynchronousTestCase):
 
     def test_where_the_iso_is(self) -> None:
         self.assertEqual(
-            [iso_path(each) for each in Architecture],
+            [iso_paths(each, OsImageStream.RHEL_9) for each in Architecture],
             [
-                "coreos/coreos-x86_64.iso",
-                "coreos/coreos-aarch64.iso",
-                "coreos/coreos-ppc64le.iso",
-                "coreos/coreos-s390x.iso",
+                ("coreos/coreos-x86_64.iso",),
+                ("coreos/coreos-aarch64.iso",),
+                ("coreos/coreos-ppc64le.iso",),
+                ("coreos/coreos-s390x.iso",),
             ],
         )
+        arm64 = Architecture.ARM64
+        newer = "coreos/coreos10-aarch64.iso"
+        self.assertEqual(iso_paths(arm64, OsImageStream.RHEL_10), (newer,))
+        self.assertEqual(iso_paths(arm64, None), ("coreos/coreos-aarch64.iso", newer))
+
+    def test_streams(self) -> None:
+        self.assertIs(OsImageStream.parse("rhel-10"), OsImageStream.RHEL_10)
+        for text in ("", "10", "rhel-8", "RHEL-9"):
+            with self.assertRaisesRegex(ValueError, "expected rhel-9 or rhel-10"):
+                OsImageStream.parse(text)
