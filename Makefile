@@ -42,8 +42,9 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 
 venv: $(VENV)/.test
 
+# Python starts with Ctrl-C ignored, or it might be interrupted before it can say what that means.
 run: $(VENV)/.run
-	@$(VENV)/bin/python -m demo
+	@trap '' INT; exec $(VENV)/bin/python -m demo
 
 test: lint
 	requirements/packages.sh test

@@ -72,7 +72,11 @@ def _local_names() -> list[str]:
 def _is_valid(files: CertificateFiles, at: datetime) -> bool:
     if not (files.authority.exists() and files.key.exists() and files.certificate.exists()):
         return False
-    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    try:
+        # It is written last; Ctrl-C may have left a part of it.
+        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    except ValueError:
+        return False
     return certificate.not_valid_after_utc > at
 
 

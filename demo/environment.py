@@ -16,6 +16,7 @@ from demo.certificate import QEMU_HOST, CertificateFiles, development_certificat
 from demo.infra_env import sample_infra_env
 from demo.ingredients import find_ingredients
 from demo.sample_image import sample_tree, write_image
+from httpd.settings.readers import port
 
 OPENSHIFT_VERSION = "4.17"
 VERSION = "417.94.202601010000-0"
@@ -57,18 +58,25 @@ def prepare(environment: Mapping[str, str], data: Path, say: Callable[[str], Non
     settings.setdefault("HTTP_SERVES", "all")
     settings.setdefault("DRAIN_SECONDS", "5")
     settings.setdefault(
-        "IMAGE_SERVICE_BASE_URL", f"http://{QEMU_HOST}:{settings['HTTP_LISTEN_PORT']}"
+        "IMAGE_SERVICE_BASE_URL", f"http://{QEMU_HOST}:{_port(settings['HTTP_LISTEN_PORT'])}"
     )
     if not (settings.get("OS_IMAGES") or settings.get("RHCOS_VERSIONS")):
         say("Making the sample image")
         missing = _sample_image(settings, data / "sample-image")
     settings.setdefault("DATA_DIR", str(data / "images"))
-    Path(settings["DATA_DIR"]).mkdir(parents=True, exist_ok=True)
     if not (settings.get("ASSISTED_SERVICE_HOST") or settings.get("INFRA_ENVS_DIR")):
         infra_env = sample_infra_env(data / "infra-envs")
         settings["INFRA_ENVS_DIR"] = str(infra_env.parent)
         say(f"The sample infra-env is {infra_env}")
     return Prepared(settings, certificate.authority, infra_env, missing)
+
+
+def _port(text: str) -> int:
+    """The port; where it is none the service will say so, and need not say it of a URL, too."""
+    try:
+        return port(text)
+    except ValueError:
+        return int(PLAIN_PORT)
 
 
 def _certificate(settings: dict[str, str], directory: Path) -> CertificateFiles:

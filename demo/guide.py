@@ -3,57 +3,62 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from assisted_images.catalog.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Entry
 from assisted_images.values import Architecture, ImageType
 from demo.environment import Prepared
 
 _ANY_INFRA_ENV = "INFRA_ENV_ID"
 
 
-def guide(prepared: Prepared, catalog: Catalog, tls: str, plain: str) -> Iterator[str]:
+def guide(
+    prepared: Prepared, entries: Iterable[Entry], ready: Entry, tls: str, plain: str
+) -> Iterator[str]:
     """
-    The lines to print once the service is ready.
+    The lines to print once an image is ready.
 
+    @param entries: all images.
+    @param ready: the one that is.
     @param tls: the base URL of the TLS listener, without a trailing slash.
     @param plain: that of the plain one.
     """
     infra_env = prepared.infra_env.name if prepared.infra_env else _ANY_INFRA_ENV
-    for entry in catalog.images:
+    for entry in entries:
         yield ""
         yield f"{entry}:"
         yield from _addresses(entry, infra_env, tls, local=bool(prepared.infra_env))
     yield ""
     yield f"Without TLS: the same at {plain}.  State of the images: {plain}/status"
-    first = catalog.images[0]
-    path = _iso_path(first, infra_env, first.image_type)
-    name = f"discovery-{first.architecture}.iso"
+    path = _iso_path(ready, infra_env, ready.image_type)
+    name = f"discovery-{ready.architecture}.iso"
     yield ""
     yield "Download:"
     yield f"  curl --cacert {_quoted(prepared.authority)} --output {name} {_quoted(tls + path)}"
-    if first.architecture is Architecture.X86_64:
+    if ready.architecture is Architecture.X86_64:
         yield ""
         yield "Boot a virtual machine from the address, its serial console in this terminal:"
         yield f"  {_virtual_machine(plain + path)}"
     if prepared.infra_env:
         yield ""
-        yield f"Edit {prepared.infra_env}/discovery.ign: the next download has it."
+        yield f"Edit {_quoted(prepared.infra_env / 'discovery.ign')}: the next download has it."
 
 
 def _addresses(entry: Entry, infra_env: str, base: str, *, local: bool) -> Iterator[str]:
     query = f"version={entry.version}&arch={entry.architecture}"
     if entry.image_type is ImageType.DISCONNECTED:
-        yield f"  disconnected ISO  {base}{_iso_path(entry, infra_env, ImageType.DISCONNECTED)}"
+        path = _iso_path(entry, infra_env, ImageType.DISCONNECTED)
+        yield f"  disconnected ISO  {_quoted(base + path)}"
         return
-    yield f"  full ISO     {base}{_iso_path(entry, infra_env, ImageType.FULL)}"
+    yield f"  full ISO     {_quoted(base + _iso_path(entry, infra_env, ImageType.FULL))}"
     if entry.architecture is not Architecture.S390X:
-        yield f"  minimal ISO  {base}{_iso_path(entry, infra_env, ImageType.MINIMAL)}"
-    yield f"  initrd       {base}/images/{infra_env}/pxe-initrd?{query}"
+        yield f"  minimal ISO  {_quoted(base + _iso_path(entry, infra_env, ImageType.MINIMAL))}"
+    # A shell would take the ampersand for its own.
+    yield f"  initrd       {_quoted(f'{base}/images/{infra_env}/pxe-initrd?{query}')}"
     for artifact in ("kernel", "rootfs"):
-        yield f"  {artifact:<11}  {base}/boot-artifacts/{artifact}?{query}"
+        yield f"  {artifact:<11}  {_quoted(f'{base}/boot-artifacts/{artifact}?{query}')}"
     if local:
-        yield f"  iPXE script  {base}/images/{infra_env}/ipxe-script?{query}"
+        yield f"  iPXE script  {_quoted(f'{base}/images/{infra_env}/ipxe-script?{query}')}"
 
 
 def _iso_path(entry: Entry, infra_env: str, image_type: ImageType) -> str:

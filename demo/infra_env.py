@@ -51,10 +51,14 @@ def sample_infra_env(directory: Path) -> Path:
     """The sample below C{directory}, left alone where it is there: its user may have edited it."""
     sample = directory / INFRA_ENV_ID
     if not sample.exists():
+        # Ctrl-C must not leave half of one that is taken for the user's.
+        unfinished = directory / "unfinished" / INFRA_ENV_ID
         write_infra_env(
-            sample,
+            unfinished,
             json.dumps(_IGNITION, indent=2).encode("ascii") + b"\n",
             ["sample.greeting=hello"],
             compressed_ramdisk({"etc/assisted/network/host0/eth0.nmconnection": _NETWORK}),
         )
+        unfinished.rename(sample)
+        unfinished.parent.rmdir()
     return sample

@@ -20,6 +20,7 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import (
     IProcessTransport,
     IReactorCore,
+    IReactorFromThreads,
     IReactorPluggableNameResolver,
     IReactorProcess,
     IReactorTCP,
@@ -40,6 +41,7 @@ _SHOWN_LINES = 40
 
 class Reactor(
     IReactorCore,
+    IReactorFromThreads,
     IReactorPluggableNameResolver,
     IReactorProcess,
     IReactorTCP,

@@ -18,7 +18,16 @@ if ! [ -x "$venv/bin/pip" ]; then
     "$python" -m venv --clear "$venv"
 fi
 
-install() { "$venv/bin/python" -m pip --disable-pip-version-check install --quiet "$@"; }
+# pip's own account of it, a line for each package that it gets; its errors are shown as they are.
+install() {
+    { PYTHONUNBUFFERED=1 "$venv/bin/python" -m pip --disable-pip-version-check --no-color \
+        install --progress-bar off "$@" || echo FAILED; } | while read -r word rest; do
+        case $word in
+            Collecting) echo "  ${rest%% *}" ;;
+            FAILED) exit 1 ;;
+        esac
+    done
+}
 
 if [ "$what" = test ]; then
     echo "Installing what the tests need into $venv"
