@@ -172,9 +172,18 @@ def make_listeners(
 
     def site(*, beside_tls: bool) -> ServiceSite:
         boot_only = beside_tls and settings.http_serves is HttpServes.BOOT
-        return make_site(application, all_workers, boot_only=boot_only)
+        rest_at = _secure_place(settings) if boot_only else None
+        return make_site(application, all_workers, rest_at=rest_at)
 
     return listeners(settings, site, sockets, tls, bind)
+
+
+def _secure_place(settings: Settings) -> str:
+    """Where the TLS listener is, for people: from outside a port may be another."""
+    base_url = settings.image_service_base_url or ""
+    if base_url.startswith("https://"):
+        return base_url
+    return f"port {settings.listen_port}" if settings.listen_port else "the port with TLS"
 
 
 class Outbound(Service):

@@ -104,6 +104,19 @@ class MakeServiceTests(ServiceTestCase):
             self.assertEqual((await self.get("https", secure, path))[0], 503)
             self.assertEqual((await self.get("http", plain, path))[0], code)
 
+    async def test_plain_listener_says_where_isos_are(self) -> None:
+        """As hosts see the service, where that is known; else by the port."""
+        key, certificate = identity("images.example.com").write(self.directory)
+        files = {"HTTPS_KEY_FILE": str(key), "HTTPS_CERT_FILE": str(certificate)}
+        for base_url, place in (
+            ("https://images.example.com/x", "https://images.example.com/x"),
+            ("http://images.example.com", "the port with TLS"),
+        ):
+            _, plain = self.started(HTTP_LISTEN_PORT="0", IMAGE_SERVICE_BASE_URL=base_url, **files)
+            code, text = await self.get("http", plain, f"/byid/{INFRA_ENV}/4.18/x86_64/full.iso")
+            self.assertEqual(code, 404)
+            self.assertIn(f"over HTTPS, at {place} ", text)
+
     async def test_tls_listener_alone(self) -> None:
         key, certificate = identity("images.example.com").write(self.directory)
         (secure,) = self.started(HTTPS_KEY_FILE=str(key), HTTPS_CERT_FILE=str(certificate))

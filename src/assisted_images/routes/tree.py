@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from assisted_images.routes.by_query import addrsize, image, initrd, ipxe_script
 from assisted_images.routes.download import Download
 from assisted_images.routes.status import Health, Status
 from httpd.web.metrics import MetricsResource
-from httpd.web.resource import TextResource
+from httpd.web.resource import Refusal, TextResource
 from httpd.web.routes import GET, PROBE, UNNAMED, Route, Routes
 from httpd.web.site import ServiceSite
 
@@ -65,17 +66,27 @@ def route_table(
 
 
 def make_site(
-    application: Application, all_workers: AllWorkers | None = None, *, boot_only: bool = False
+    application: Application, all_workers: AllWorkers | None = None, *, rest_at: str | None = None
 ) -> ServiceSite:
     """
     The HTTP server of one listener.
 
     @param all_workers: C{None}: there is this process alone.
-    @param boot_only: serve only what boots from plain HTTP (C{HTTP_SERVES=boot}).
+    @param rest_at: serve only what boots from plain HTTP (C{HTTP_SERVES=boot}), and say that the
+        rest is there; C{None}: serve everything.
     """
     table = route_table(application, all_workers)
+    if rest_at is not None:
+        elsewhere = Refusal(
+            404,
+            f"over plain HTTP this is not served here; it is over HTTPS, at {rest_at}"
+            " (HTTP_SERVES=all serves it here, too)",
+        )
+        table = tuple(
+            route if route.on_plain else replace(route, resource=elsewhere) for route in table
+        )
     site = ServiceSite(
-        Routes([route for route in table if route.on_plain or not boot_only]),
+        Routes(table),
         application.clock,
         application.metrics,
         application.connections,

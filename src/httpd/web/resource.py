@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 
 
@@ -35,3 +36,18 @@ class TextResource(Resource):
     def answer(self, request: ServiceRequest) -> None:
         """Send the text."""
         request.finish_with(self._body, "text/plain; charset=utf-8")
+
+
+class Refusal(Resource):
+    """The same problem for everybody."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        """
+        @param detail: one sentence for the client.
+        """
+        self._status = status
+        self._detail = detail
+
+    def answer(self, request: ServiceRequest) -> None:
+        """Refuse."""
+        request.refuse(Problem(self._status, self._detail))

@@ -31,7 +31,7 @@ BAD = "418.94.0-0"
 class RoutesTestCase(TestCase):
     """Images of two architectures, and one that is not ready."""
 
-    boot_only = False
+    rest_at: str | None = None
     local_infra_envs = True
 
     def setUp(self) -> None:
@@ -54,7 +54,7 @@ class RoutesTestCase(TestCase):
         self.application = application(
             self.images, self.infra_envs, local_infra_envs=self.local_infra_envs
         )
-        self.port = listen(self, make_site(self.application, boot_only=self.boot_only))
+        self.port = listen(self, make_site(self.application, rest_at=self.rest_at))
 
     async def get(
         self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"

@@ -12,7 +12,7 @@ from tests.assisted_images.routes.routes import TOKEN, RoutesTestCase
 class PlainListenerTests(RoutesTestCase):
     """Beside a TLS listener, the plain one serves what boots, and no discovery image."""
 
-    boot_only = True
+    rest_at = "port 8443"
 
     async def test_serves(self) -> None:
         for path in (
@@ -34,7 +34,10 @@ class PlainListenerTests(RoutesTestCase):
             f"/images/{ID}?version={OPENSHIFT}&type=full-iso",
             f"/images/{ID}/s390x-initrd-addrsize?version={OPENSHIFT}",
         ):
-            self.assertEqual((await self.get(path)).status, 404, path)
+            answer = await self.assert_problem(path, 404, "over HTTPS, at port 8443")
+            self.assertIsNone(answer.header("location"))  # a token is not to be sent again
+            self.assertNotIn(TOKEN, answer.text)
+        self.assertIn("nothing at this path", (await self.get("/byid")).text)
 
 
 class WithAssistedServiceTests(RoutesTestCase):
