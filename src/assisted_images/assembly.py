@@ -31,7 +31,7 @@ from assisted_images.store.images import ImageStore
 from assisted_images.store.population import Population
 from assisted_images.store.preparation import Workshop
 from assisted_images.values import USER_AGENT
-from httpd.concurrency.slots import OwnSlots, Slots
+from httpd.concurrency.slots import ClientSlots, OwnSlots, Slots
 from httpd.concurrency.threads import own_threads, threads_of
 from httpd.concurrency.turns import Turns
 from httpd.forwarding import TrustedProxies
@@ -88,9 +88,16 @@ def make_application(
             header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
         ),
         ready_when=settings.ready_when,
+        client_slots=_client_slots(settings, slots),
         trusted_proxies=TrustedProxies(settings.trusted_proxies),
         local_infra_envs=settings.infra_envs_dir is not None,
     )
+
+
+def _client_slots(settings: Settings, slots: Slots) -> ClientSlots | None:
+    """What one client may have of the slots; each worker gives it its share of that."""
+    most = settings.max_requests_per_client
+    return None if most is None else ClientSlots(slots, -(-most // settings.workers))
 
 
 def make_population(

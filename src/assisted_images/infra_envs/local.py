@@ -62,15 +62,17 @@ class LocalInfraEnvs:
         directory: Path,
         turns: Turns,
         now: Callable[[], float] = time.time,
+        largest_total: int = LARGEST_TOTAL,
     ) -> None:
         """
         @param turns: by infra-env.
         @param now: seconds since the epoch, by the clock that gives files their times.
+        @param largest_total: bytes of configurations that are kept at most.
         """
         self._directory = directory
         self._turns = turns
         self._now = now
-        self._kept: LRUCache[tuple[str, ...], _Reading] = LRUCache(LARGEST_TOTAL, _Reading.size)
+        self._kept: LRUCache[tuple[str, ...], _Reading] = LRUCache(largest_total, _Reading.size)
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """

@@ -11,7 +11,7 @@ from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.settings.readers import ReadyWhen
 from assisted_images.store.images import ImageStore
-from httpd.concurrency.slots import Slots
+from httpd.concurrency.slots import ClientSlots, Slots
 from httpd.concurrency.threads import RunInThread
 from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
@@ -41,6 +41,9 @@ class Application:
 
     ready_when: ReadyWhen = ReadyWhen.ALL
     """How many images make C{/health} 200."""
+
+    client_slots: ClientSlots | None = None
+    """The slots where one client may not have all of them."""
 
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     """Whose word counts about who has sent a request (docs/operations.md, "Behind proxies")."""

@@ -7,6 +7,7 @@ A BMC reads one discovery image by thousands of requests: composing is done once
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -27,7 +28,23 @@ OCTETS = "application/octet-stream"
 PRIVATE = "private, no-cache"
 """Discovery images hold secrets, and follow their infra-env at once."""
 
-_KEPT = 64
+LARGEST_TOTAL = 128 * 1024 * 1024
+"""
+Bytes of memory that what is kept takes at most; what was asked for longest ago gives way.  With a
+configuration of some hundred KiB a content takes about twice as much.
+"""
+
+
+class _Kept(NamedTuple):
+    """Something composed, and what it was made of, which stays itself for as long."""
+
+    image: ReadyImage
+    content: Content
+    configuration: Configuration
+
+    def size(self) -> int:
+        """About how many bytes of memory it takes besides the image, which others have, too."""
+        return self.configuration.size + self.content.representation.bytes_in_memory
 
 
 class Product(NamedTuple):
@@ -61,9 +78,12 @@ class Product(NamedTuple):
 class Customisations:
     """The contents composed last, each of at most a few hundred KiB besides what is on disk."""
 
-    def __init__(self, run_in_thread: RunInThread) -> None:
+    def __init__(self, run_in_thread: RunInThread, largest_total: int = LARGEST_TOTAL) -> None:
+        """
+        @param largest_total: bytes that are kept at most.
+        """
         self._run_in_thread = run_in_thread
-        self._kept: LRUCache[tuple[object, ...], tuple[ReadyImage, Content]] = LRUCache(_KEPT)
+        self._kept: LRUCache[tuple[object, ...], _Kept] = LRUCache(largest_total, _Kept.size)
 
     async def content(
         self, product: Product, image: ReadyImage, configuration: Configuration
@@ -73,10 +93,11 @@ class Customisations:
         # configuration that is not shared is another object each time.
         key = (product, id(image), configuration)
         try:  # the library's get looks twice
-            _, content = self._kept[key]
+            return self._kept[key].content
         except KeyError:
             content = await self._run_in_thread(_composed, product, image, configuration)
-            self._kept[key] = image, content
+        with suppress(ValueError):  # it is larger than all may be
+            self._kept[key] = _Kept(image, content, configuration)
         return content
 
 

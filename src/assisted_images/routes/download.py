@@ -48,7 +48,7 @@ class Download(Streamed[Found]):
         """
         @param read: reads what requests of the route ask for.
         """
-        super().__init__(application.slots, application.connections)
+        super().__init__(application.slots, application.connections, application.client_slots)
         self.allowed_origins = application.allowed_domains
         self._application = application
         self._read = read

@@ -44,6 +44,7 @@ class Settings:
     tls_min_version: TlsVersion
     tls_cipher_suites: tuple[str, ...]
     max_concurrent_requests: int
+    max_requests_per_client: int | None
     max_connections: int
     header_seconds: float
     client_stall_seconds: float

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Protocol
 
@@ -74,3 +76,31 @@ class OwnSlots:
     def waiting(self) -> int:
         """Downloads that wait for a slot."""
         return len(self._queue)
+
+
+class ClientSlots:
+    """L{Slots} of which nobody has more than some at a time."""
+
+    def __init__(self, slots: Slots, most: int) -> None:
+        """
+        @param most: slots that one client may have.
+        """
+        self._slots = slots
+        self._most = most
+        self._clients: dict[str, OwnSlots] = {}
+
+    @asynccontextmanager
+    async def of(self, client: str) -> AsyncIterator[None]:
+        """
+        What waits for a slot in the manner of L{Slots}, but first until the client has fewer than
+        it may have: in its own queue, in which it keeps nobody else waiting.
+
+        @param client: its address.
+        """
+        own = self._clients.setdefault(client, OwnSlots(self._most))
+        try:
+            async with own, self._slots:
+                yield
+        finally:
+            if not (own.in_use or own.waiting):
+                self._clients.pop(client, None)

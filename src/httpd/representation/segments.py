@@ -184,6 +184,11 @@ class Representation:
         return self.padded(-(-self.length // boundary) * boundary)
 
     @property
+    def bytes_in_memory(self) -> int:
+        """How many of its bytes are at hand, and so in memory for as long as it is kept."""
+        return sum(one.length for one in self.segments if isinstance(one, BytesSegment))
+
+    @property
     def digest(self) -> str:
         """
         A hexadecimal fingerprint of the content, for a strong ETag (RFC 9110, section 8.8.3):

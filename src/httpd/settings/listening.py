@@ -61,6 +61,12 @@ def listening(port: str) -> tuple[Setting, ...]:
             "400",
         ),
         Setting(
+            ("MAX_REQUESTS_PER_CLIENT",),
+            "downloads of one client, by its address, at the same time; more of its wait",
+            readers.count(1),
+            absent_text="as many as there may be",
+        ),
+        Setting(
             ("MAX_CONNECTIONS",),
             "open client connections, over both listeners; beyond it idle ones are closed first",
             readers.count(1),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
 from httpd.concurrency.coroutines import begun
-from httpd.concurrency.slots import Slots
+from httpd.concurrency.slots import ClientSlots, Slots
 from httpd.http1.connections import Connections
 from httpd.web.problems import OWN_FAULT, Problem
 from httpd.web.request import ServiceRequest
@@ -28,8 +29,14 @@ class Streamed(Resource, Generic[F]):
 
     log = Logger()
 
-    def __init__(self, slots: Slots, connections: Connections) -> None:
+    def __init__(
+        self, slots: Slots, connections: Connections, client_slots: ClientSlots | None = None
+    ) -> None:
+        """
+        @param client_slots: of these C{slots}; L{None}: one client may have all.
+        """
         self._slots = slots
+        self._client_slots = client_slots
         self._connections = connections
 
     def find(self, request: ServiceRequest) -> F:
@@ -63,12 +70,18 @@ class Streamed(Resource, Generic[F]):
     async def _answer(self, request: ServiceRequest) -> None:
         try:
             found = self.find(request)
-            async with self._slots:
+            async with self._turn_of(request):
                 await respond(request, await self.fetch(found, request))
         except CancelledError:
             pass  # the client has left, or was cut off
         except Exception as error:
             self._tell(request, error)
+
+    def _turn_of(self, request: ServiceRequest) -> AbstractAsyncContextManager[None]:
+        """What holds a slot for a request."""
+        if self._client_slots is None:
+            return self._slots
+        return self._client_slots.of(request.client_address)
 
     def _tell(self, request: ServiceRequest, error: Exception) -> None:
         """Answer with an error, or cut the connection where the answer has already begun."""

@@ -81,6 +81,17 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         for image_type in (None, ImageType.FULL, ImageType.MINIMAL):
             self.assertIs(self.ask(image_type), self.ask(image_type))
 
+    def test_what_is_kept_is_bounded(self) -> None:
+        """In bytes: what was asked for longest ago is read again, and what is larger always."""
+        self.passed = 60
+        size = self.ask(ImageType.FULL).size
+        for kept, largest_total in ((True, 2 * size), (False, 2 * size - 1), (False, size - 1)):
+            turns = Turns(run_at_once, self.clock, PATIENCE_SECONDS)
+            self.source = LocalInfraEnvs(self.directory, turns, self.now, largest_total)
+            first = self.ask(ImageType.FULL)
+            self.ask(None)
+            self.assertEqual(self.ask(ImageType.FULL) is first, kept)
+
     def test_edits_count_at_once(self) -> None:
         """Whether it is another size, another time, another file, or one more."""
         for self.passed in (0, 60):

@@ -73,13 +73,23 @@ class CustomisationsTests(SynchronousTestCase):
         self.assertIs(self.made(), first)
 
     def test_bounded(self) -> None:
-        """What has not been asked for the longest time is composed again."""
-        for number in range(200):
-            self.made(ignition=b"[%d]" % number)
-            self.made()
-        self.assertEqual(self.composed, 201)
-        self.made(ignition=b"[0]")
-        self.assertEqual(self.composed, 202)
+        """In bytes: what has not been asked for the longest time is composed again."""
+        each = self.made().representation.bytes_in_memory + configuration().size
+        self.customisations = Customisations(self.in_thread, 10 * each + each // 2)
+        self.composed = 0
+        for number in range(20):
+            self.made(ignition=b"%02d" % number)
+            self.made(ignition=b"00")
+        self.assertEqual(self.composed, 20)
+        self.made(ignition=b"11")
+        self.assertEqual(self.composed, 20)
+        self.made(ignition=b"10")
+        self.assertEqual(self.composed, 21)
+
+    def test_larger_than_the_bound(self) -> None:
+        """Is made, and not kept."""
+        self.customisations = Customisations(self.in_thread, 100)
+        self.assertIsNot(self.made(), self.made())
 
     def test_size_of_the_initrd(self) -> None:
         """The one that is served, behind its address."""

@@ -12,7 +12,8 @@ from assisted_images.routes.tree import make_site
 from assisted_images.settings.readers import ReadyWhen
 from assisted_images.store.states import ImageState
 from assisted_images.values import Configuration
-from httpd.concurrency.slots import OwnSlots
+from httpd.concurrency.slots import ClientSlots, OwnSlots
+from httpd.forwarding import TrustedProxies, network
 from tests.assisted_images.routes.application import (
     CONFIGURATION,
     ID,
@@ -236,4 +237,36 @@ class SlotTests(TestCase):
         await infra_envs.arrived
         infra_envs.waiting[1].callback(CONFIGURATION)
         self.assertEqual((await second).status, 200)
+        self.assertEqual(slots.in_use, 0)
+
+    async def test_slots_of_one_client(self) -> None:
+        """Which client it is, trusted proxies say; others are not kept waiting."""
+        infra_envs, slots = SlowInfraEnvs(), OwnSlots(10)
+        app = application(
+            Images({entry(): content()}),
+            infra_envs,
+            slots=slots,
+            client_slots=ClientSlots(slots, 1),
+            trusted_proxies=TrustedProxies([network("127.0.0.1")]),
+        )
+        port = listen(self, make_site(app))
+
+        def get(client: str) -> Deferred[Answer]:
+            headers = {"X-Forwarded-For": client}
+            return Deferred.fromCoroutine(ask(port, FULL, headers=headers))
+
+        answers = []
+        for client in ("192.0.2.1", "192.0.2.2"):
+            answers.append(get(client))
+            await infra_envs.arrived
+            infra_envs.arrived = Deferred()
+        answers.append(get("192.0.2.1"))
+        self.assertEqual((await ask(port, "/live")).status, 200)
+        self.assertEqual((len(infra_envs.waiting), slots.in_use), (2, 2))
+        infra_envs.waiting[0].callback(CONFIGURATION)
+        await infra_envs.arrived
+        for waiting in infra_envs.waiting[1:]:
+            waiting.callback(CONFIGURATION)
+        for answer in answers:
+            self.assertEqual((await answer).status, 200)
         self.assertEqual(slots.in_use, 0)

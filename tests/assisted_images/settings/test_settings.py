@@ -90,6 +90,7 @@ class DefaultsTests(SynchronousTestCase):
             "infra_envs_dir": None,
             "image_service_base_url": "https://images.example.com",
             "max_concurrent_requests": 400,
+            "max_requests_per_client": None,
             "trusted_proxies": (),
             "allowed_domains": (),
             "insecure_skip_verify": False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from httpd.concurrency.slots import OwnSlots
+from httpd.concurrency.slots import ClientSlots, OwnSlots
 
 
 class SlotsTests(SynchronousTestCase):
@@ -54,3 +54,53 @@ class SlotsTests(SynchronousTestCase):
         self.assertEqual(self.slots.waiting, 1)
         self.ends[0].callback(None)
         self.assertEqual(self.begun, [0, 1, 3])
+
+
+class ClientSlotsTests(SynchronousTestCase):
+    """Three slots, of which each client may have two."""
+
+    def setUp(self) -> None:
+        self.slots = OwnSlots(3)
+        self.clients = ClientSlots(self.slots, 2)
+        self.begun: list[str] = []
+        self.ends: list[Deferred[None]] = []
+
+    def download(self, client: str) -> Deferred[None]:
+        async def run() -> None:
+            async with self.clients.of(client):
+                self.begun.append(client)
+                self.ends.append(Deferred())
+                await self.ends[-1]
+
+        return Deferred.fromCoroutine(run())
+
+    def test_one_client_has_not_all(self) -> None:
+        """What waits for its own turn keeps nobody else waiting, and holds no slot."""
+        downloads = [self.download(client) for client in "aaaaab"]
+        self.assertEqual((self.begun, self.slots.in_use), (["a", "a", "b"], 3))
+        downloads.append(self.download("c"))
+        self.assertEqual(self.slots.waiting, 1)
+        self.ends[0].callback(None)
+        self.assertEqual(self.begun, ["a", "a", "b", "c"])
+        for end in self.ends:  # grows
+            if not end.called:
+                end.callback(None)
+        for download in downloads:
+            self.successResultOf(download)
+        self.assertEqual(self.begun, [*"aabcaaa"])
+        self.assertEqual((self.slots.in_use, self.slots.waiting), (0, 0))
+        self.assertEqual(self.clients._clients, {})
+
+    def test_those_that_leave(self) -> None:
+        """Whether they wait for their own turn, for a slot, or have one; or fail."""
+        downloads = [self.download(client) for client in "aaabbb"]
+        for number in (2, 5, 4, 0):
+            downloads[number].cancel()
+            self.failureResultOf(downloads[number], CancelledError)
+        self.ends[1].errback(ValueError())
+        self.failureResultOf(downloads[1], ValueError)
+        self.assertEqual((self.slots.in_use, self.slots.waiting), (1, 0))
+        self.ends[2].callback(None)
+        self.successResultOf(downloads[3])
+        self.assertEqual(self.slots.in_use, 0)
+        self.assertEqual(self.clients._clients, {})
