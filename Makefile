@@ -2,11 +2,12 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help venv run test lint unit clients boot bench bench-growth bench-latency bench-release bench-request boot-test fuzz lock format container certificate fresh-debian clean
+.PHONY: help venv run test lint unit clients boot bench bench-growth bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
 FUZZ_SECONDS = 300
+SOAK_SECONDS = 600
 BENCH_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
 # Everything below tests/ but what needs other programs or root: virtual machines, other people's
@@ -24,6 +25,7 @@ help:
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
+	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
 	@echo 'make lint         ruff, mypy, import-linter'
 	@echo 'make venv         $(VENV), then: $(VENV)/bin/twistd --nodaemon --pidfile= assisted-images'
@@ -90,6 +92,10 @@ fuzz: $(VENV)/.test
 	requirements/packages.sh test
 	-$(VENV)/bin/python -m pip install --quiet --require-hashes --requirement requirements/fuzz.txt
 	$(VENV)/bin/python -m tests.assisted_images.live.fuzz $(FUZZ_SECONDS)
+
+soak: $(VENV)/.test
+	requirements/packages.sh bench
+	$(VENV)/bin/python -m tests.soak --seconds $(SOAK_SECONDS)
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

@@ -66,6 +66,17 @@ _COMPANION = """
     }}
 """
 
+INFRA_ENVS = """
+    server {{
+        listen 127.0.0.1:{http};
+        keepalive_timeout 2s;
+        location ~ /infra-envs/([^/]+)/downloads/files$ {{ alias {root}/$1/discovery.ign; }}
+        location ~ /infra-envs/([^/]+)/downloads/(.+)$ {{ alias {root}/$1/$2; }}
+        location ~ /infra-envs/([^/]+)$ {{ alias {root}/$1/infra-env.json; }}
+    }}
+"""
+"""A companion that is an assisted-service of several infra-envs: its files are INFRA_ENVS_DIR's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -110,14 +121,17 @@ def start_nginx(directory: Path, image: Path, certificate: CertificateFiles, cpu
     return Server("nginx", process, ports, f"/{image.name}", certificate.authority)
 
 
-def start_companion(directory: Path, root: Path) -> tuple[Process, int]:
+def start_companion(
+    directory: Path, root: Path, locations: str = _COMPANION
+) -> tuple[Process, int]:
     """
     An assisted-service that answers at once, and an origin of the files in C{root}.
 
+    @param locations: what it answers; any infra-env, unless it is L{INFRA_ENVS}.
     @return: the process and its port.
     """
     port = free_port()
-    return _nginx(directory, _COMPANION.format(http=port, root=root), port, cpus=""), port
+    return _nginx(directory, locations.format(http=port, root=root), port, cpus=""), port
 
 
 def _nginx(directory: Path, server: str, port: int, cpus: str) -> Process:

@@ -6,9 +6,10 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from demo.service import ServiceProcess
 
@@ -18,7 +19,15 @@ _ETHERNET = 1440
 """Bytes in a segment; the loopback's own are as large as the buffer above."""
 
 
-def connect(service: ServiceProcess, scheme: str, buffer: int | None = None) -> socket.socket:
+class Listening(Protocol):
+    """A server that runs."""
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Its listeners, by scheme."""
+
+
+def connect(service: Listening, scheme: str, buffer: int | None = None) -> socket.socket:
     """
     A TCP connection to a listener.
 
@@ -41,15 +50,15 @@ def secured(bare: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(bare)
 
 
-def client(service: ServiceProcess, scheme: str, buffer: int | None = None) -> socket.socket:
+def client(service: Listening, scheme: str, buffer: int | None = None) -> socket.socket:
     """A connection over which requests can be sent."""
     bare = connect(service, scheme, buffer)
     return secured(bare) if scheme == "https" else bare
 
 
-def request(path: str, *fields: str) -> bytes:
-    """A GET."""
-    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+def request(path: str, *fields: str, method: str = "GET") -> bytes:
+    """The head of a request, which is all of it."""
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
 
 
 def stalled(service: ServiceProcess, scheme: str, path: str) -> socket.socket:
