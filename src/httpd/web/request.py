@@ -1,5 +1,5 @@
 """
-Requests with limits, one line of log and one observation for each.
+Requests and their answers, with one line of log and one observation for each.
 
 Knows nothing of images: what a request is about arrives as its C{route} and C{facts}.
 """
@@ -7,26 +7,18 @@ Knows nothing of images: what a request is about arrives as its C{route} and C{f
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, AnyStr
+from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import Request
-from twisted.web.http_headers import Headers
 
-from httpd.http1.channel import DeadlineChannel
 from httpd.http1.head_channel import ResponseHeaders
-from httpd.http1.heads import Head
 from httpd.representation.negotiation import preferred_type
 from httpd.web.problems import OWN_FAULT, PLAIN, PROBLEM_JSON, Problem
+from httpd.web.received_request import ReceivedRequest
 from httpd.web.request_facts import NO_ROUTE, facts_of, level_of
-from httpd.web.request_site import RequestSite
-
-MAX_REQUEST_BODY = 16 * 1024
-"""Bytes of a request's body that are read and thrown away where nothing takes one."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Those that metrics tell apart: what is refused may have any."""
@@ -35,100 +27,38 @@ _identifiers = random.Random()  # noqa: S311  they are no secrets
 _log = Logger()
 
 
-class ServiceRequest(Request):
+class ServiceRequest(ReceivedRequest):
     """
-    One request, with limits, and with a repr that shows no token.
-
-    Twisted's basic request and not the one of its server: that brings sessions, encodings and an
-    error page for each request, which nothing here has a use for.
+    One request and its answer, with a repr that shows no token.
 
     @ivar identifier: names the request in the log.
-    @ivar fields: the value of each header field, as text, by its name in small letters; as
-        L{Head.fields}.
-    @ivar head: what it says, once it has been received.
     @ivar route: the pattern of the route, such as C{/images/:imageID}: the only form in which a
         path reaches a metric, and the log, too, unless it is nobody's.  Empty until it is known.
     @ivar level: how severe it is for the log that this was asked, where all goes well.
     @ivar problem: why it has failed; L{None}: it has not.
     @ivar facts: further fields of the log line; short ones.
-    @ivar path_values: what stands in the path for the parameters of its route, decoded, in order.
     @ivar answer: what is under way to answer it; ends when the client leaves.
-    @ivar site: what it needs of its server.
     """
 
-    channel: DeadlineChannel
     responseHeaders: ResponseHeaders  # noqa: N815
-    method = b"-"
-    clientproto = b"HTTP/1.1"
-    head: Head | None = None
-    fields: Mapping[str, str] = MappingProxyType({})
-    path_values: Sequence[str] = ()
     route = ""
     level = "info"
     problem: Problem | None = None
     answer: Deferred[None] | None = None
     _started: float | None = None
     _label = ""
-    _body: bytearray | None = None
-    _body_size = 0
 
     def __init__(self, channel: Any, queued: object = False) -> None:
         """
         @param channel: a L{DeadlineChannel} of a L{RequestSite}.
         """
         super().__init__(channel, queued)
-        self.site: RequestSite = channel.site
-        self._peer: str = channel.peer_address
         self.responseHeaders = ResponseHeaders()
         self.identifier = _identifiers.randbytes(16).hex()
         self.facts: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"<ServiceRequest {self.identifier} {self.route or '-'}>"
-
-    def set_head(self, head: Head, plain_range: bytes | None = None) -> None:
-        """
-        Say which head this request has.
-
-        @param plain_range: the value that its range field has here, where the head is an earlier
-            request's, too.
-        """
-        self.head, self._plain_range = head, plain_range
-        self.fields = head.fields_with(plain_range)
-        self.method, self.uri, self.clientproto = head.method, head.target, head.version
-        self.path, self.args = head.path, head.args
-
-    @property
-    def requestHeaders(self) -> Headers:  # noqa: N802
-        """All fields; Twisted's parser adds to them until there is a head."""
-        if self.head is None:
-            return self._read_so_far
-        return self.head.headers_with(self._plain_range)
-
-    @requestHeaders.setter
-    def requestHeaders(self, headers: Headers) -> None:  # noqa: N802
-        self._read_so_far = headers
-
-    def parseCookies(self) -> None:  # noqa: N802
-        """Nothing here knows a cookie."""
-
-    def gotLength(self, length: int | None) -> None:
-        """Refuse a large body before it is read (called when the headers are complete)."""
-        self._require_room(length or 0)
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Keep a body where one is wanted, and refuse one that turns out to be large."""
-        self._body_size += len(data)
-        self._require_room(self._body_size)
-        if self.site.most_body_bytes is not None and not self.finished:
-            if self._body is None:
-                self._body = bytearray()
-            self._body += data
-
-    @property
-    def body(self) -> bytes:
-        """The body that was sent; empty where the site takes none."""
-        return bytes(self._body or b"")
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:  # noqa: N802
         """Answer the request, which is complete."""
@@ -251,32 +181,6 @@ class ServiceRequest(Request):
         if route:
             self.site.observer.request_started(route)
 
-    @property
-    def path_parts(self) -> tuple[str, ...]:
-        """The parts of the path, decoded."""
-        assert self.head is not None, "it has been received"
-        return self.head.names
-
-    def getHeader(self, key: AnyStr) -> AnyStr | None:  # noqa: N802
-        """The value of a field, if it was sent; as text where C{key} is text."""
-        if isinstance(key, str):
-            return self.fields.get(key.lower())
-        values = self.requestHeaders.getRawHeaders(key)
-        return None if values is None else b", ".join(values)
-
-    @property
-    def client_address(self) -> str:
-        """Whom it comes from: the connection's other end, or as trusted proxies say."""
-        peer, proxies = self._peer, self.site.trusted_proxies
-        return proxies.client(peer, self.fields.get("x-forwarded-for")) if proxies else peer
-
-    @property
-    def scheme(self) -> str:
-        """C{http} or C{https}: the connection's, or as trusted proxies say."""
-        own = "https" if self.isSecure() else "http"
-        said = self.fields.get("x-forwarded-proto")
-        return self.site.trusted_proxies.scheme(self._peer, own, said)
-
     def abort(self) -> None:
         """Cut the connection: the answer has begun and cannot go on."""
         self.channel.abort()
@@ -307,13 +211,3 @@ class ServiceRequest(Request):
                 seconds,
             )
         self.site.request_log.write_request(facts, level_of(self))
-
-    def _require_room(self, length: int) -> None:
-        """Cut the request short where its body is too large: what is being sent is not read."""
-        most = self.site.most_body_bytes
-        if self.finished or length <= (MAX_REQUEST_BODY if most is None else most):
-            return
-        if most is None:
-            self.channel.refuse(413, "requests to this service have no body")
-        else:
-            self.channel.refuse(413, f"the body is too large; expected at most {most} bytes")

@@ -13,7 +13,8 @@ from twisted.trial.unittest import TestCase
 
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
-from httpd.web.request import MAX_REQUEST_BODY, ServiceRequest
+from httpd.web.received_request import MAX_REQUEST_BODY
+from httpd.web.request import ServiceRequest
 from httpd.web.resource import Resource
 from tests.httpd.web.serving import listen, site_of
 from tests.transports import SendfileWire, TlsWire, Wire, server_identity

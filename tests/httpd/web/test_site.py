@@ -11,7 +11,8 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from httpd.web.problems import Problem
-from httpd.web.request import MAX_REQUEST_BODY, ServiceRequest
+from httpd.web.received_request import MAX_REQUEST_BODY
+from httpd.web.request import ServiceRequest
 from httpd.web.resource import Resource, TextResource
 from httpd.web.routes import GET, UNNAMED, Route, Routes
 from tests.httpd.web.serving import Observations, ask, exchange, listen, parsed, site_of
