@@ -14,7 +14,7 @@ from assisted_images.downloads.room import NO_ROOM, Room
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.arrival import ArrivingBody
-from httpd.outbound.bodies import content_range, discard, field_texts, http_date
+from httpd.outbound.bodies import content_range, discard, field_texts, http_date, retry_after
 from httpd.outbound.credentials import userinfo_credentials
 from httpd.outbound.failures import BrokenOff, DownloadError, status_text
 from httpd.outbound.redirects import get
@@ -119,7 +119,8 @@ class Downloader:
             await self._begin(url, response, part, total)
         else:
             discard(response)
-            raise DownloadError(f"{status_text(response.code)} for {public_url(url)}{way}")
+            text = f"{status_text(response.code)} for {public_url(url)}{way}"
+            raise DownloadError(text, retry_after(response))
         target = _Bounded(part, most if total is None else total)
         try:
             await self._receive(response, target, total, progress)

@@ -174,6 +174,7 @@ class Registries:
         """
         failures: list[tuple[str, str]] = []
         kind: type[DownloadError] = Missing
+        wait = 0.0
         for place in places:
             try:
                 return await fetch(place)
@@ -182,9 +183,10 @@ class Registries:
             except (DownloadError, PayloadError) as error:
                 failures.append((place.spec.name, str(error)))
                 kind = kind if isinstance(error, Missing) else DownloadError
+                wait = max(wait, getattr(error, "retry_after", 0.0))
         if len(failures) == 1:
-            raise kind(f"{what}: {failures[0][1]}")
-        raise kind(f"{what}: " + "; ".join(f"{at}: {why}" for at, why in failures))
+            raise kind(f"{what}: {failures[0][1]}", wait)
+        raise kind(f"{what}: " + "; ".join(f"{at}: {why}" for at, why in failures), wait)
 
     async def _manifest_at(self, place: Place) -> FetchedManifest:
         spec = place.spec

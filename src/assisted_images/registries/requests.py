@@ -16,7 +16,7 @@ from assisted_images.registries.challenges import parse_challenges
 from assisted_images.registries.logins import Logins
 from assisted_images.registries.tokens import Side, no_entry, refused
 from httpd.outbound.agent import OutboundAgent
-from httpd.outbound.bodies import discard, field_texts
+from httpd.outbound.bodies import discard, field_texts, retry_after
 from httpd.outbound.failures import DownloadError, status_text
 from httpd.outbound.redirects import Unreachable, get
 from httpd.urls import web_origin
@@ -71,7 +71,7 @@ class RegistryRequests:
             if response.code in {200, 206}:
                 return response
             discard(response)
-            raise self._refusal(spec, what, response.code, side.agent.way(answered_by))
+            raise self._refusal(spec, what, response, side.agent.way(answered_by))
         raise Unreachable("; ".join(failures))
 
     def _sides(self, place: Place) -> Iterator[Side]:
@@ -123,7 +123,8 @@ class RegistryRequests:
 
         return await get(side.agent, self._clock, self._seconds, url, headers)
 
-    def _refusal(self, spec: PullSpec, what: str, status: int, way: str) -> DownloadError:
+    def _refusal(self, spec: PullSpec, what: str, response: IResponse, way: str) -> DownloadError:
+        status = response.code
         if status == 401:
             return refused(spec) if self._logins.has_credentials(spec) else no_entry(spec)
         if status == 403:
@@ -133,5 +134,6 @@ class RegistryRequests:
             return Missing(f"registry {spec.registry} has no {what} in {spec.repository} (404)")
         return DownloadError(
             f"registry {spec.registry} answers {status_text(status)}{way} for {what} of"
-            f" {spec.repository}"
+            f" {spec.repository}",
+            retry_after(response),
         )

@@ -17,7 +17,7 @@ from assisted_images.oci.references import PullSpec
 from assisted_images.registries.challenges import Challenge
 from assisted_images.values import USER_AGENT
 from httpd.outbound.agent import IOutboundAgent
-from httpd.outbound.bodies import discard
+from httpd.outbound.bodies import discard, retry_after
 from httpd.outbound.credentials import basic_credentials
 from httpd.outbound.failures import DownloadError, status_text
 from httpd.outbound.redirects import get, post, read_small
@@ -101,7 +101,8 @@ async def token(
         discard(response)
         raise DownloadError(
             f"{status_text(response.code)} for the token service {public_url(realm)}"
-            f"{side.agent.way(answered_by)}"
+            f"{side.agent.way(answered_by)}",
+            retry_after(response),
         )
     what = f"the answer of the token service {public_url(realm)}"
     raw = await read_small(response, _MOST_ANSWER_BYTES, clock, seconds, what)

@@ -35,6 +35,9 @@ from httpd.texts import os_error_text
 LONGEST_DELAY = 300.0
 """Seconds until a failed image is tried again, at most."""
 
+MOST_PATIENCE = 3600.0
+"""Seconds for which an origin or a registry is left alone where it asks for that, at most."""
+
 _MOST_WITH_PAYLOAD = 256 << 30
 """Bytes of a disconnected ISO, which has the images of a release with it: some 50 GiB."""
 
@@ -90,6 +93,8 @@ class Preparation:
         self._target = workshop.data_dir / image.entry.file_name
         self._origin = workshop.origin(image.entry)
         self._delay = workshop.first_delay
+        self._wait = 0.0
+        """Seconds for which whoever was asked wants to be left alone."""
         self._checked: Checked | None = None
 
     async def keep(self) -> None:
@@ -112,9 +117,10 @@ class Preparation:
             if self._image.bytes > before:
                 # It fails, but it gets on.
                 self._delay = self._workshop.first_delay
-            next_try = self._workshop.now() + self._delay
+            delay = max(self._delay, self._wait)
+            next_try = self._workshop.now() + delay
             self._image.change(ImageState.FAILED, reason, next_try=next_try)
-            await deferLater(self._workshop.clock, self._delay)
+            await deferLater(self._workshop.clock, delay)
             self._delay = min(2 * self._delay, LONGEST_DELAY)
         await self._remember()
 
@@ -124,6 +130,7 @@ class Preparation:
 
         @return: why it failed; None when the image is ready or should be tried again at once.
         """
+        self._wait = 0.0
         try:
             self._checked = await self._found() or await self._downloaded()
             if self._checked is not None:
@@ -132,7 +139,10 @@ class Preparation:
             # It is coming along, only not by us.
             self._delay = self._workshop.first_delay
             return str(error)
-        except (DownloadError, IsoError) as error:
+        except DownloadError as error:
+            self._wait = min(error.retry_after, MOST_PATIENCE)
+            return str(error)
+        except IsoError as error:
             return str(error)
         except OSError as error:
             return os_error_text(error)

@@ -6,6 +6,7 @@ Unlike C{treq.content}, reading is bounded, and cancelling it closes the connect
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
@@ -113,3 +114,17 @@ def content_range(headers: Headers) -> ContentRange | None:
     """What C{Content-Range} says; L{None} when it is absent or malformed."""
     values = field_texts(headers, b"content-range")
     return parse_content_range(values[0]) if values else None
+
+
+def retry_after(response: IResponse) -> float:
+    """
+    Seconds for which the server wants to be left alone (RFC 9110, section 10.2.3): what it says in
+    a 429 or 503; 0 where it says nothing that can be read.
+    """
+    if response.code not in {429, 503}:
+        return 0.0
+    text = next(iter(field_texts(response.headers, b"retry-after")), "")
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    until, now = http_date(response.headers, b"retry-after"), http_date(response.headers, b"date")
+    return 0.0 if until is None or now is None else max(0.0, until - now)

@@ -71,7 +71,15 @@ def status_text(status: int) -> str:
 
 
 class DownloadError(Exception):
-    """A download failed.  The text is the reason, in one phrase; it holds no secret."""
+    """
+    A download failed.  The text is the reason, in one phrase; it holds no secret.
+
+    @ivar retry_after: seconds for which the server wants to be left alone; 0: it has not said.
+    """
+
+    def __init__(self, text: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class BrokenOff(DownloadError):

@@ -153,6 +153,40 @@ class ManifestTests(HostileTestCase):
         self.assertIn("denies a/b (403)", await self.refused(always(response("403 No"))))
 
 
+class PatienceTests(HostileTestCase):
+    """How long a registry wants to be left alone goes with the error."""
+
+    async def patience(self, registries: Registries, spec: PullSpec) -> float:
+        try:
+            await registries.manifest(spec)
+        except DownloadError as error:
+            return error.retry_after
+        raise AssertionError("no error")
+
+    async def test_registries(self) -> None:
+        """Of several the one that asks for most."""
+        for status in ("429 Slow down", "503 Busy"):
+            places = [
+                self.peer(always(answer))[1]
+                for answer in (
+                    response(status, Retry_After="10"),
+                    response(status, Retry_After="30"),
+                    response("404 Not Found", Retry_After="90"),
+                )
+            ]
+            conf = registries_conf(SOURCE, *places, blocked=True)
+            spec = PullSpec.parse(f"{SOURCE}/a/b:tag")
+            self.assertEqual(await self.patience(self.registries(conf=conf), spec), 30)
+
+    async def test_token_service(self) -> None:
+        tokens = self.serve(always(response("429 Slow down", Retry_After="10")))
+        challenge = f'Bearer realm="{tokens.url}"'
+        refusal = response("401 Unauthorized", WWW_Authenticate=challenge)
+        _, place = self.peer(always(refusal))
+        spec = PullSpec.parse(f"{place}/a/b:tag")
+        self.assertEqual(await self.patience(self.client(place), spec), 10)
+
+
 class ChallengeTests(HostileTestCase):
     """Registries and token services that ask for odd things."""
 

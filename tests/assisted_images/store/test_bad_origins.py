@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.interfaces import ITCPTransport
 
 from assisted_images.store.images import ImageState
@@ -85,6 +87,45 @@ class BadOriginTests(StoreTestCase):
             waits.append(image.next_try - self.clock.seconds())
             self.clock.advance(waits[-1])
         self.assertEqual(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300])
+
+    async def test_left_alone(self) -> None:
+        """As long as the origin asks for, in seconds or as a date, but not for ever."""
+        date = "Fri, 02 Jan 1970 00:00:00 GMT"
+        cases: list[tuple[str, dict[str, Any], int]] = [
+            ("503 Busy", {"Retry-After": "120"}, 120),
+            ("429 Slow down", {"Retry-After": "120"}, 120),
+            ("503 Busy", {"Retry-After": "Fri, 02 Jan 1970 00:02:00 GMT", "Date": date}, 120),
+            ("503 Busy", {"Retry-After": "2"}, 5),
+            ("503 Busy", {"Retry-After": "86400"}, 3600),
+            ("503 Busy", {"Retry-After": "9" * 5000}, 5),
+            ("503 Busy", {"Retry-After": "-5"}, 5),
+            ("503 Busy", {"Retry-After": "soon"}, 5),
+            ("503 Busy", {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT", "Date": date}, 5),
+            ("503 Busy", {"Retry-After": date}, 5),
+            ("404 Not Found", {"Retry-After": "120"}, 5),
+        ]
+        for status, fields, wait in cases:
+            server = self.serve(always(response(status, **fields)))
+            store = self.store(entry(server.url, f"{wait}.{len(fields)}"))
+            self.start(store)
+            [image] = store.images
+            await self.until(lambda image=image: image.state is ImageState.FAILED)  # type: ignore[misc]
+            assert image.next_try is not None
+            self.assertEqual(image.next_try - self.clock.seconds(), wait, fields)
+
+    async def test_left_alone_once(self) -> None:
+        """What was asked for counts for that failure; then it is tried as ever."""
+        answers = [response("503 Busy", Retry_After="120"), response("503 Busy")]
+        server = self.serve(lambda received, transport: transport.write(answers.pop(0)))
+        store = self.store(entry(server.url))
+        self.start(store)
+        [image] = store.images
+        await self.until(lambda: image.state is ImageState.FAILED)
+        self.clock.advance(119)
+        self.assertEqual(len(server.requests), 1)
+        self.clock.advance(1)
+        await self.until(lambda: len(server.requests) == 2 and image.state is ImageState.FAILED)
+        self.assertEqual((image.next_try or 0) - self.clock.seconds(), 10)
 
     async def test_getting_on(self) -> None:
         """An origin that breaks off each time, but later each time, is not punished."""
