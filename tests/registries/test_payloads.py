@@ -84,6 +84,22 @@ class PayloadTests(ClientTestCase):
         await self.release(registry, f"{registry.host}/{IMAGES}@{digest}")
         await self.assert_isos(registries, registry.host)
 
+    async def test_without_platforms(self) -> None:
+        """An index that does not say what its images are for; their configs do."""
+        registry = await self.registry()
+        layout = Layout(Path(self.mktemp()).resolve())
+        images = [
+            layout.image([layout.layer({ISO_NAMES[one]: path})], GO_NAMES[one])
+            for one, path in small_isos().items()
+        ]
+        for image in images:
+            del image["platform"]
+        index = layout.index(images)
+        layout.name(index, "images")
+        await Payload(layout, {}, index, {}, {}).push_images(registry)
+        await self.release(registry, f"{registry.host}/{IMAGES}@{index['digest']}")
+        await self.assert_isos(self.registries(conf=registries_conf(registry.host)), registry.host)
+
     async def release(self, registry: Registry, machine_os_images: str | None) -> None:
         """Push a release that says so."""
         layout = Layout(Path(self.mktemp()).resolve())

@@ -92,25 +92,29 @@ class Index:
     """The manifests of one image for several platforms: each one's architecture by its OCI name."""
 
     manifests: tuple[tuple[str, Descriptor], ...]
+    unnamed: tuple[Descriptor, ...] = ()
+    """Manifests and indexes of which it does not say what they are for."""
 
     @property
     def architectures(self) -> tuple[Architecture, ...]:
         """Those of ours that it has."""
         return tuple(each for each in Architecture if self._find(each) is not None)
 
-    def for_architecture(self, architecture: Architecture) -> Descriptor:
+    def for_architecture(self, architecture: Architecture) -> tuple[Descriptor, ...]:
         """
-        The manifest for C{architecture}.
-
-        @raise ManifestError: it has none; the text lists those that it has.
+        Where the manifest for C{architecture} may be: the one that is said to be for it, else those
+        of which nothing is said.
         """
         found = self._find(architecture)
-        if found is None:
-            raise ManifestError(
-                f"the image has no {architecture}; it has"
-                f" {', '.join(self.architectures) or 'no architecture that is known here'}"
-            )
-        return found
+        return self.unnamed if found is None else (found,)
+
+    def lacks(self, architecture: Architecture) -> ManifestError:
+        """What is said where C{architecture} cannot be found."""
+        others = [each for each in self.architectures if each is not architecture]
+        return ManifestError(
+            f"the image has no {architecture}; it has"
+            f" {', '.join(others) or 'no architecture that is known here'}"
+        )
 
     def _find(self, architecture: Architecture) -> Descriptor | None:
         return next((found for name, found in self.manifests if _is(architecture, name)), None)
@@ -178,7 +182,10 @@ def parse(raw: bytes, media_type: str | None) -> Manifest | Index:
         raise ManifestError(f"the manifest has {len(raw)} bytes; expected at most {MOST_BYTES}")
     if _kind(raw, media_type) in _INDEXES:
         items = _decode(raw, _INDEX).manifests
-        return Index(tuple(_for_linux(item) for item in items if _is_for_linux(item)))
+        return Index(
+            tuple(_for_linux(item) for item in items if _is_for_linux(item)),
+            tuple(item.checked() for item in items if _is_unnamed(item)),
+        )
     manifest = _decode(raw, _MANIFEST)
     return Manifest(manifest.config.checked(), tuple(layer.checked() for layer in manifest.layers))
 
@@ -245,7 +252,13 @@ def _decode(raw: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
 
 def _is_for_linux(item: _Descriptor) -> bool:
     """Signatures and attestations stand among the manifests, too; their platform is unknown."""
-    return item.platform is not None and item.platform.os in {"linux", ""}
+    return bool(item.platform and item.platform.architecture and item.platform.os in {"linux", ""})
+
+
+def _is_unnamed(item: _Descriptor) -> bool:
+    """Neither OCI nor Docker demands a platform (image-index.md); some tools write none."""
+    nothing = item.platform is None or item.platform == _Platform()
+    return nothing and item.media_type in ACCEPTED
 
 
 def _for_linux(item: _Descriptor) -> tuple[str, Descriptor]:

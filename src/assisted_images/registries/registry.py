@@ -32,7 +32,6 @@ from assisted_images.oci.mirrors import Blocked, Mirrors, Place
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.blobs import Blob, BlobInMemory
 from assisted_images.registries.requests import Missing, RegistryRequests
-from assisted_images.values import Architecture
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.arrival import ArrivingBody
 from httpd.outbound.bodies import content_range, discard, field_texts
@@ -97,22 +96,6 @@ class Registries:
         @raise DownloadError: no place has; the text has each one's reason.
         """
         return await self._somewhere(str(spec), self._places(spec), self._manifest_at)
-
-    async def image(self, spec: PullSpec, architecture: Architecture) -> ContainerImage:
-        """
-        The image for C{architecture}, where C{spec} denotes several.
-
-        @raise DownloadError: it cannot be had.
-        @raise PayloadError: it is for other architectures.
-        """
-        found = await self.manifest(spec)
-        digest, chosen = found.digest, False
-        if isinstance(found.manifest, Index):
-            descriptor = found.manifest.for_architecture(architecture)
-            found, chosen = await self.manifest(spec.with_digest(descriptor.digest)), True
-        if isinstance(found.manifest, Index):
-            raise PayloadError(f"{spec} is an index of indexes; expected one of manifests")
-        return ContainerImage(spec, digest, found.manifest, found.place, chosen)
 
     async def blob(
         self,

@@ -20,10 +20,14 @@ from assisted_images.oci.image_references import (
     release_version,
 )
 from assisted_images.oci.image_references import MOST_BYTES as MOST_REFERENCES_BYTES
-from assisted_images.oci.manifests import MOST_BYTES as MOST_CONFIG_BYTES
-from assisted_images.oci.manifests import Index, ManifestError, config_architecture
+from assisted_images.oci.manifests import Index, ManifestError
 from assisted_images.oci.references import PullSpec
 from assisted_images.registries.members import EnoughRead, MemberInMemory, MemberIntoPart
+from assisted_images.registries.platforms import (
+    architecture_of,
+    architectures_of,
+    image_for,
+)
 from assisted_images.registries.registry import ContainerImage, Registries
 from assisted_images.registries.requests import Missing
 from assisted_images.registries.search import MemberSearch
@@ -64,9 +68,9 @@ async def resolve(
     @raise DownloadError: a registry does not answer as it should, or the release has no such ISO.
     """
     try:
-        raw = await _image_references(registries, await registries.image(spec, architecture))
+        raw = await _image_references(registries, await image_for(registries, spec, architecture))
         images = machine_os_images(raw)
-        image = await registries.image(images, architecture)
+        image = await image_for(registries, images, architecture)
         await _check_architecture(registries, image, architecture)
         paths = iso_paths(architecture, stream)
         return ReleaseIso(spec, release_version(raw), images, architecture, image, paths)
@@ -84,15 +88,15 @@ async def architectures(registries: Registries, spec: PullSpec) -> tuple[Archite
     try:
         found = await registries.manifest(spec)
         if isinstance(found.manifest, Index):
-            return found.manifest.architectures
+            return await architectures_of(registries, spec, found.manifest)
         # A single image is given whatever architecture it is asked for.
-        release = await registries.image(spec, Architecture.X86_64)
+        release = await image_for(registries, spec, Architecture.X86_64)
         spec = machine_os_images(await _image_references(registries, release))
         found = await registries.manifest(spec)
         if isinstance(found.manifest, Index):
-            return found.manifest.architectures
-        image = await registries.image(spec, Architecture.X86_64)
-        return (await _architecture_of(registries, image),)
+            return await architectures_of(registries, spec, found.manifest)
+        image = await image_for(registries, spec, Architecture.X86_64)
+        return (await architecture_of(registries, image),)
     except PayloadError as error:
         raise DownloadError(f"{spec}: {error}") from None
 
@@ -112,21 +116,11 @@ async def _check_architecture(
     if image.chosen:
         return
     try:
-        found = await _architecture_of(registries, image)
+        found = await architecture_of(registries, image)
     except ManifestError:
         return
     if found is not architecture:
         raise PayloadError(f"{image.spec} has no {architecture}; it has {found}")
-
-
-async def _architecture_of(registries: Registries, image: ContainerImage) -> Architecture:
-    """
-    The one that the image's config names.
-
-    @raise ManifestError: it names none that is known here.
-    """
-    raw = await registries.small_blob(image, image.manifest.config, MOST_CONFIG_BYTES)
-    return config_architecture(raw)
 
 
 async def iso_beginning(

@@ -89,15 +89,14 @@ class IndexTests(SynchronousTestCase):
             found = read(index(media_type, ("linux", "arm64"), ("linux", "amd64")), media_type)
             assert isinstance(found, Index)
             self.assertEqual(found.architectures, (X86, ARM))
-            self.assertEqual(found.for_architecture(ARM).size, 1)
-            self.assertEqual(found.for_architecture(X86).size, 2)
+            self.assertEqual(found.for_architecture(ARM)[0].size, 1)
+            self.assertEqual(found.for_architecture(X86)[0].size, 2)
 
     def test_missing_architecture(self) -> None:
         found = read(index(OCI_INDEX, ("linux", "arm64"), ("linux", "ppc64le"), ("linux", "mips")))
         assert isinstance(found, Index)
-        with self.assertRaises(ManifestError) as caught:
-            found.for_architecture(X86)
-        self.assertEqual(str(caught.exception), "the image has no x86_64; it has arm64, ppc64le")
+        self.assertEqual(found.for_architecture(X86), ())
+        self.assertEqual(str(found.lacks(X86)), "the image has no x86_64; it has arm64, ppc64le")
 
     def test_what_is_for_no_host_is_passed_over(self) -> None:
         """Attestations and images for Windows stand in indexes, too."""
@@ -106,9 +105,26 @@ class IndexTests(SynchronousTestCase):
         found = read(document)
         assert isinstance(found, Index)
         self.assertEqual(found.architectures, ())
-        with self.assertRaises(ManifestError) as caught:
-            found.for_architecture(X86)
-        self.assertIn("it has no architecture that is known here", str(caught.exception))
+        self.assertEqual(found.for_architecture(X86), ())
+        self.assertIn("it has no architecture that is known here", str(found.lacks(X86)))
+
+    def test_what_is_for_nobody_knows_whom(self) -> None:
+        """Manifests and indexes without a platform, or with an empty one."""
+        document = index(OCI_INDEX, ("linux", "arm64"))
+        document["manifests"] += [
+            descriptor(OCI_MANIFEST),
+            descriptor(OCI_INDEX) | {"platform": None},
+            descriptor(DOCKER_MANIFEST) | {"platform": {"os": "", "architecture": ""}},
+            descriptor("application/x"),
+        ]
+        found = read(document)
+        assert isinstance(found, Index)
+        self.assertEqual(
+            [each.media_type for each in found.unnamed], [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST]
+        )
+        self.assertEqual(found.architectures, (ARM,))
+        self.assertEqual(found.for_architecture(X86), found.unnamed)
+        self.assertEqual(len(found.for_architecture(ARM)), 1)
 
 
 class KindTests(SynchronousTestCase):
