@@ -6,19 +6,20 @@
 
 PYTHON = python3
 VENV = .venv
+DEBIAN = 12
 FUZZ_SECONDS = 300
 SOAK_SECONDS = 600
 BENCH_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
-# Everything below tests/ but what needs other programs or root: virtual machines, other people's
-# clients, trouble made by real means, container registries.
+# Everything below tests/ but what needs more than the programs that make disk images: virtual
+# machines, other people's clients, root for trouble made by real means, container registries.
 UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^field/d' -e '/^registries/d' -e '/^__pycache__/d' \
     -e 's,[/.].*,,' -e 's,^,tests.,')
 
 help:
 	@echo 'make run          try the service: a sample image, or OS_IMAGES + ASSISTED_SERVICE_HOST'
 	@echo 'make test         everything: lint, types, layers, all tests, real clients, real boots'
-	@echo 'make unit         the tests that need nothing but Python'
+	@echo 'make unit         the tests of single parts: Python, and what makes disk images (bindep.txt: unit)'
 	@echo 'make bench-growth   how cost grows with streams, ranges, image size and images'
 	@echo 'make bench-latency  how long /live takes while the disk is slow and an image is hashed'
 	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
@@ -33,7 +34,7 @@ help:
 	@echo 'make lock         requirements/*.txt anew'
 	@echo 'make certificate  a development certificate in certs/'
 	@echo 'make container    the image of Containerfile, by podman or docker'
-	@echo 'make fresh-debian (as root) run and test in a new Debian 12 that has git, make, python3 only'
+	@echo 'make fresh-debian (as root) run and test in a new Debian that has git, make, python3 only; DEBIAN=13'
 	@echo 'make clean        remove what the others made'
 
 $(VENV)/.run: requirements/venv.sh requirements/run.txt requirements/build.txt setup.cfg
@@ -53,6 +54,7 @@ test: lint
 	$(TRIAL) tests
 
 unit: $(VENV)/.test
+	requirements/packages.sh unit
 	$(TRIAL) $(UNIT)
 
 clients: $(VENV)/.test
@@ -114,7 +116,7 @@ container:
 	"$$(command -v podman || command -v docker)" build --file Containerfile --tag assisted-images .
 
 fresh-debian:
-	tests/fresh-debian.sh
+	tests/fresh-debian.sh $(DEBIAN)
 
 lock:
 	PYTHON=$(PYTHON) requirements/lock.sh

@@ -6,35 +6,45 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-listed() { # listed PLATFORM PROFILE...: the names of packages, one a line
-    platform=$1
+listed() { # listed "PLATFORM..." PROFILE...: the names of packages, one a line
+    platforms=$1
     shift
-    awk -v platform="$platform" -v profiles="$*" '
-        BEGIN { count = split(profiles, wanted, " ") }
+    awk -v platforms="$platforms" -v profiles="$*" '
+        function any(words, prefix,  count, word, i) {
+            count = split(words, word, " ")
+            for (i = 1; i <= count; i++)
+                if (index(selectors, " " prefix word[i] " ")) return 1
+            return 0
+        }
         /^[a-z]/ {
             selectors = $0
             gsub(/^[^[]*\[|\].*$/, "", selectors)
-            of_other_platform = index(selectors, "platform:") && !index(selectors, "platform:" platform)
-            for (i = 1; i <= count && !of_other_platform; i++)
-                if (index(" " selectors " ", " " wanted[i] " ")) { print $1; break }
+            selectors = " " selectors " "
+            if (index(selectors, " platform:") && !any(platforms, "platform:")) next
+            if (any(profiles, "")) print $1
         }' bindep.txt
+}
+
+debian() { # the platforms of a release of Debian: this machine's, else the newest that is known
+    release=$(. /etc/os-release 2>/dev/null && [ "$ID" = debian ] && echo "${VERSION_ID:-}") || true
+    echo "dpkg debian-${release:-13}"
 }
 
 one_line() { tr '\n' ' ' | sed 's/ $//'; }
 
 if [ "${1:-}" = --print ]; then
     shift
-    echo "Debian: sudo apt-get install $(listed dpkg "$@" | one_line)"
+    echo "Debian: sudo apt-get install $(listed "$(debian)" "$@" | one_line)"
     echo "Fedora: sudo dnf install $(listed rpm "$@" | one_line)"
     exit
 fi
 
 if command -v dpkg-query >/dev/null; then
-    platform=dpkg
+    platforms=$(debian)
     install='apt-get install --yes --no-install-recommends'
     present() { dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 elif command -v rpm >/dev/null; then
-    platform=rpm
+    platforms=rpm
     install='dnf install --assumeyes'
     present() { rpm --quiet --query --whatprovides "$1"; }
 else
@@ -42,7 +52,7 @@ else
     exit 0
 fi
 
-missing=$(for package in $(listed $platform "$@"); do present "$package" || echo "$package"; done | one_line)
+missing=$(for package in $(listed "$platforms" "$@"); do present "$package" || echo "$package"; done | one_line)
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then
@@ -56,6 +66,6 @@ else
 fi
 echo "Installing: $missing"
 export DEBIAN_FRONTEND=noninteractive
-[ $platform = rpm ] || $as_root apt-get update --quiet --quiet
+[ "$platforms" = rpm ] || $as_root apt-get update --quiet --quiet
 # shellcheck disable=SC2086  # lists of words
 $as_root $install $missing

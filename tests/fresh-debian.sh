@@ -1,34 +1,45 @@
 #!/bin/sh
-# The two commands as a new user would try them: in a new Debian 12 that has git, make and python3.
+# fresh-debian.sh [12|13 [DIRECTORY]]: the two commands as a new user would try them, in a new Debian
+# of that release that has git, make and python3.
 #
-# Needs root and debootstrap.  MIRROR names a Debian mirror; KEEP=1 leaves the system for a look.
-# pip's settings of this machine (PIP_* variables, certificates of a proxy) are taken along.
+# Needs root and debootstrap.  MIRROR names a Debian mirror; KEEP=1 leaves the system for a look, and
+# DIRECTORY may be one that was left so.  TESTS=unit runs less than make test.  pip's settings of this
+# machine (PIP_* variables, certificates of a proxy) are taken along.
 set -eu
 cd "$(dirname "$0")/.."
 
-target=${1:-$(mktemp -d /var/tmp/fresh-debian.XXXXXX)}
+case ${1:-12} in
+    12) suite=bookworm ;;
+    13) suite=trixie ;;
+    *) echo "Debian $1 is not known here; expected 12 or 13" >&2 && exit 2 ;;
+esac
+target=${2:-$(mktemp -d /var/tmp/fresh-debian.XXXXXX)}
 mirror=${MIRROR:-http://deb.debian.org/debian}
 
 inside() { chroot "$target" env HOME=/root LC_ALL=C.UTF-8 "$@"; }
 
 tidy() {
-    for mounted in dev/shm dev proc sys; do
+    for mounted in dev/shm dev/pts dev proc sys; do
         mountpoint --quiet "$target/$mounted" && umount "$target/$mounted"
     done
     [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$target"
 }
 trap tidy EXIT
 
-[ -x "$target/bin/sh" ] || debootstrap --variant=minbase bookworm "$target" "$mirror"
+[ -x "$target/bin/sh" ] || debootstrap --variant=minbase "$suite" "$target" "$mirror"
 mount --bind /proc "$target/proc"
 mount --bind /sys "$target/sys"
 mount --bind /dev "$target/dev"
-[ ! -d /dev/shm ] || mount --bind /dev/shm "$target/dev/shm"
+# A bind does not take along what is mounted below; apt and the tests want terminals.
+for below in /dev/shm /dev/pts; do
+    [ ! -d $below ] || mount --bind $below "$target$below"
+done
 cp /etc/resolv.conf /etc/hosts "$target/etc/"
 inside apt-get update --quiet --quiet
 inside apt-get install --yes --quiet --quiet --no-install-recommends ca-certificates git make python3
 cp /etc/ssl/certs/ca-certificates.crt "$target/etc/ssl/certs/"
 
+rm -rf "$target/root/assisted-images"
 git bundle create --quiet "$target/root/assisted-images.bundle" HEAD
 inside git clone --quiet /root/assisted-images.bundle /root/assisted-images
 
@@ -50,5 +61,5 @@ echo "=== stopping it"
 pkill --signal TERM --parent "$run"
 wait $run || true
 
-echo "=== make test"
-inside make --directory /root/assisted-images test
+echo "=== make ${TESTS:=test}"
+inside make --directory /root/assisted-images "$TESTS"
