@@ -20,7 +20,7 @@ from pathlib import Path
 
 from demo.service import ROOT
 from tests.bench.processes import BenchError
-from tests.bench.servers import Server
+from tests.bench.servers import Server, wait_until_healthy
 from tests.soak import report
 from tests.soak.checks import (
     Look,
@@ -73,7 +73,11 @@ def _run(directory: Path, options: argparse.Namespace) -> list[Half]:
         for workers in _WORKERS:
             with ground.service(workers) as server:
                 references = references or references_of(server, ground, directory)
-                half = _under_load(server, references, workers, options)
+                try:
+                    half = _under_load(server, references, workers, options)
+                except OSError:
+                    wait_until_healthy(server)  # says how it has ended, if it has
+                    raise
             with server.process.log.open(errors="replace") as log:  # whole only now
                 halves.append(replace(half, faults=[*half.faults, *errors_in(log)]))
     return halves
