@@ -29,7 +29,7 @@ from assisted_images.settings.settings import Settings
 from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
 from assisted_images.store.population import Population
-from assisted_images.store.preparation import Workshop
+from assisted_images.store.workshop import Workshop
 from assisted_images.values import USER_AGENT
 from httpd.concurrency.slots import ClientSlots, OwnSlots, Slots
 from httpd.concurrency.threads import own_threads, threads_of

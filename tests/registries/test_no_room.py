@@ -18,7 +18,7 @@ from assisted_images.downloads.room import Room
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.images import ImageState, ImageStore
 from assisted_images.store.population import Population
-from assisted_images.store.preparation import Workshop
+from assisted_images.store.workshop import Workshop
 from httpd.concurrency.threads import threads_of
 from tests.assisted_images.store.images import LIMITS
 from tests.httpd.outbound.servers import trial_reactor

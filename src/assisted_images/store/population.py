@@ -10,7 +10,8 @@ from twisted.logger import Logger
 
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.images import ImageStore
-from assisted_images.store.preparation import Preparation, Workshop
+from assisted_images.store.preparation import Preparation
+from assisted_images.store.workshop import Workshop
 from httpd.concurrency.coroutine_service import Background
 from httpd.concurrency.coroutines import side_by_side
 from httpd.texts import os_error_text

@@ -14,7 +14,7 @@ from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.downloads.downloader import Downloader
 from assisted_images.store.images import ImageState, ImageStore, OsImage
 from assisted_images.store.population import Population
-from assisted_images.store.preparation import Workshop
+from assisted_images.store.workshop import Workshop
 from httpd.concurrency.threads import run_at_once
 from tests.assisted_images.store.images import LIMITS
 from tests.httpd.outbound.servers import ServerTestCase, trial_reactor
