@@ -67,11 +67,13 @@ async def run(reactor: Reactor, data: Path) -> None:
         try:
             await _serve(reactor, service, prepared, settings)
         except Exception as error:
-            if interruption.happened:
-                return  # then anything may fail, since the service has ended
-            if isinstance(error, ServiceFailed):
-                raise SystemExit(str(error)) from None
-            raise
+            # After Ctrl-C, which reaches whatever runs beside this, anything may fail.
+            if not interruption.happened:
+                if isinstance(error, ServiceFailed):
+                    raise SystemExit(str(error)) from None
+                raise
+        if interruption.happened:
+            await _ended(service)
     if not interruption.happened and service.exit_status not in {0, -SIGINT, -SIGTERM}:
         raise SystemExit(f"The service ended with status {service.exit_status}; see {log}")
 
@@ -198,6 +200,14 @@ def _say_packages() -> None:
     )
     for line in listed.stdout.splitlines():
         say(f"  {line}")
+
+
+async def _ended(service: ServiceProcess) -> None:
+    """Return when the service, which is being stopped, has written all of its log."""
+    try:
+        await service.wait_for(lambda: service.exit_status is not None, "end", 2 * _STOP_SECONDS)
+    except ServiceFailed as error:
+        say(str(error))
 
 
 async def _stop(reactor: Reactor, service: ServiceProcess) -> None:
