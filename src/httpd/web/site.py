@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
@@ -35,6 +35,7 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
     @ivar times: how long a client may take.
     @ivar request_log: where the requests' lines go.
     @ivar heads: of requests that came to this site.
+    @ivar now: the Unix time.
     @cvar most_body_bytes: bytes that a request's body may have; C{None}: nothing here takes one.
     @cvar trusted_proxies: whose word counts about who has sent a request; by default nobody's.
     @cvar problem_types: media types of refusals, the usual one first.
@@ -60,6 +61,7 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
         self.times = times
         self.request_log = request_log
         self.heads = KnownHeads()
+        self.now: Callable[[], float] = time.time
         self._greeting = -1, b""
 
     def buildProtocol(self, addr: IAddress | None) -> DeadlineChannel:
@@ -71,7 +73,7 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
 
     def greeting(self) -> bytes:
         """The header fields that every response has, made once a second."""
-        second = int(time.time())
+        second = int(self.now())
         if second != self._greeting[0]:
             fields = b"Server: %b\r\nDate: %b\r\n" % (version, datetimeToString(second))
             self._greeting = second, fields

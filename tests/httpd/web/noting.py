@@ -67,8 +67,12 @@ class Conversation:
         self.noting, self.observed = Noting(), Observations()
         self.connections = Connections(10)
         self.site = site_of(
-            self.noting, self.observed, clock=self.clock, connections=self.connections
+            self.noting,
+            self.observed,
+            clock=self.clock,
+            connections=self.connections,
         )
+        self.site.now = self.clock.seconds
         self.site.heads = self.heads if heads is None else heads
         self.lines = self.site.request_log = Lines()
         self.connect()
