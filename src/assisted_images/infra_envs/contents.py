@@ -6,14 +6,12 @@ right would show at their boot only, if at all.
 from __future__ import annotations
 
 import io
-import zlib
-from collections.abc import Callable
 
 import msgspec
 
 from assisted_images.infra_envs.configurations import LARGEST_PART
 from assisted_images.rootfs.cpio import CpioError, members
-from assisted_images.rootfs.decompression import xz, zstd
+from assisted_images.rootfs.decompression import Decompress, gzip, xz, zstd
 from assisted_images.values import Extent
 
 _IGNITION = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -61,7 +59,7 @@ def require_ramdisk(content: bytes) -> None:
         raise WrongContent(f"no ramdisk ({error}); {_RAMDISK_EXPECTED}") from None
 
 
-def _decompressed(content: bytes, decompress: Callable[[bytes, int], bytes]) -> bytes:
+def _decompressed(content: bytes, decompress: Decompress) -> bytes:
     try:
         archive = decompress(content, LARGEST_PART + 1)
     except Exception:  # of as many kinds as there are libraries
@@ -73,13 +71,8 @@ def _decompressed(content: bytes, decompress: Callable[[bytes, int], bytes]) -> 
     return archive
 
 
-def _gzip(content: bytes, limit: int) -> bytes:
-    """RFC 1952."""
-    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(content, limit)
-
-
-_COMPRESSIONS: dict[bytes, Callable[[bytes, int], bytes]] = {
-    b"\x1f\x8b": _gzip,
+_COMPRESSIONS: dict[bytes, Decompress] = {
+    b"\x1f\x8b": gzip,
     b"\xfd7zXZ\0": xz,
     b"\x28\xb5\x2f\xfd": zstd,
 }

@@ -36,6 +36,11 @@ def zlib_stream(data: bytes, limit: int) -> bytes:
     return zlib.decompressobj().decompress(data, limit)
 
 
+def gzip(data: bytes, limit: int) -> bytes:
+    """RFC 1952; the first member."""
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, limit)
+
+
 def xz(data: bytes, limit: int) -> bytes:
     """The .xz format."""
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY).decompress(data, limit)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Sequence
-from types import FrameType
-from typing import Any, Protocol
+from typing import Protocol
 
 from twisted.application.service import IService, Service
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorCore, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
+
+from httpd.process.taken_signals import TakenSignals
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -70,7 +71,7 @@ class Shutdown(Service):
         self._seconds = seconds
         self._first = first
         self.ended_well = False
-        self._before: dict[int, Any] = {}
+        self._taken = TakenSignals(reactor, _SIGNALS, self.begin)
         self._draining: Deferred[None] | None = None
 
     def startService(self) -> None:
@@ -81,27 +82,18 @@ class Shutdown(Service):
     def stopService(self) -> None:
         """Give the signals back, and wait for nothing any more."""
         Service.stopService(self)
-        self._give_signals_back()
+        self._taken.give_back()
         if self._draining is not None:
             self._draining.cancel()
 
     def _take_signals(self) -> None:
         if self.running:
-            self._before = {number: signal.signal(number, self._received) for number in _SIGNALS}
-
-    def _give_signals_back(self) -> None:
-        before, self._before = self._before, {}
-        for number, action in before.items():
-            signal.signal(number, action)
-
-    def _received(self, number: int, _frame: FrameType | None) -> None:
-        # Between any two instructions of the program: only this is safe.
-        self._reactor.callFromThread(self.begin, number)
+            self._taken.take()
 
     def begin(self, number: int) -> None:
         """Go down, as at the first of the signals."""
         if self._draining is None and self.running:
-            self._give_signals_back()
+            self._taken.give_back()
             self._draining = Deferred.fromCoroutine(self._drain(number))
             self._draining.addErrback(lambda failure: failure.trap(CancelledError) and None)
 

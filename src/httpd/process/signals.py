@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
+
+from httpd.process.taken_signals import TakenSignals
 
 _SIGNALS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -38,28 +38,21 @@ class OperatorSignals(Service):
         @param terminal_lost: what to do without a terminal where there was one.
         @param has_terminal: whether the process has one; by default the system is asked.
         """
-        self._reactor = reactor
+        self._taken = TakenSignals(reactor, _SIGNALS, self._obey)
         self._reopen = reopen
         self._terminal_lost = terminal_lost
         self._has_terminal = has_terminal or _has_terminal
-        self._before: dict[int, Any] = {}
 
     def startService(self) -> None:
         """Take the signals."""
         Service.startService(self)
         self._began_at_terminal = self._has_terminal()
-        self._before = {number: signal.signal(number, self._received) for number in _SIGNALS}
+        self._taken.take()
 
     def stopService(self) -> None:
         """Give them back."""
         Service.stopService(self)
-        before, self._before = self._before, {}
-        for number, action in before.items():
-            signal.signal(number, action)
-
-    def _received(self, number: int, _frame: FrameType | None) -> None:
-        # Between any two instructions of the program: only this is safe.
-        self._reactor.callFromThread(self._obey, number)
+        self._taken.give_back()
 
     def _obey(self, number: int) -> None:
         name = signal.Signals(number).name

@@ -113,7 +113,6 @@ class SenderThreads:
         self._call = call
         alike = min(most, len(os.sched_getaffinity(0)))
         self._ranks = (_Rank(alike, 0), _Rank(most - alike, _NICER))
-        self._started = False
         self._sockets: set[socket.socket] = set()
         self._stopped: Deferred[None] | None = None
 
@@ -146,8 +145,7 @@ class SenderThreads:
         return sending.addBoth(self._over, rank, sock)
 
     def _start(self, reactor: Any) -> None:
-        if not self._started:
-            self._started = True
+        if not self._ranks[0].pool.started:
             for rank in self._ranks:
                 rank.pool.start()
             reactor.addSystemEventTrigger("before", "shutdown", self._stop)
