@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn
 from urllib.parse import urlencode, urljoin
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.defer import TimeoutError as LateError
-from twisted.internet.interfaces import IConsumer, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer, IResponse
-from zope.interface import implementer
 
 from httpd.outbound.agent import IOutboundAgent
 from httpd.outbound.bodies import BodyTooLarge, discard, field_texts, read_body
 from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
+from httpd.representation.segments import Representation
+from httpd.streaming.producer import RepresentationProducer
 from httpd.urls import is_http_url, public_url, without_userinfo
 
 _MOST_REDIRECTS = 10
@@ -64,31 +65,8 @@ async def post(
     @raise Unreachable: there is none.
     """
     fields = Headers({"content-type": ["application/x-www-form-urlencoded"]})
-    body = _Body(urlencode(form).encode("ascii"))
+    body = RepresentationProducer(Representation.from_bytes(urlencode(form).encode("ascii")))
     return await _send(agent, clock, seconds, url, fields, body)
-
-
-@implementer(IBodyProducer)
-class _Body:
-    """A request's content that is at hand."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.length = len(content)
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Write it."""
-        consumer.write(self._content)
-        return succeed(None)
-
-    def pauseProducing(self) -> None:
-        """It is written already."""
-
-    def resumeProducing(self) -> None:
-        """It is written already."""
-
-    def stopProducing(self) -> None:
-        """It is written already."""
 
 
 def _redirected(url: str, location: str) -> str:
