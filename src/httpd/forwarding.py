@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from httpd.addresses import parsed_address
 
 Network = IPv4Network | IPv6Network
 
 _SCHEMES = ("http", "https")
-_MAPPED = "::ffff:"
-
-
-def plain_address(text: str) -> str:
-    """An address as a socket has it; of IPv4 mapped into IPv6 (RFC 4291, 2.5.5.2) the former."""
-    mapped = text.startswith(_MAPPED) and "." in text
-    return text[len(_MAPPED) :] if mapped else text
 
 
 def network(text: str) -> Network:
@@ -46,7 +41,8 @@ class TrustedProxies:
         """
         The address of a client: of the last in the row that is no trusted proxy.
 
-        @param peer: the address at the connection's other end, as L{plain_address}.
+        @param peer: the address at the connection's other end, as
+            L{plain_address<httpd.addresses.plain_address>}.
         @param forwarded_for: C{X-Forwarded-For}: each proxy has added at its end whom it was asked
             by.  What is no address says nothing, and nor does what stands before it.
         """
@@ -64,7 +60,8 @@ class TrustedProxies:
         """
         By which scheme the client has asked.
 
-        @param peer: the address at the connection's other end, as L{plain_address}.
+        @param peer: the address at the connection's other end, as
+            L{plain_address<httpd.addresses.plain_address>}.
         @param own: the scheme of the connection.
         @param forwarded_proto: C{X-Forwarded-Proto}; of several the first proxy's counts.
         """
@@ -72,20 +69,16 @@ class TrustedProxies:
         return first if first in _SCHEMES and self._trusts(peer) else own
 
     def _is_in_networks(self, text: str) -> bool:
-        try:
-            address = ip_address(text.partition("%")[0])  # what follows is the link that it is on
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
+        address = parsed_address(text.partition("%")[0])  # what follows is the link that it is on
+        return address is not None and any(address in network for network in self._networks)
 
 
 def _address(entry: str) -> str | None:
     """The address in an entry, which may have a port; L{None}: there is none."""
     for text in _readings(entry.strip()):
-        try:
-            return _plain(ip_address(text))
-        except ValueError:
-            continue
+        address = parsed_address(text)
+        if address is not None:
+            return str(address)
     return None
 
 
@@ -93,8 +86,3 @@ def _readings(entry: str) -> Iterator[str]:
     yield entry
     yield entry.removeprefix("[").partition("]")[0]
     yield entry.rpartition(":")[0]
-
-
-def _plain(address: IPv4Address | IPv6Address) -> str:
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return str(mapped or address)

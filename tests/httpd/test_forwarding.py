@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from httpd.forwarding import TrustedProxies, network, plain_address
+from httpd.addresses import plain_address
+from httpd.forwarding import TrustedProxies, network
 from tests.properties import given
 
 PROXIES = TrustedProxies([network(text) for text in ("10.0.0.0/8", "192.0.2.1", "fd00::/8")])

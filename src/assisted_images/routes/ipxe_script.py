@@ -14,7 +14,7 @@ from assisted_images.infra_envs.configurations import ConfigurationRequest, Cred
 from assisted_images.routes.application import Application
 from assisted_images.routes.selection import SelectedImage, WantedImage
 from assisted_images.values import Configuration, ImageType
-from httpd.forwarding import plain_address
+from httpd.addresses import plain_address
 from httpd.representation.segments import Representation
 from httpd.texts import quoted
 from httpd.web.problems import Problem

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
-from httpd.forwarding import plain_address
+from httpd.addresses import plain_address
 from httpd.http1.client_timer import ClientTimer, SendQueue
 from httpd.http1.head_channel import HeadChannel, HeadSite
 

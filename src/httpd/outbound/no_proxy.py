@@ -10,9 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from httpd.addresses import Address, parsed_address
 from httpd.urls import ascii_host
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOST_AND_PORT = re.compile(r"(?:\[(?P<bracketed>[^]]*)\]|(?P<plain>[^:]*))(?::(?P<port>[^:]*))?")
 
@@ -23,7 +22,7 @@ class _Network:
 
     network: ipaddress.IPv4Network | ipaddress.IPv6Network
 
-    def covers(self, host: str, address: _Address | None) -> bool:
+    def covers(self, host: str, address: Address | None) -> bool:
         return address is not None and address in self.network
 
 
@@ -36,7 +35,7 @@ class _Domain:
 
     name: str | None
 
-    def covers(self, host: str, address: _Address | None) -> bool:
+    def covers(self, host: str, address: Address | None) -> bool:
         return host == self.name or (self.suffix != "." and host.endswith(self.suffix))
 
 
@@ -60,7 +59,7 @@ class NoProxy:
         @param host: in ASCII; an IPv6 address without brackets.
         """
         host = host.lower()
-        address = _address(host)
+        address = parsed_address(host)
         if host == "localhost" or (address is not None and address.is_loopback):
             return True
         return any(
@@ -79,17 +78,9 @@ def _rule(entry: str) -> tuple[_Network | _Domain, str | None]:
     host, port = entry, None
     if found is not None:
         host, port = found["bracketed"] or found["plain"] or "", found["port"] or None
-    address = _address(host)
+    address = parsed_address(host)
     if address is not None:
         return _Network(ipaddress.ip_network(address)), port
     below = host.removeprefix("*") if host.startswith("*.") else host
     name = ascii_host(below.removeprefix("."))
     return _Domain(f".{name}", None if below.startswith(".") else name), port
-
-
-def _address(text: str) -> _Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
