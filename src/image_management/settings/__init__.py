@@ -1,0 +1,1 @@
+"""The settings of image management: their table, and how they are read."""
