@@ -56,7 +56,7 @@ class ServiceFailed(Exception):
 
 class ServiceProcess(ProcessProtocol):
     """
-    C{twistd --nodaemon --pidfile= assisted-images}, run in the repository's root.
+    C{twistd --nodaemon --pidfile=} and a service, run in the repository's root.
 
     Listeners on port 0 are found by the log: one line for each, with C{scheme} and C{port}.
     """
@@ -66,11 +66,14 @@ class ServiceProcess(ProcessProtocol):
         reactor: Reactor,
         environment: Mapping[str, str],
         on_line: Callable[[str], None] = lambda _line: None,
+        service: str = "assisted-images",
     ) -> None:
         """
         @param environment: all of the process's environment, settings included.
         @param on_line: called with each line that the process writes.
+        @param service: the name of its plugin.
         """
+        self._service = service
         self._reactor = reactor
         self._environment = environment
         self._on_line = on_line
@@ -123,7 +126,7 @@ class ServiceProcess(ProcessProtocol):
         @raise ServiceFailed: it ended instead, or took longer than that.
         """
         twistd = Path(sys.executable).with_name("twistd")
-        command = [str(twistd), "--nodaemon", "--pidfile=", "assisted-images"]
+        command = [str(twistd), "--nodaemon", "--pidfile=", self._service]
         self._process = self._reactor.spawnProcess(
             self, command[0], command, dict(self._environment), str(ROOT)
         )
@@ -158,16 +161,21 @@ class ServiceProcess(ProcessProtocol):
             raise self._failed(f"ended with status {self.exit_status} and did not {what}")
 
     async def wait_until_healthy(
-        self, seconds: float, authority: bytes | None = None, poll: float = _POLL_SECONDS
+        self,
+        seconds: float,
+        authority: bytes | None = None,
+        poll: float = _POLL_SECONDS,
+        path: str = "/health",
     ) -> None:
         """
-        Wait until C{/health} is 200: every image is ready.
+        Wait until its readiness probe is 200; of assisted-images: every image is ready.
 
+        @param path: the probe's.
         @param authority: the PEM certificate to trust where there is only a TLS listener.
         @raise ServiceFailed: the process ended, or C{seconds} are over.
         """
         end = self._reactor.seconds() + seconds
-        while await self.status_of("/health", authority) != 200:
+        while await self.status_of(path, authority) != 200:
             if self.exit_status is not None:
                 raise self._failed(f"ended with status {self.exit_status}")
             if self._reactor.seconds() > end:
