@@ -5,41 +5,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from signal import SIGINT, SIGTERM
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.task import deferLater, react
-from twisted.python.usage import UsageError
 from twisted.web.client import ResponseFailed
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.settings.options import Options
-from assisted_images.settings.settings import Settings
 from demo.environment import Prepared, prepare
 from demo.guide import guide
-from demo.interruption import Interruption
-from demo.service import ROOT, Reactor, ServiceFailed, ServiceProcess
-from httpd.texts import os_error_text
+from demo.service import ROOT, Reactor, ServiceProcess
+from demo.serving import STOP_SECONDS, checked, prepared_in, say, serve_until_interrupted
 
-_START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
 _PROGRESS_SECONDS = 0.5
-_INTERRUPT_SECONDS = 1.0
-"""Ctrl-C reaches the service too: so long it has to end by itself."""
 
 _NO_CONNECTION = (ConnectError, ConnectionLost, ResponseFailed)
-
-
-def say(text: str) -> None:
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
 
 
 async def run(reactor: Reactor, data: Path) -> None:
@@ -49,46 +35,15 @@ async def run(reactor: Reactor, data: Path) -> None:
     @param data: the directory of what is made.
     @raise SystemExit: something is wrong; the text says what.
     """
-    try:
-        prepared = prepare(os.environ, data, say)
-    except OSError as error:
-        raise SystemExit(f"{error.filename or data}: {os_error_text(error)}") from None
-    settings = _checked(prepared)
-    log = data / "service.log"
-    with log.open("w") as written:
-        service = ServiceProcess(
-            reactor, prepared.settings, lambda line: print(line, file=written, flush=True)
-        )
-        interruption = Interruption(
-            reactor, lambda: Deferred.fromCoroutine(_stop(reactor, service))
-        )
-        await interruption.watch()
-        say(f"Starting the service; its log is {log}")
-        try:
-            await _serve(reactor, service, prepared, settings)
-        except Exception as error:
-            # After Ctrl-C, which reaches whatever runs beside this, anything may fail.
-            if not interruption.happened:
-                if isinstance(error, ServiceFailed):
-                    raise SystemExit(str(error)) from None
-                raise
-        if interruption.happened:
-            await _ended(service)
-    if not interruption.happened and service.exit_status not in {0, -SIGINT, -SIGTERM}:
-        raise SystemExit(f"The service ended with status {service.exit_status}; see {log}")
-
-
-async def _serve(
-    reactor: Reactor, service: ServiceProcess, prepared: Prepared, settings: Settings
-) -> None:
-    """
-    Run the service until it ends.
-
-    @raise ServiceFailed: it does not start.
-    """
-    await service.start(_START_SECONDS)
-    await _follow(reactor, service, prepared, settings.catalog.images)
-    await service.wait_for(lambda: service.exit_status is not None, "end", None)
+    prepared = prepared_in(data, lambda: prepare(os.environ, data, say))
+    settings = checked(Options(prepared.settings), "make run")
+    await serve_until_interrupted(
+        reactor,
+        "assisted-images",
+        prepared.settings,
+        data / "service.log",
+        lambda service: _follow(reactor, service, prepared, settings.catalog.images),
+    )
 
 
 async def _follow(
@@ -124,42 +79,9 @@ async def _images(service: ServiceProcess, authority: bytes) -> list[dict[str, A
         response = await service.client(authority).get(service.url("/status"))
         images: list[dict[str, Any]] = json.loads(await response.content())["images"]
     except _NO_CONNECTION:
-        await service.wait_for(lambda: False, "answer", _STOP_SECONDS)
+        await service.wait_for(lambda: False, "answer", STOP_SECONDS)
         raise
     return images
-
-
-def _checked(prepared: Prepared) -> Settings:
-    """
-    The settings as the service will read them.
-
-    @raise SystemExit: it would not start.
-    """
-    options = Options(prepared.settings)
-    try:
-        options.parseOptions([])
-    except UsageError as error:
-        raise SystemExit(str(error)) from None
-    settings: Settings = options.settings
-    for name, port in (
-        ("LISTEN_PORT", settings.listen_port),
-        ("HTTP_LISTEN_PORT", settings.http_listen_port),
-    ):
-        _check_port(name, port or 0)
-    return settings
-
-
-def _check_port(name: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if socket.has_ipv6 else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError as error:
-            another = port + 1000 if port + 1000 < 1 << 16 else port - 1000
-            raise SystemExit(
-                f"Port {port} cannot be listened on ({os_error_text(error)})."
-                f"  Choose another one: make run {name}={another}"
-            ) from None
 
 
 def _state(image: Mapping[str, Any]) -> str:
@@ -200,25 +122,6 @@ def _say_packages() -> None:
     )
     for line in listed.stdout.splitlines():
         say(f"  {line}")
-
-
-async def _ended(service: ServiceProcess) -> None:
-    """Return when the service, which is being stopped, has written all of its log."""
-    try:
-        await service.wait_for(lambda: service.exit_status is not None, "end", 2 * _STOP_SECONDS)
-    except ServiceFailed as error:
-        say(str(error))
-
-
-async def _stop(reactor: Reactor, service: ServiceProcess) -> None:
-    """End the service, which a Ctrl-C has told to end already."""
-    if service.exit_status is None:
-        say("\nStopping the service")
-        await deferLater(reactor, _INTERRUPT_SECONDS)
-        try:
-            await service.stop(_STOP_SECONDS)
-        except ServiceFailed as error:
-            say(str(error))
 
 
 def main() -> None:
