@@ -28,15 +28,19 @@ def network_driver(kernel: Path) -> bytes:
     """
     installer = kernel.with_name("initrd.gz")
     if installer.exists():
-        return _member(gzip.decompress(installer.read_bytes()), _MODULE)
+        return _member(gzip.decompress(installer.read_bytes()))
     compressed = kernel.with_name(f"{_MODULE}.xz")
     if compressed.exists():
         return lzma.decompress(compressed.read_bytes())
     raise AssertionError(f"no {CARD}.ko for {kernel}; run: requirements/packages.sh test")
 
 
-def _member(archive: bytes, suffix: str) -> bytes:
+def _member(archive: bytes) -> bytes:
+    """The module in an initrd; its own compression came with Debian 13."""
     for member in members(BytesIO(archive), Extent(0, len(archive))):
-        if member.name.endswith(suffix):
-            return archive[member.content.offset : member.content.end]
-    raise AssertionError(f"no {suffix} in an archive of {len(archive)} bytes")
+        content = archive[member.content.offset : member.content.end]
+        if member.name.endswith(_MODULE):
+            return content
+        if member.name.endswith(f"{_MODULE}.xz"):
+            return lzma.decompress(content)
+    raise AssertionError(f"no {_MODULE} in an archive of {len(archive)} bytes")
