@@ -36,6 +36,7 @@ rootfs_url() {
     for argument in $(busybox cat /proc/cmdline); do
         case $argument in
             coreos.live.rootfs_url=*) echo "${argument#*=}" | busybox tr -d '"' ;;
+            root=live:*) echo "${argument#root=live:}" ;;
         esac
     done
 }

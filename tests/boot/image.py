@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assisted_images.values import Architecture
+from demo.drivers import network_driver
 from demo.ingredients import find_ingredients
 from demo.ramdisk import initial_ramdisk
 from demo.tree import EFIBOOT, ROOTFS, Ingredients, Tree, image_tree
@@ -29,7 +30,6 @@ from tests.assisted_images.live.images import (
     write_genisoimage,
     write_xorriso,
 )
-from tests.boot.drivers import network_driver
 from tests.boot.reproducible import make_reproducible
 from tests.running import found_program
 
@@ -191,7 +191,9 @@ def _files(directory: Path, rootfs_bytes: int, variant: Variant) -> dict[str, by
             f"{', '.join(found.missing)} not found; run: requirements/packages.sh test"
         )
     kernel, busybox = found.kernel.read_bytes(), found.busybox.read_bytes()
-    initrd = initial_ramdisk(busybox, [network_driver(found.kernel)])
+    driver = network_driver(found.kernel)
+    assert driver, f"no network driver for {found.kernel}; run: requirements/packages.sh test"
+    initrd = initial_ramdisk(busybox, [driver])
     rootfs = _rootfs(directory / "rootfs", rootfs_bytes, variant.rootfs)
     if variant.architecture == Architecture.S390X:
         return tree(Architecture.S390X, kernel=kernel, initrd=initrd, rootfs=rootfs)

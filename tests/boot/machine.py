@@ -11,7 +11,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
-from tests.boot.drivers import CARD
+from demo.drivers import CARD
 from tests.running import found_program
 
 HOST = "10.0.2.2"
