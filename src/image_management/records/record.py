@@ -54,3 +54,17 @@ def read_document(text: str) -> Document:
         return _DOCUMENTS.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not the JSON object of a record: {error}") from None
+
+
+def deleted_document(document: Document, when: str) -> Document:
+    """
+    The document of a record that goes to those that were deleted.
+
+    @param when: the time now.
+    """
+    return {**document, "deleted": when}
+
+
+def live_document(document: Document) -> Document:
+    """The document of a record that comes back from them."""
+    return {name: value for name, value in document.items() if name != "deleted"}
