@@ -8,15 +8,12 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
 
 from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
-from httpd.web.problems import OWN_FAULT, Problem
+from httpd.web.answered import Answered, Reply
 from httpd.web.request import ServiceRequest
 from httpd.web.request_counts import RequestCounts
-from httpd.web.resource import Resource
 
 
 class HttpMetrics(Collector):
@@ -103,10 +100,8 @@ class _ConnectionCollector(Collector):
         )
 
 
-class MetricsResource(Resource):
+class MetricsResource(Answered):
     """C{/metrics}, in Prometheus' text format."""
-
-    _log = Logger()
 
     def __init__(self, exposition: Callable[[], Awaitable[bytes]]) -> None:
         """
@@ -114,18 +109,6 @@ class MetricsResource(Resource):
         """
         self._exposition = exposition
 
-    def answer(self, request: ServiceRequest) -> None:
-        """Answer with the value of everything, now."""
-        answer = Deferred.fromCoroutine(self._answer(request))
-        request.notifyFinish().addErrback(lambda _: answer.cancel())
-
-    async def _answer(self, request: ServiceRequest) -> None:
-        try:
-            text = await self._exposition()
-        except CancelledError:
-            return  # the client has left
-        except Exception:
-            self._log.failure("metrics cannot be told")
-            request.refuse(Problem(500, OWN_FAULT))
-        else:
-            request.finish_with(text, CONTENT_TYPE_LATEST)
+    async def reply(self, request: ServiceRequest) -> Reply:
+        """The value of everything, now."""
+        return Reply(await self._exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import NO_CONTENT
 
 from httpd.http1.head_channel import ResponseHeaders
 from httpd.representation.negotiation import preferred_type
@@ -107,12 +108,26 @@ class ServiceRequest(ReceivedRequest):
 
         It tells how things are now, and is not to be kept by anybody.
         """
-        self.setHeader("cache-control", "no-store")
-        self.setHeader("content-type", content_type)
-        self.setHeader("content-length", str(len(body)))
+        self.describe_whole(len(body), content_type)
         if self.method != b"HEAD":
             self.write(body)
         self.finish()
+
+    def describe_whole(self, length: int, content_type: str) -> None:
+        """
+        Set the header fields of a body that tells how things are now, and is not to be kept.
+
+        @param length: its bytes.
+        """
+        self.setHeader("cache-control", "no-store")
+        self.setHeader("content-type", content_type)
+        if self.code != NO_CONTENT:  # RFC 9110, section 8.6
+            self.setHeader("content-length", str(length))
+
+    @property
+    def left(self) -> bool:
+        """Whether the client has left, or was cut off: nothing can be sent to it any more."""
+        return bool(self._disconnected)
 
     def answer_options(self, methods: Sequence[bytes]) -> None:
         """Say what may be asked (RFC 9110, section 9.3.7)."""

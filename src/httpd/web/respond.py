@@ -83,7 +83,7 @@ async def respond(request: ServiceRequest, content: Content) -> None:
     if request.method == b"HEAD" or not body.length:
         request.finish()
         return
-    await _play(request, body)
+    await play(request, body)
     request.finish()
 
 
@@ -132,8 +132,13 @@ def _multipart(content: Content, ranges: Sequence[ByteRange], boundary: bytes) -
     return body.append(Representation.from_bytes(b"\r\n--%b--\r\n" % boundary))
 
 
-async def _play(request: ServiceRequest, body: Representation) -> None:
-    """Send the body; the status line and headers go out with its first bytes."""
+async def play(request: ServiceRequest, body: Representation) -> None:
+    """
+    Send the body, at the client's pace; the status line and headers go out with its first bytes.
+
+    @raise CancelledError: the client has left, or took nothing for too long.
+    @raise Exception: the body cannot be had, as with L{respond}.
+    """
     read_piece = getattr(request.channel.transport, "read_piece", read_bytes)
     if read_piece is not read_bytes:
         region = short_region(body)

@@ -28,7 +28,8 @@ class Route:
     """A row of the table."""
 
     pattern: str
-    """The path, such as C{/images/:imageID}; a part with a colon before it stands for any one."""
+    """The path, such as C{/images/:imageID}; a part with a colon before it stands for any one
+    that has something in it."""
 
     methods: tuple[bytes, ...]
     """What may be asked; C{OPTIONS}, where it is among them, is answered by the table."""
@@ -91,7 +92,7 @@ class Routes:
             below = node.literals.get(part)
             if below is None:
                 below = node.parameter
-                if below is None:
+                if below is None or not part:
                     return None
                 values.append(part)
             node = below

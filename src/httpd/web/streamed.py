@@ -6,28 +6,25 @@ from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
 from twisted.internet.defer import CancelledError
-from twisted.logger import Logger
 
 from httpd.concurrency.coroutines import begun
 from httpd.concurrency.slots import ClientSlots, Slots
 from httpd.http1.connections import Connections
-from httpd.web.problems import OWN_FAULT, Problem
+from httpd.web.coroutine_resource import CoroutineResource
+from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
-from httpd.web.resource import Resource
 from httpd.web.respond import Content, respond
 
 F = TypeVar("F")
 
 
-class Streamed(Resource, Generic[F]):
+class Streamed(CoroutineResource, Generic[F]):
     """
     A resource whose answers are streamed.
 
     A subclass says what a request asks for (L{find}), and makes it (L{fetch}); the way of every
     request is L{_answer}.
     """
-
-    log = Logger()
 
     def __init__(
         self, slots: Slots, connections: Connections, client_slots: ClientSlots | None = None
@@ -55,10 +52,6 @@ class Streamed(Resource, Generic[F]):
         """
         raise NotImplementedError
 
-    def problem_of(self, error: Exception) -> Problem | None:
-        """The problem that tells a client of C{error}; L{None}: it is our own fault."""
-        return error if isinstance(error, Problem) else None
-
     def answer(self, request: ServiceRequest) -> None:
         """Begin; the coroutine is cancelled when the client leaves."""
         if self._connections.crowded:
@@ -75,22 +68,10 @@ class Streamed(Resource, Generic[F]):
         except CancelledError:
             pass  # the client has left, or was cut off
         except Exception as error:
-            self._tell(request, error)
+            self.tell(request, error)
 
     def _turn_of(self, request: ServiceRequest) -> AbstractAsyncContextManager[None]:
         """What holds a slot for a request."""
         if self._client_slots is None:
             return self._slots
         return self._client_slots.of(request.client_address)
-
-    def _tell(self, request: ServiceRequest, error: Exception) -> None:
-        """Answer with an error, or cut the connection where the answer has already begun."""
-        problem = self.problem_of(error)
-        if problem is None:
-            self.log.failure("request {request_id} failed", request_id=request.identifier)
-            problem = Problem(500, OWN_FAULT)
-        if request.startedWriting:
-            request.problem = problem
-            request.abort()
-        else:
-            request.refuse(problem)

@@ -72,8 +72,9 @@ class FindTests(SynchronousTestCase):
         self.assertEqual(self.found("/nodes/status/x", *table), ("/nodes/status/:name", ["x"]))
 
     def test_empty_part(self) -> None:
-        """It is for the resource to say that it is none of its names."""
-        self.assertEqual(self.found("/a/", "/a/:x"), ("/a/:x", [""]))
+        """It is no name of anything: who puts a slash behind a path asks for something else."""
+        for path in ("/a/", "/a//b", "/a/x/"):
+            self.assertIsNone(self.found(path, "/a", "/a/:x", "/a/:x/b"), path)
 
     def test_the_same_path_twice(self) -> None:
         with self.assertRaises(ValueError):
