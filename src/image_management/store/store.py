@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
 
+from sqlalchemy import Connection, select
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
+from httpd.concurrency.threads import own_threads
 from image_management.records.kinds import Kind
-from image_management.records.record import Document, Record
-from image_management.store.journal import Operation, Outcome
+from image_management.records.record import Record
+from image_management.store import operation_rows, record_rows
+from image_management.store.database import Database
+from image_management.store.errors import StoreUnavailable
+from image_management.store.journal import Moved, Operation, Outcome, Removed
+from image_management.store.record_rows import Change
 
-Change = Callable[[Record], Document]
-"""Makes a record's new document of the record.  Quick and pure: it runs in a thread, within a
-transaction, and perhaps again.  What it raises comes out, and nothing is changed."""
+__all__ = ["LEASE_SECONDS", "Change", "Store"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 LEASE_SECONDS = 30.0
 """How long an operation is kept for an owner that does not renew its leases."""
@@ -30,19 +39,43 @@ class Store(Service):
     while the database cannot be used.
     """
 
+    _log = Logger()
+
+    def __init__(
+        self, database: Database, reactor: Any, lease_seconds: float = LEASE_SECONDS
+    ) -> None:
+        """
+        @param reactor: with whose end the threads end in which the database is used.
+        @param lease_seconds: how long an operation is kept for an owner that does not renew.
+        """
+        self._database = database
+        self._lease_seconds = lease_seconds
+        self._owner = uuid4().hex
+        self._read_in_thread = own_threads(reactor, database.readers, "store")
+        self._write_in_thread = self._read_in_thread
+        if database.writers:
+            self._write_in_thread = own_threads(reactor, database.writers, "store-writer")
+
     def startService(self) -> None:
         """
         Open the database, bring its tables to this release's, and take over what is in the folder
         from Cray's service.  A PostgreSQL server that is away is waited for by whoever asks.
 
         @raise StoreRefused: the database is in use, damaged, or of a newer release.
+        @raise StoreUnavailable: SQLite's file cannot be read or written.
         """
+        try:
+            self._database.open()
+        except StoreUnavailable as error:
+            if self._database.alone:
+                raise
+            self._log.warn("{error}; it will be asked again", error=error)
         Service.startService(self)
 
     def stopService(self) -> Deferred[None] | None:
         """Close the database, once what is under way has ended."""
         Service.stopService(self)
-        return None
+        return self._write_in_thread(self._database.close)
 
     # --- records
 
@@ -53,7 +86,7 @@ class Store(Service):
         @param deleted: of the collection of what was deleted.
         @raise NotFound: it is not there.
         """
-        raise NotImplementedError
+        return await self._read(record_rows.get, kind, id, deleted)
 
     async def list_body(
         self,
@@ -73,11 +106,17 @@ class Store(Service):
         @param after: the id of a record; only those that come after it.
         @raise UnknownPlace: C{after} is not in the collection.
         """
-        raise NotImplementedError
+
+        def body(connection: Connection) -> bytes:
+            chosen = record_rows.of_collection(connection, kind, deleted, after)
+            texts = record_rows.texts(connection, self._database, chosen, filters or {}, limit)
+            return b"[%b]" % texts.encode()
+
+        return await self._read(body)
 
     async def list_records(self, kind: Kind, *, deleted: bool = False) -> list[Record]:
         """The records of a collection, in order of creation."""
-        raise NotImplementedError
+        return await self._read(record_rows.all_records, kind, deleted)
 
     async def add(self, record: Record) -> Record:
         """
@@ -86,7 +125,7 @@ class Store(Service):
 
         @raise LinkInUse: another live record of its kind has its link.
         """
-        raise NotImplementedError
+        return await self._write(record_rows.add, record)
 
     async def change(self, kind: Kind, id: str, change: Change) -> Record:
         """
@@ -99,7 +138,12 @@ class Store(Service):
         @raise Busy: an operation on it is under way.
         @raise LinkInUse: another live record of its kind has the link that was to be set.
         """
-        raise NotImplementedError
+
+        def changed(connection: Connection) -> Record:
+            record = record_rows.lock_idle(connection, kind, id, deleted=False)
+            return record_rows.put(connection, record, change(record), deleted=False)
+
+        return await self._write(changed)
 
     async def move(self, kind: Kind, id: str, change: Change, *, to_deleted: bool) -> Record:
         """
@@ -110,7 +154,12 @@ class Store(Service):
         @raise Busy: an operation on it is under way.
         @raise LinkInUse: another live record of its kind has its link.
         """
-        raise NotImplementedError
+
+        def moved(connection: Connection) -> Record:
+            record = record_rows.lock_idle(connection, kind, id, not to_deleted)
+            return record_rows.put(connection, record, change(record), deleted=to_deleted)
+
+        return await self._write(moved)
 
     async def remove(self, kind: Kind, id: str, *, deleted: bool = False) -> None:
         """
@@ -119,7 +168,12 @@ class Store(Service):
         @raise NotFound: it is not there.
         @raise Busy: an operation on it is under way.
         """
-        raise NotImplementedError
+
+        def removed(connection: Connection) -> None:
+            record_rows.lock_idle(connection, kind, id, deleted)
+            record_rows.remove(connection, kind, id)
+
+        await self._write(removed)
 
     # --- operations
 
@@ -132,7 +186,17 @@ class Store(Service):
         @raise NotFound: the record is not in the collection that L{Operation.deleted} says.
         @raise Busy: an operation on it is under way already.
         """
-        raise NotImplementedError
+
+        def begun(connection: Connection) -> Record:
+            record = record_rows.lock_idle(
+                connection, operation.kind, operation.id, operation.deleted
+            )
+            path = record.link.path if record.link and not record.deleted else None
+            end = self._database.lease_end(self._lease_seconds)
+            operation_rows.insert_operation(connection, operation, self._owner, end, path)
+            return record
+
+        return await self._write(begun)
 
     async def progress(
         self, operation: Operation, state: Mapping[str, Any], *, claim: str | None = None
@@ -145,7 +209,7 @@ class Store(Service):
         @raise LeaseLost: this store is not its owner any more.
         @raise LinkInUse: another live record of the kind has the claimed link.
         """
-        raise NotImplementedError
+        await self._write(operation_rows.update_operation, operation, self._owner, state, claim)
 
     async def finish(
         self, operation: Operation, outcome: Outcome, *, state: Mapping[str, Any] | None = None
@@ -159,11 +223,25 @@ class Store(Service):
         @raise LeaseLost: this store is not its owner any more; nothing is changed.
         @raise LinkInUse: another live record of the kind has the link of the new document.
         """
-        raise NotImplementedError
+
+        def finished(connection: Connection) -> None:
+            # The record first, as everybody does, so that nobody waits in a circle.
+            record = record_rows.lock(connection, operation.kind, operation.id)
+            if state is None:
+                operation_rows.delete_operation(connection, operation, self._owner)
+            else:
+                operation_rows.update_operation(connection, operation, self._owner, state)
+            match outcome:
+                case Moved() if record is not None:
+                    record_rows.put(connection, record, outcome.document, deleted=outcome.deleted)
+                case Removed():
+                    record_rows.remove(connection, operation.kind, operation.id)
+
+        await self._write(finished)
 
     async def operation(self, kind: Kind, id: str) -> Operation | None:
         """The operation on a record that is under way, if there is one."""
-        raise NotImplementedError
+        return await self._read(operation_rows.find_operation, kind, id)
 
     async def take_over(self) -> list[Operation]:
         """
@@ -173,11 +251,14 @@ class Store(Service):
 
         @return: the operations that are this store's from now on, as they were written last.
         """
-        raise NotImplementedError
+        return await self._write(
+            operation_rows.take_operations, self._database, self._owner, self._lease_seconds
+        )
 
     async def renew(self) -> None:
         """Renew the leases of this store's operations; to be called a few times a lease."""
-        raise NotImplementedError
+        end = self._database.lease_end(self._lease_seconds)
+        await self._write(operation_rows.renew_leases, self._owner, end)
 
     async def check(self) -> None:
         """
@@ -185,4 +266,14 @@ class Store(Service):
 
         @raise StoreUnavailable: it does not; the text says why.
         """
-        raise NotImplementedError
+        await self._read(Connection.scalar, select(1))
+
+    async def _read(
+        self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        return await self._read_in_thread(lambda: self._database.read(work, *args, **kwargs))
+
+    async def _write(
+        self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        return await self._write_in_thread(lambda: self._database.write(work, *args, **kwargs))

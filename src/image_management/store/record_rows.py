@@ -1,0 +1,208 @@
+"""What is read and written in the table of records, within the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, and_, delete, insert, select, update
+
+from image_management.records.kinds import Kind
+from image_management.records.record import Document, Record, document_text, read_document
+from image_management.store.database import Database
+from image_management.store.errors import Busy, LinkInUse, NotFound, UnknownPlace
+from image_management.store.operation_rows import find_operation, operation_with_link
+from image_management.store.tables import one_holder, records
+
+Change = Callable[[Record], Document]
+"""Makes a record's new document of the record.  Quick and pure: it runs in a thread, within a
+transaction, and perhaps again.  What it raises comes out, and nothing is changed."""
+
+
+def get(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
+    """
+    A record.
+
+    @raise NotFound: it is not in that collection.
+    """
+    row = _row(connection, kind, id)
+    if row is None or row["deleted"] != deleted:
+        raise NotFound(kind, id)
+    return _record(row)
+
+
+def lock(connection: Connection, kind: Kind, id: str) -> Record | None:
+    """A record of either collection, which nobody else changes until the transaction ends."""
+    row = _row(connection, kind, id, locked=True)
+    return None if row is None else _record(row)
+
+
+def lock_idle(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
+    """
+    A record of a collection that no operation is at, locked in the manner of L{lock}.
+
+    @raise NotFound: it is not in that collection.
+    @raise Busy: an operation on it is under way.
+    """
+    record = lock(connection, kind, id)
+    if record is None or record.deleted != deleted:
+        raise NotFound(kind, id)
+    if operation := find_operation(connection, kind, id):
+        raise Busy(operation)
+    return record
+
+
+def add(connection: Connection, record: Record) -> Record:
+    """
+    Add a record, unless it is there.
+
+    @raise LinkInUse: another live record of its kind has its link.
+    """
+    if (present := lock(connection, record.kind, record.id)) is not None:
+        return present
+    path = _free_link_path(connection, record, None)
+    with one_holder(record.kind, path):
+        connection.execute(
+            insert(records).values(
+                kind=record.kind.value,
+                id=record.id,
+                deleted=record.deleted,
+                revision=record.revision,
+                link_path=path,
+                document=document_text(record.document),
+            )
+        )
+    return record
+
+
+def put(connection: Connection, old: Record, document: Document, *, deleted: bool) -> Record:
+    """
+    Give a record, which is L{locked<lock>}, a new document and a collection.
+
+    @raise LinkInUse: another live record of its kind has its new link.
+    """
+    if document == old.document and deleted == old.deleted:
+        return old
+    new = Record(old.kind, old.id, document, old.revision + 1, deleted)
+    path = _free_link_path(connection, new, old)
+    with one_holder(new.kind, path):
+        connection.execute(
+            update(records)
+            .where(records.c.kind == new.kind.value, records.c.id == new.id)
+            .values(
+                deleted=deleted,
+                revision=new.revision,
+                link_path=path,
+                document=document_text(document),
+            )
+        )
+    return new
+
+
+def remove(connection: Connection, kind: Kind, id: str) -> None:
+    """Remove a record, which is L{locked<lock>}, for good."""
+    connection.execute(delete(records).where(records.c.kind == kind.value, records.c.id == id))
+
+
+def texts(
+    connection: Connection,
+    database: Database,
+    chosen: Select[Any],
+    filters: Mapping[str, object],
+    limit: int | None,
+) -> str:
+    """
+    Documents of a collection, joined by commas.
+
+    Without filters the database joins them: the interpreter, and so the reactor's thread, is not
+    kept busy by ten thousand rows.
+    """
+    if filters:
+        for member, value in filters.items():
+            # The database finds those that may match: their text has the member's somewhere.
+            written = document_text({member: value}).removeprefix("{").removesuffix("}")
+            chosen = chosen.where(records.c.document.contains(written, autoescape=True))
+        rows = connection.scalars(chosen)
+        matching = (text for text in rows if _matches(text, filters))
+        return ",".join(islice(matching, limit))
+    rows_in_order = chosen.limit(limit).subquery()
+    joined = database.joined(rows_in_order.c.document, rows_in_order.c.position)
+    return connection.scalar(select(joined)) or ""
+
+
+def of_collection(
+    connection: Connection, kind: Kind, deleted: bool, after: str | None = None
+) -> Select[Any]:
+    """
+    Asks for the documents of a collection, in order.
+
+    @param after: a record's id; for what comes after it.
+    @raise UnknownPlace: that record is not in the collection.
+    """
+    chosen = (
+        select(records.c.document, records.c.position)
+        .where(records.c.kind == kind.value, records.c.deleted.is_(deleted))
+        .order_by(records.c.position)
+    )
+    if after is None:
+        return chosen
+    row = _row(connection, kind, after)
+    if row is None or row["deleted"] != deleted:
+        raise UnknownPlace(kind, after)
+    return chosen.where(records.c.position > row["position"])
+
+
+def all_records(connection: Connection, kind: Kind, deleted: bool) -> list[Record]:
+    """The records of a collection, in order."""
+    rows = connection.execute(
+        select(records)
+        .where(records.c.kind == kind.value, records.c.deleted.is_(deleted))
+        .order_by(records.c.position)
+    )
+    return [*map(_record, rows.mappings())]
+
+
+def _row(connection: Connection, kind: Kind, id: str, *, locked: bool = False) -> RowMapping | None:
+    if not (id.isascii() and id.isprintable()):
+        return None  # no record is called so, and PostgreSQL would not take the question
+    query = select(records).where(and_(records.c.kind == kind.value, records.c.id == id))
+    if locked:
+        query = query.with_for_update()
+    return connection.execute(query).mappings().one_or_none()
+
+
+def _record(row: RowMapping) -> Record:
+    return Record(
+        Kind(row["kind"]),
+        row["id"],
+        read_document(row["document"]),
+        row["revision"],
+        row["deleted"],
+    )
+
+
+def _matches(text: str, filters: Mapping[str, object]) -> bool:
+    document = read_document(text)
+    return all(
+        type(found := document.get(member)) is type(value) and found == value
+        for member, value in filters.items()
+    )
+
+
+def _free_link_path(connection: Connection, new: Record, old: Record | None) -> str | None:
+    """
+    The path of a record's link.
+
+    @raise LinkInUse: the record gets it now, and an operation is about to take what it leads to
+        away or to give it to another one.
+    """
+    link = new.link
+    if link is None:
+        return None
+    had = None if old is None or old.deleted else old.link
+    if not new.deleted and (had is None or had.path != link.path):
+        holder = operation_with_link(connection, new.kind, link.path)
+        if holder is not None and holder != new.id:
+            raise LinkInUse(new.kind, link.path)
+    return link.path
