@@ -23,3 +23,4 @@ lock run.txt setup.cfg
 lock build.txt requirements/build.in
 lock test.txt requirements/test.in --constraints requirements/run.txt
 lock fuzz.txt requirements/fuzz.in
+lock go.txt requirements/go.in
