@@ -20,8 +20,9 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from demo.go_programs import go_program
+from demo.service import ROOT
 from image_management.s3.access import S3Access
-from tests.engines.go_programs import go_program
 from tests.httpd.outbound.servers import trial_reactor
 
 ACCESS_KEY = "AKIDIMSTESTKEY"
@@ -29,7 +30,7 @@ SECRET_KEY = "opensesame-s3-secret"
 BUCKETS = ("boot-images", "ims")
 """The ones that image management uses by default."""
 
-_MODULE = Path(__file__).parent / "versitygw"
+_MODULE = ROOT / "demo/versitygw"
 _PACKAGE = "github.com/versity/versitygw/cmd/versitygw"
 _POLL_SECONDS = 0.02
 _TRIES = 5

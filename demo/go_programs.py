@@ -1,4 +1,4 @@
-"""Go programs that tests run, built from a module once for all checkouts of a machine."""
+"""Go programs that tests and demos run, built from a module once for all checkouts of a machine."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _packaged_go() -> str:
 
 def _cache() -> Path:
     directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return directory / "image-management-tests"
+    return directory / "image-management"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-module image-management/tests/versitygw
+module image-management/versitygw
 
 go 1.26.0
 
