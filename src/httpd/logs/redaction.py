@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _GONE = "[redacted]"
 
@@ -16,7 +16,7 @@ _BETWEEN = r"""(?:%22|["'])?\s*(?:=|:|,|%3D|%3A)\s*(?:\[\s*)?(?:b?["']|%22)?"""
 _JSON_IN_BASE64 = r"eyJ[A-Za-z0-9_=+-]{5,}(?:(?:\.|%2[Ee])[A-Za-z0-9_=+-]*)*"
 """A JWT (RFC 7519), whole or cut, or anything else that is JSON in base64."""
 
-_WORDS = ("authorization", "bearer", "eyj", "://")
+_WORDS = ("authorization", "bearer", "://")
 
 
 class Redaction:
@@ -25,12 +25,20 @@ class Redaction:
     Web Tokens), and what is one in this.
     """
 
-    def __init__(self, names: Sequence[str] = (), labels: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        names: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        wholes: Mapping[str, str] | None = None,
+    ) -> None:
         """
         @param names: of fields, query parameters and keys whose values are secret; in small
             letters.
         @param labels: of routes whose last part is a secret, such as C{/bytoken/:token}.
+        @param wholes: patterns of what is secret wherever it stands, each by a word, in small
+            letters, that is in everything that it matches.
         """
+        wholes = {"eyj": _JSON_IN_BASE64, **(wholes or {})}
         paths = [label.rpartition("/") for label in labels]
         after_names = "|".join(map(re.escape, names))
         kept_before = [
@@ -47,9 +55,9 @@ class Redaction:
         ]
         self._secrets = (
             *((re.compile(one, re.IGNORECASE), rf"\1{_GONE}") for one in kept_before),
-            (re.compile(_JSON_IN_BASE64), _GONE),
+            *((re.compile(one), _GONE) for one in wholes.values()),
         )
-        self._words = (*_WORDS, *names)
+        self._words = (*_WORDS, *names, *wholes)
         # Without one it matches nothing.
         self._path = re.compile(
             "|".join(rf"{re.escape(one)}/(?!{re.escape(other)})" for one, _, other in paths)

@@ -54,21 +54,22 @@ class SettingOptions(VersionedOptions, Generic[S]):
     A command whose C{optParameters} are the L{parameters} of C{table}.
 
     @cvar table: the settings.
+    @ivar environment: where settings are looked up that are no options.
     @ivar settings: the checked settings, once the command line has been read.
     @ivar texts: what they were read from, by name.
     """
 
     table: tuple[Setting, ...] = ()
+    environment: Mapping[str, str]
     settings: S
     texts: Mapping[str, str]
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         """
-        @param environment: where settings are looked up that are no options; by default the
-            process's.
+        @param environment: by default the process's.
         """
         super().__init__()
-        self._environment = os.environ if environment is None else environment
+        self.environment = os.environ if environment is None else environment
         # The defaults are for the help only; what is not given is not there.
         self.update(dict.fromkeys(setting for row in self.table for setting in row.options))
 
@@ -118,7 +119,7 @@ class SettingOptions(VersionedOptions, Generic[S]):
     def _setting_texts(self) -> dict[str, str]:
         """The settings' texts: the environment's, those of given options in their place."""
         names = {name for setting in self.table for name in setting.names}
-        texts = {name: text for name, text in self._environment.items() if name in names}
+        texts = {name: text for name, text in self.environment.items() if name in names}
         for setting in self.table:
             for option in setting.options:
                 if self[option] is not None:

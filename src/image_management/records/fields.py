@@ -14,12 +14,10 @@ from marshmallow import ValidationError, fields, validate
 
 from image_management.records.links import BadLink, Link, parsed_path
 from image_management.records.public_keys import BadPublicKey, check_public_keys
+from image_management.records.words import truth
 
 LONGEST_NAME = 255
 """Bytes of a file's name: Linux's NAME_MAX."""
-
-_TRUE = frozenset({"true", "yes", "y", "t", "1", "on"})
-_FALSE = frozenset({"false", "no", "n", "f", "0", "off"})
 
 not_blank = validate.Length(min=1, error="Field may not be blank.")
 """Refuses an empty text."""
@@ -107,10 +105,10 @@ class Boolean(fields.Boolean):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
         if isinstance(value, int) and value in (0, 1):
             return bool(value)
-        word = value.lower() if isinstance(value, str) else ""
-        if word not in _TRUE | _FALSE:
+        meant = truth(value) if isinstance(value, str) else None
+        if meant is None:
             raise self.make_error("invalid", input=value)
-        return word in _TRUE
+        return meant
 
 
 class Integer(fields.Integer):

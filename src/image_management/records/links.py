@@ -111,7 +111,7 @@ def parsed_path(path: object) -> tuple[str, str]:
         shown = quoted(path) if isinstance(path, str) else "no text"
         raise BadLink(f"path is {shown}; expected s3://bucket/key", "path")
     bucket, _, key = path.removeprefix(_SCHEME).partition("/")
-    if not _BUCKET.fullmatch(bucket):
+    if not is_bucket(bucket):
         raise BadLink(
             f"malformed bucket {quoted(bucket)} in the path; expected letters, digits, '.', '_' and"
             " '-', in s3://bucket/key",
@@ -121,6 +121,11 @@ def parsed_path(path: object) -> tuple[str, str]:
     if problem := _key_problem(key):
         raise BadLink(f"malformed key {quoted(key)} in the path: {problem}", "path")
     return bucket, key
+
+
+def is_bucket(name: str) -> bool:
+    """Whether a bucket can be called so."""
+    return _BUCKET.fullmatch(name) is not None
 
 
 def _key_problem(key: str) -> str:

@@ -50,3 +50,13 @@ class ContainerStatus(StrEnum):
     ESTABLISHING = "establishing"
     ACTIVE = "active"
     COMPLETE = "complete"
+
+
+_TRUE = frozenset({"true", "yes", "y", "t", "1", "on"})
+_FALSE = frozenset({"false", "no", "n", "f", "0", "off"})
+
+
+def truth(word: str) -> bool | None:
+    """Whether a word, in any case, or a digit means true; C{None}: it means neither."""
+    small = word.lower()
+    return small in _TRUE if small in _TRUE | _FALSE else None
