@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from httpd.concurrency.threads import own_threads, threads_of
+from tests.httpd.concurrency.stopping import Stopping
 from tests.httpd.web.serving import reactor
 
 _MOST = 3
-
-
-class Stopping:
-    """The reactor, of which a test sees what would end with it."""
-
-    def __init__(self) -> None:
-        self.stops: list[Any] = []
-
-    def addSystemEventTrigger(self, phase: str, event: str, stop: Any) -> None:  # noqa: N802
-        self.stops.append((phase, event, stop))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(reactor, name)
 
 
 class OwnThreadsTests(TestCase):
@@ -39,8 +26,7 @@ class OwnThreadsTests(TestCase):
     def end(self) -> None:
         """As when the reactor stops."""
         self.release.set()
-        for _, _, stop in self.reactor.stops:
-            stop()
+        self.reactor.end()
 
     def occupy(self) -> list[Deferred[bool]]:
         """More work than there are threads, until it is released."""
