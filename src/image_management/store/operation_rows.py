@@ -11,6 +11,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     and_,
+    bindparam,
     delete,
     insert,
     select,
@@ -26,21 +27,25 @@ from image_management.store.tables import one_holder, operations, records
 
 _STATES = msgspec.json.Decoder(dict[str, Any])
 
+# Made once: making a statement takes longer than SQLite takes for it.
+_FIND = select(operations).where(
+    operations.c.kind == bindparam("this_kind"), operations.c.id == bindparam("this_id")
+)
+_WITH_LINK = select(operations.c.id).where(
+    operations.c.kind == bindparam("of_kind"), operations.c.link_path == bindparam("path")
+)
+
 
 def find_operation(connection: Connection, kind: Kind, id: str) -> Operation | None:
     """The operation on a record that is under way."""
-    query = select(operations).where(operations.c.kind == kind.value, operations.c.id == id)
-    row = connection.execute(query).mappings().one_or_none()
+    this = {"this_kind": kind.value, "this_id": id}
+    row = connection.execute(_FIND, this).mappings().one_or_none()
     return None if row is None else _operation(row)
 
 
 def operation_with_link(connection: Connection, kind: Kind, path: str) -> str | None:
     """The id of the record whose operation keeps others from setting a link."""
-    return connection.scalar(
-        select(operations.c.id).where(
-            operations.c.kind == kind.value, operations.c.link_path == path
-        )
-    )
+    return connection.scalar(_WITH_LINK, {"of_kind": kind.value, "path": path})
 
 
 def insert_operation(

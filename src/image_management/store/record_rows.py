@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, delete, insert, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from image_management.records.kinds import Kind
 from image_management.records.record import Document, Record, document_text, read_document
@@ -18,6 +28,14 @@ from image_management.store.tables import one_holder, records
 Change = Callable[[Record], Document]
 """Makes a record's new document of the record.  Quick and pure: it runs in a thread, within a
 transaction, and perhaps again.  What it raises comes out, and nothing is changed."""
+
+# Made once: making a statement takes longer than SQLite takes for it.
+_THIS = and_(records.c.kind == bindparam("this_kind"), records.c.id == bindparam("this_id"))
+_FIND = select(records).where(_THIS)
+_LOCK = _FIND.with_for_update()
+_INSERT = insert(records)
+_UPDATE = update(records).where(_THIS)
+_DELETE = delete(records).where(_THIS)
 
 
 def get(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
@@ -63,16 +81,7 @@ def add(connection: Connection, record: Record) -> Record:
         return present
     path = _free_link_path(connection, record, None)
     with one_holder(record.kind, path):
-        connection.execute(
-            insert(records).values(
-                kind=record.kind.value,
-                id=record.id,
-                deleted=record.deleted,
-                revision=record.revision,
-                link_path=path,
-                document=document_text(record.document),
-            )
-        )
+        connection.execute(_INSERT, _columns(record, path))
     return record
 
 
@@ -87,22 +96,13 @@ def put(connection: Connection, old: Record, document: Document, *, deleted: boo
     new = Record(old.kind, old.id, document, old.revision + 1, deleted)
     path = _free_link_path(connection, new, old)
     with one_holder(new.kind, path):
-        connection.execute(
-            update(records)
-            .where(records.c.kind == new.kind.value, records.c.id == new.id)
-            .values(
-                deleted=deleted,
-                revision=new.revision,
-                link_path=path,
-                document=document_text(document),
-            )
-        )
+        connection.execute(_UPDATE, _this(new.kind, new.id) | _columns(new, path))
     return new
 
 
 def remove(connection: Connection, kind: Kind, id: str) -> None:
     """Remove a record, which is L{locked<lock>}, for good."""
-    connection.execute(delete(records).where(records.c.kind == kind.value, records.c.id == id))
+    connection.execute(_DELETE, _this(kind, id))
 
 
 def texts(
@@ -166,10 +166,23 @@ def all_records(connection: Connection, kind: Kind, deleted: bool) -> list[Recor
 def _row(connection: Connection, kind: Kind, id: str, *, locked: bool = False) -> RowMapping | None:
     if not (id.isascii() and id.isprintable()):
         return None  # no record is called so, and PostgreSQL would not take the question
-    query = select(records).where(and_(records.c.kind == kind.value, records.c.id == id))
-    if locked:
-        query = query.with_for_update()
-    return connection.execute(query).mappings().one_or_none()
+    query = _LOCK if locked else _FIND
+    return connection.execute(query, _this(kind, id)).mappings().one_or_none()
+
+
+def _this(kind: Kind, id: str) -> dict[str, str]:
+    return {"this_kind": kind.value, "this_id": id}
+
+
+def _columns(record: Record, link_path: str | None) -> dict[str, object]:
+    return {
+        "kind": record.kind.value,
+        "id": record.id,
+        "deleted": record.deleted,
+        "revision": record.revision,
+        "link_path": link_path,
+        "document": document_text(record.document),
+    }
 
 
 def _record(row: RowMapping) -> Record:
