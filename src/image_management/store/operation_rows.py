@@ -23,7 +23,7 @@ from image_management.records.kinds import Kind
 from image_management.store.database import Database
 from image_management.store.errors import LeaseLost, LinkInUse
 from image_management.store.journal import Action, Operation
-from image_management.store.tables import one_holder, operations, records
+from image_management.store.tables import is_id, one_holder, operations, records
 
 _STATES = msgspec.json.Decoder(dict[str, Any])
 
@@ -38,6 +38,8 @@ _WITH_LINK = select(operations.c.id).where(
 
 def find_operation(connection: Connection, kind: Kind, id: str) -> Operation | None:
     """The operation on a record that is under way."""
+    if not is_id(id):
+        return None
     this = {"this_kind": kind.value, "this_id": id}
     row = connection.execute(_FIND, this).mappings().one_or_none()
     return None if row is None else _operation(row)

@@ -23,7 +23,7 @@ from image_management.records.record import Document, Record, document_text, rea
 from image_management.store.database import Database
 from image_management.store.errors import Busy, LinkInUse, NotFound, UnknownPlace
 from image_management.store.operation_rows import find_operation, operation_with_link
-from image_management.store.tables import one_holder, records
+from image_management.store.tables import is_id, one_holder, records
 
 Change = Callable[[Record], Document]
 """Makes a record's new document of the record.  Quick and pure: it runs in a thread, within a
@@ -164,8 +164,8 @@ def all_records(connection: Connection, kind: Kind, deleted: bool) -> list[Recor
 
 
 def _row(connection: Connection, kind: Kind, id: str, *, locked: bool = False) -> RowMapping | None:
-    if not (id.isascii() and id.isprintable()):
-        return None  # no record is called so, and PostgreSQL would not take the question
+    if not is_id(id):
+        return None
     query = _LOCK if locked else _FIND
     return connection.execute(query, _this(kind, id)).mappings().one_or_none()
 

@@ -73,6 +73,11 @@ operations = Table(
 Index("operations_link", operations.c.kind, operations.c.link_path, unique=True)
 
 
+def is_id(text: str) -> bool:
+    """Whether a record may have this id; if not, PostgreSQL would not even take the question."""
+    return text.isascii() and text.isprintable()
+
+
 @contextmanager
 def one_holder(kind: Kind, path: str | None) -> Iterator[None]:
     """
