@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from httpd.field_errors import Errors, error_lines
 from httpd.statuses import PHRASES
 
 PLAIN = "text/plain"
@@ -13,10 +14,6 @@ PROBLEM_JSON = "application/problem+json"
 
 OWN_FAULT = "the service failed to answer; its log says why"
 """What a client is told of a fault in our own code, with status 500."""
-
-
-Errors = Mapping[str, "Errors | Sequence[str]"]
-"""What is wrong with each field of something, nested as its fields are."""
 
 
 class Problem(Exception):
@@ -62,18 +59,5 @@ class Problem(Exception):
 
     def as_text(self) -> bytes:
         """This problem as lines of C{text/plain}."""
-        lines = [self.detail, *_lines(self.errors)]
+        lines = [self.detail, *error_lines(self.errors)]
         return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _lines(errors: Errors, above: str = "") -> Iterator[str]:
-    """
-    A line for each field with something wrong.
-
-    @param above: the names of the fields that it is in, each with a dot behind it.
-    """
-    for name, wrong in errors.items():
-        if isinstance(wrong, Mapping):
-            yield from _lines(wrong, f"{above}{name}.")
-        else:
-            yield f"{above}{name}: {'; '.join(wrong)}"

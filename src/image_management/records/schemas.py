@@ -5,19 +5,17 @@ records are made and changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from marshmallow import Schema, ValidationError
 
+from httpd.field_errors import Errors
 from image_management.records import documents, inputs
 from image_management.records.kinds import Kind
 from image_management.records.record import Document, Record
-
-Errors = Mapping[str, "Errors | Sequence[str]"]
-"""What is wrong with each member, nested as they are."""
 
 
 class InvalidInput(Exception):

@@ -7,7 +7,8 @@ import json
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from httpd.web.problems import PLAIN, PROBLEM_JSON, Errors, Problem
+from httpd.field_errors import Errors
+from httpd.web.problems import PLAIN, PROBLEM_JSON, Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.resource import Resource, TextResource
 from httpd.web.routes import GET, UNNAMED, Route, Routes
