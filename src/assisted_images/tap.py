@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from signal import SIGTERM
 from typing import Any
 
 from twisted.application.service import IService, Service
@@ -26,11 +25,9 @@ from httpd.http1.connections import Connections
 from httpd.listening.renewal import CertificateRenewal
 from httpd.listening.tls import ServerTls
 from httpd.logs.service import ServiceLog
-from httpd.process.clock import wait_by_monotonic_clock
-from httpd.process.memory import MemoryReturn
+from httpd.process.clock import process_reactor
 from httpd.process.service import HttpService
-from httpd.process.shutdown import Drainable, Shutdown
-from httpd.process.signals import OperatorSignals
+from httpd.process.shutdown import Drainable
 
 __all__ = ["Options", "makeService"]
 
@@ -42,10 +39,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     @param options: the command line, read.
     @param reactor: what everything runs on; by default the process's.
     """
-    if reactor is None:
-        from twisted.internet import reactor
-
-        wait_by_monotonic_clock(reactor)
+    reactor = reactor or process_reactor()
     # twistd begins the log later, with what has been said until then.
     Logger().info("{version}", version=options.version)
     settings = options.settings
@@ -66,12 +60,10 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     first: list[Service] = [*listeners, population]
     if tls is not None:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
-    others.append(MemoryReturn(application.connections, reactor))
-    draining = Shutdown(reactor, connections, settings.drain_seconds, first)
-    others.append(OperatorSignals(reactor, log.reopen, partial(draining.begin, SIGTERM)))
     service = ImageService(settings, log, application.connections)
-    for part in (outbound, *first, *others, draining):
-        part.setServiceParent(service)
+    service.compose(
+        reactor, (outbound, *first, *others), first, settings.drain_seconds, connections
+    )
     return service
 
 
@@ -90,14 +82,12 @@ class ImageService(HttpService):
     _log = Logger()
 
     def __init__(self, settings: Settings, log: ServiceLog, connections: Connections) -> None:
-        super().__init__(log, connections)
+        super().__init__(log, connections, settings.warnings)
         self._settings = settings
 
     def startService(self) -> None:
         """Run, and say what is unusual about it."""
         super().startService()
-        for warning in self._settings.warnings:
-            self._log.warn("{warning}", warning=warning)
         if self._settings.infra_envs_dir is not None:
             self._log.warn(
                 "infra-envs come from {infra_envs_dir}: no credentials are asked for",

@@ -18,3 +18,11 @@ def wait_by_monotonic_clock(reactor: Any) -> None:
     @param reactor: one that has no delayed calls yet.
     """
     reactor.seconds = time.monotonic
+
+
+def process_reactor() -> Any:
+    """The reactor of the process, which waits by a monotonic clock from now on."""
+    from twisted.internet import reactor
+
+    wait_by_monotonic_clock(reactor)
+    return reactor
