@@ -13,10 +13,9 @@ from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
-from demo.service import ROOT
 from httpd.settings.readers import LogLevel, TlsVersion
 from httpd.settings.reading import SettingsError
-from httpd.settings.setting import Setting
+from tests.settings_pages import documented_rows, wanted_rows
 
 SOUND = {
     "DATA_DIR": "/data",
@@ -329,13 +328,4 @@ class DocumentationTests(SynchronousTestCase):
     """C{docs/settings.md} says what the table says."""
 
     def test_table(self) -> None:
-        document = ROOT / "docs" / "settings.md"
-        rows = [line for line in document.read_text("utf-8").splitlines() if line.startswith("| `")]
-        self.assertEqual(rows, [documented(setting) for setting in SETTINGS])
-
-
-def documented(setting: Setting) -> str:
-    """The line of the documentation that a setting wants."""
-    names = ", ".join(f"`{name}`" for name in setting.names)
-    default = f"`{setting.default}`" if setting.default else setting.absent_text or "-"
-    return f"| {names} | {default} | {setting.meaning} |"
+        self.assertEqual(documented_rows("settings.md", "# Settings"), wanted_rows(SETTINGS))
