@@ -45,6 +45,11 @@ def find_operation(connection: Connection, kind: Kind, id: str) -> Operation | N
     return None if row is None else _operation(row)
 
 
+def all_operations(connection: Connection) -> list[Operation]:
+    """Every operation that is under way."""
+    return [*map(_operation, connection.execute(select(operations)).mappings())]
+
+
 def operation_with_link(connection: Connection, kind: Kind, path: str) -> str | None:
     """The id of the record whose operation keeps others from setting a link."""
     return connection.scalar(_WITH_LINK, {"of_kind": kind.value, "path": path})

@@ -243,6 +243,10 @@ class Store(Service):
         """The operation on a record that is under way, if there is one."""
         return await self._read(operation_rows.find_operation, kind, id)
 
+    async def operations(self) -> list[Operation]:
+        """The operations that are under way, whosoever they are."""
+        return await self._read(operation_rows.all_operations)
+
     async def take_over(self) -> list[Operation]:
         """
         Become the owner of the operations that nobody works at.  In SQLite, which one process has
