@@ -42,5 +42,6 @@ class WheelTests(SynchronousTestCase):
                 for package in ("assisted_images", "httpd", "image_management")
             ),
             "twisted/plugins/assisted_images_plugin.py",
+            "twisted/plugins/image_management_plugin.py",
         }
         self.assertEqual(held, expected)

@@ -1,0 +1,137 @@
+"""
+The parts of a running service, put together according to its settings, on a reactor that is given.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+
+from httpd.concurrency.slots import ClientSlots, OwnSlots
+from httpd.forwarding import TrustedProxies
+from httpd.http1.channel import Times
+from httpd.http1.connections import Connections
+from httpd.logs.requests import RequestLog
+from httpd.web.bearer import Bearer
+from httpd.web.bearer_keys import IssuerKeys, read_jwks, read_public_key
+from image_management.images.images import Images
+from image_management.images.links import LinkChecks
+from image_management.jobs.creation import JobCreation, JobDefaults
+from image_management.routes.application import Application
+from image_management.routes.artifacts import Artifacts
+from image_management.routes.metrics import Metrics
+from image_management.routes.probes import S3Watch
+from image_management.s3.access import Observe, S3Access, TimeLimits
+from image_management.s3.objects import ObjectStore
+from image_management.settings.settings import Settings
+from image_management.store.opening import make_store
+
+
+class S3(Service):
+    """
+    The client of the S3 server; closes its idle connections at the end.
+
+    @ivar objects: what is in it.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any, observe: Observe) -> None:
+        """
+        @param observe: is told of each try of a request.
+        """
+        own = S3Access(
+            settings.s3_endpoint,
+            settings.s3_access_key,
+            settings.s3_secret_key,
+            settings.s3_region,
+            settings.s3_ssl_validate,
+        )
+        sts = S3Access(
+            settings.s3_sts_endpoint,
+            settings.s3_sts_access_key,
+            settings.s3_sts_secret_key,
+            settings.s3_region,
+            settings.s3_sts_ssl_validate,
+        )
+        limits = TimeLimits(
+            settings.s3_connect_timeout, settings.s3_read_timeout, settings.s3_url_expiration
+        )
+        self.objects = ObjectStore(
+            reactor, own, None if sts == own else sts, limits, observe=observe
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """Close what is idle; fires when it is closed."""
+        Service.stopService(self)
+        return Deferred.fromCoroutine(self.objects.close())
+
+
+class Parts:
+    """
+    What a running service consists of.
+
+    @ivar application: what requests are answered with.
+    @ivar services: what runs for it, in the order in which it starts.
+    @ivar issuer_keys: that verify bearer tokens; C{None}: nobody has to have one.
+    """
+
+    def __init__(self, settings: Settings, reactor: Any, request_log: RequestLog) -> None:
+        slots = OwnSlots(settings.max_concurrent_requests)
+        connections = Connections(settings.max_connections)
+        metrics = Metrics(slots, connections)
+        longest_manifest = settings.max_image_manifest_size_bytes
+        store = make_store(reactor, settings.ims_data_dir, settings.database_url)
+        s3 = S3(settings, reactor, metrics.s3_called)
+        objects = s3.objects
+        images = Images(
+            store,
+            objects,
+            reactor,
+            boot_images_bucket=settings.s3_boot_images_bucket,
+            longest_manifest=longest_manifest,
+        )
+        buckets = settings.s3_boot_images_bucket, settings.s3_ims_bucket
+        s3_watch = S3Watch(objects, buckets, reactor)
+        metrics.watch_s3(lambda: s3_watch.is_up)
+        self.services: tuple[Service, ...] = (store, s3, s3_watch, images)
+        self.issuer_keys = _issuer_keys(settings)
+        per_client = settings.max_requests_per_client
+        self.application = Application(
+            store=store,
+            images=images,
+            link_checks=LinkChecks(objects, longest_manifest),
+            artifacts=Artifacts(store, objects, longest_manifest),
+            job_creation=JobCreation(store, objects, _job_defaults(settings)),
+            s3=s3_watch,
+            slots=slots,
+            client_slots=None if per_client is None else ClientSlots(slots, per_client),
+            connections=connections,
+            metrics=metrics,
+            request_log=request_log,
+            clock=reactor,
+            bearer=None if self.issuer_keys is None else Bearer(self.issuer_keys),
+            path_prefix=settings.ims_path_prefix,
+            ready_needs_s3=settings.ims_ready_needs_s3,
+            times=Times(
+                header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds
+            ),
+            trusted_proxies=TrustedProxies(settings.trusted_proxies),
+        )
+
+
+def _issuer_keys(settings: Settings) -> IssuerKeys | None:
+    if settings.ims_auth_jwks_file is not None:
+        return IssuerKeys(settings.ims_auth_jwks_file, read_jwks)
+    if settings.ims_auth_public_key_file is not None:
+        return IssuerKeys(settings.ims_auth_public_key_file, read_public_key)
+    return None
+
+
+def _job_defaults(settings: Settings) -> JobDefaults:
+    return JobDefaults(
+        build_env_size=settings.default_ims_image_size,
+        job_mem_size=settings.default_ims_job_mem_size,
+        enable_dkms=settings.job_enable_dkms,
+        longest_manifest=settings.max_image_manifest_size_bytes,
+    )

@@ -1,0 +1,157 @@
+"""
+The table of routes, and the HTTP server of a listener over it.
+
+Paths without a version and C{/v2} are the same: what is deleted there is gone.  In C{/v3} it can be
+brought back.  All are views of the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from httpd.web.bearer import Guarded
+from httpd.web.metrics import MetricsResource
+from httpd.web.problems import PROBLEM_JSON
+from httpd.web.routes import PROBE, UNNAMED, Route, Routes
+from httpd.web.site import ServiceSite
+from image_management.records.kinds import Kind
+from image_management.routes.application import Application
+from image_management.routes.artifacts import ArtifactResource
+from image_management.routes.collection import Collection
+from image_management.routes.deletion import HardDeletion, SoftDeletion, Undeletion
+from image_management.routes.jobs import Jobs
+from image_management.routes.nodes import Nodes, NodeStatus
+from image_management.routes.probes import Probes
+from image_management.routes.records import Records
+from image_management.routes.row import row
+
+MOST_BODY_BYTES = 1024 * 1024
+
+_CHANGED = frozenset({Kind.RECIPE, Kind.IMAGE})
+"""The kinds whose records may be changed."""
+
+SCOPES = {True: "ims:read", False: "ims:write"}
+"""What a bearer token is for, by whether it is enough to read."""
+
+
+def route_table(application: Application) -> tuple[Route, ...]:
+    """All routes: path, what answers each method, and what the log and the metrics call it."""
+    records = (*_records(application), *_deleted(application), *_jobs(application))
+    guarded = [*records, *_nodes(application), *_artifacts(application)]
+    if application.bearer is not None:
+        guarded = [
+            replace(route, resource=Guarded(route.resource, application.bearer, _scope_of))
+            for route in guarded
+        ]
+    table = (*guarded, *_operations(application))
+    if not application.path_prefix:
+        return table
+    below = (
+        replace(route, pattern=application.path_prefix + route.pattern, label=route.name)
+        for route in table
+    )
+    return (*table, *below)
+
+
+def _records(application: Application) -> Iterator[Route]:
+    """Public keys, recipes and images."""
+    for base, soft in (("", False), ("/v2", False), ("/v3", True)):
+        for kind in (Kind.PUBLIC_KEY, Kind.RECIPE, Kind.IMAGE):
+            records = Records(kind, application.store, application.link_checks, application.now)
+            deletion = (SoftDeletion if soft else HardDeletion)(records, application.images)
+            yield row(
+                f"{base}/{kind}",
+                get=records.list,
+                post=records.create,
+                delete=deletion.delete_all,
+            )
+            yield row(
+                f"{base}/{kind}/:id",
+                get=records.read,
+                patch=records.change if kind in _CHANGED else None,
+                delete=deletion.delete,
+            )
+
+
+def _deleted(application: Application) -> Iterator[Route]:
+    """What was deleted, and can be brought back."""
+    for kind in (Kind.PUBLIC_KEY, Kind.RECIPE, Kind.IMAGE):
+        deleted = Collection(kind, application.store, deleted=True)
+        undeletion = Undeletion(deleted, application.images)
+        deletion = HardDeletion(deleted, application.images)
+        yield row(
+            f"/v3/deleted/{kind}",
+            get=deleted.list,
+            patch=undeletion.undelete_all,
+            delete=deletion.delete_all,
+        )
+        yield row(
+            f"/v3/deleted/{kind}/:id",
+            get=deleted.read,
+            patch=undeletion.undelete,
+            delete=deletion.delete,
+        )
+
+
+def _jobs(application: Application) -> Iterator[Route]:
+    jobs = Jobs(application.store, application.job_creation, application.now)
+    for base in ("", "/v2", "/v3"):
+        yield row(f"{base}/jobs", get=jobs.list, post=jobs.create, delete=jobs.remove_selected)
+        yield row(f"{base}/jobs/:id", get=jobs.read, patch=jobs.change, delete=jobs.remove)
+
+
+def _nodes(application: Application) -> Iterator[Route]:
+    nodes, status = Nodes(application.store, application.now), NodeStatus(application.store)
+    base = f"/v3/{Kind.REMOTE_BUILD_NODE}"
+    yield row(base, get=nodes.list, post=nodes.create, delete=nodes.remove_all)
+    yield row(f"{base}/:xname", get=nodes.read, delete=nodes.remove)
+    yield row(f"{base}/status", get=status.list)
+    yield row(f"{base}/status/:xname", get=status.read)
+
+
+def _artifacts(application: Application) -> Iterator[Route]:
+    """What machines boot of."""
+    resource = ArtifactResource(
+        application.artifacts,
+        application.slots,
+        application.connections,
+        application.client_slots,
+    )
+    yield row("/v3/images/:id/artifacts/:name", get=resource)
+
+
+def _operations(application: Application) -> Iterator[Route]:
+    """What tells of the service itself, to anybody."""
+    probes = Probes(
+        application.store,
+        application.s3,
+        application.slots,
+        needs_s3=application.ready_needs_s3,
+    )
+    yield row("/version", get=probes.version)
+    yield row("/healthz/live", get=probes.live, label=UNNAMED, level=PROBE)
+    yield row("/healthz/ready", get=probes.ready, label=UNNAMED, level=PROBE)
+    metrics = MetricsResource(application.metrics.exposition)
+    yield row("/status", get=probes.status, label=UNNAMED)
+    yield row("/metrics", get=metrics, label=UNNAMED, level=PROBE)
+
+
+def _scope_of(method: bytes) -> str:
+    return SCOPES[method in {b"GET", b"HEAD"}]
+
+
+def make_site(application: Application) -> ServiceSite:
+    """The HTTP server of one listener."""
+    site = ServiceSite(
+        Routes(route_table(application)),
+        application.clock,
+        application.metrics,
+        application.connections,
+        application.times,
+        application.request_log,
+    )
+    site.trusted_proxies = application.trusted_proxies
+    site.most_body_bytes = MOST_BODY_BYTES
+    site.problem_types = (PROBLEM_JSON,)
+    return site
