@@ -16,6 +16,10 @@ _BEGINNING = 20
 """Characters; the beginning of a long secret is looked for too: it may have been cut."""
 
 
+_KEYS = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_STS_ACCESS_KEY", "S3_STS_SECRET_KEY")
+"""Settings that are secret."""
+
+
 class Canaries:
     """Texts that must not be found, in any of the forms that a program gives to a text."""
 
@@ -59,6 +63,7 @@ def canaries_of(environment: Mapping[str, str]) -> Canaries:
         pull_secrets.append(Path(secret_file).read_text())
     for pull_secret in filter(None, pull_secrets):
         found.add(pull_secret, *_logins(pull_secret))
+    found.add(*(environment.get(name, "") for name in _KEYS))
     for name in ("OS_IMAGES_REQUEST_HEADERS", "OS_IMAGES_REQUEST_QUERY_PARAMS"):
         found.add(*json.loads(environment.get(name) or "{}").values())
     urls = [environment.get(name, "") for name in ("HTTP_PROXY", "HTTPS_PROXY")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,8 +28,17 @@ def base_environment() -> dict[str, str]:
     }
 
 
+_HEALTH = {"assisted-images": "/health", "image-management": "/healthz/ready"}
+"""The readiness probe of each service."""
+
+
 async def start_service(
-    test: TestCase, settings: Mapping[str, str], *, authority: bytes | None = None
+    test: TestCase,
+    settings: Mapping[str, str],
+    *,
+    authority: bytes | None = None,
+    service: str = "assisted-images",
+    secrets: Iterable[str] = (),
 ) -> ServiceProcess:
     """
     The service on free ports of its choice, healthy; the test's end stops it.
@@ -39,20 +48,24 @@ async def start_service(
 
     @param settings: as environment variables; the ports are set here.
     @param authority: the PEM certificate to trust where there is only a TLS listener.
+    @param service: which of the services.
+    @param secrets: what must not be in its output either.
     """
     environment = base_environment() | {"LISTEN_PORT": "0", "DRAIN_SECONDS": "1"} | dict(settings)
-    service = ServiceProcess(cast(Any, reactor), environment)
+    process = ServiceProcess(cast(Any, reactor), environment, service=service)
 
     async def stop() -> None:
-        status = await service.stop(_STOP_SECONDS)
+        status = await process.stop(_STOP_SECONDS)
+        canaries = canaries_of(environment)
+        canaries.add(*secrets)
         test.assertEqual(status, 0)
-        test.assertEqual([line for line in service.lines if "Traceback" in line], [])
-        test.assertEqual(canaries_of(environment).found_in(service.lines), [])
+        test.assertEqual([line for line in process.lines if "Traceback" in line], [])
+        test.assertEqual(canaries.found_in(process.lines), [])
 
     test.addCleanup(stop)
-    await service.start(_START_SECONDS)
-    await service.wait_until_healthy(_START_SECONDS, authority)
-    return service
+    await process.start(_START_SECONDS)
+    await process.wait_until_healthy(_START_SECONDS, authority, path=_HEALTH[service])
+    return process
 
 
 async def run(*command: str | Path) -> bytes:
