@@ -15,7 +15,7 @@ from assisted_images.routes.download import Download
 from assisted_images.routes.status import Health, Status
 from httpd.web.metrics import MetricsResource
 from httpd.web.resource import Refusal, TextResource
-from httpd.web.routes import GET, PROBE, UNNAMED, Route, Routes
+from httpd.web.routes import GET, PROBE, UNNAMED, Route
 from httpd.web.site import ServiceSite
 
 BOTH, TLS = True, False
@@ -85,13 +85,4 @@ def make_site(
         table = tuple(
             route if route.on_plain else replace(route, resource=elsewhere) for route in table
         )
-    site = ServiceSite(
-        Routes(table),
-        application.clock,
-        application.metrics,
-        application.connections,
-        application.times,
-        application.request_log,
-    )
-    site.trusted_proxies = application.trusted_proxies
-    return site
+    return ServiceSite.of(application, table)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
@@ -18,7 +19,35 @@ from httpd.logs.requests import RequestLog
 from httpd.web.problems import PLAIN, PROBLEM_JSON
 from httpd.web.request import ServiceRequest
 from httpd.web.request_site import RequestObserver
-from httpd.web.routes import Routes
+from httpd.web.routes import Route, Routes
+
+
+class Serving(Protocol):
+    """What all sites of a service have in common."""
+
+    @property
+    def clock(self) -> IReactorTime:
+        """For deadlines and durations."""
+
+    @property
+    def metrics(self) -> RequestObserver:
+        """Is told of requests and clients."""
+
+    @property
+    def connections(self) -> Connections:
+        """Those that are open."""
+
+    @property
+    def times(self) -> Times:
+        """How long a client may take."""
+
+    @property
+    def request_log(self) -> RequestLog:
+        """Where the requests' lines go."""
+
+    @property
+    def trusted_proxies(self) -> TrustedProxies:
+        """Whose word counts about who has sent a request."""
 
 
 class ServiceSite(ServerFactory[DeadlineChannel]):
@@ -63,6 +92,20 @@ class ServiceSite(ServerFactory[DeadlineChannel]):
         self.heads = KnownHeads()
         self.now: Callable[[], float] = time.time
         self._greeting = -1, b""
+
+    @classmethod
+    def of(cls, serving: Serving, table: Iterable[Route]) -> ServiceSite:
+        """A site of a service, with these routes."""
+        site = cls(
+            Routes(table),
+            serving.clock,
+            serving.metrics,
+            serving.connections,
+            serving.times,
+            serving.request_log,
+        )
+        site.trusted_proxies = serving.trusted_proxies
+        return site
 
     def buildProtocol(self, addr: IAddress | None) -> DeadlineChannel:
         """Make the protocol of a new connection."""

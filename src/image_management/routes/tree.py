@@ -13,7 +13,7 @@ from dataclasses import replace
 from httpd.web.bearer import Guarded
 from httpd.web.metrics import MetricsResource
 from httpd.web.problems import PROBLEM_JSON
-from httpd.web.routes import PROBE, UNNAMED, Route, Routes
+from httpd.web.routes import PROBE, UNNAMED, Route
 from httpd.web.site import ServiceSite
 from image_management.records.kinds import Kind
 from image_management.routes.application import Application
@@ -143,15 +143,7 @@ def _scope_of(method: bytes) -> str:
 
 def make_site(application: Application) -> ServiceSite:
     """The HTTP server of one listener."""
-    site = ServiceSite(
-        Routes(route_table(application)),
-        application.clock,
-        application.metrics,
-        application.connections,
-        application.times,
-        application.request_log,
-    )
-    site.trusted_proxies = application.trusted_proxies
+    site = ServiceSite.of(application, route_table(application))
     site.most_body_bytes = MOST_BODY_BYTES
     site.problem_types = (PROBLEM_JSON,)
     return site
