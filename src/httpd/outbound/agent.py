@@ -91,7 +91,12 @@ class OutboundAgent:
     """
     An HTTP client's connections: by way of the proxy that the environment names, with the trust
     that C{policy} gives, connections kept for later requests.
+
+    @cvar takes_coded: whether content may have a coding, as it may of an object store: there it is
+        a note of whoever has stored an object, whose bytes are sent as they are.
     """
+
+    takes_coded = False
 
     def __init__(
         self,
@@ -128,7 +133,7 @@ class OutboundAgent:
     ) -> Deferred[IResponse]:
         """
         See L{IAgent}.  Content is asked for as it is: what has a coding all the same fails with
-        L{CodedContent}, since nobody here could tell whether it is whole.
+        L{CodedContent}, since nobody here could tell whether it is whole, unless L{takes_coded}.
         """
         headers = headers.copy() if headers else Headers()
         headers.setRawHeaders(b"accept-encoding", [b"identity"])
@@ -141,7 +146,7 @@ class OutboundAgent:
             agent: IAgent = self._plain_proxy
         else:
             agent = self._agent
-        return _firm(agent.request(method, uri, headers, bodyProducer))
+        return _firm(agent.request(method, uri, headers, bodyProducer), self.takes_coded)
 
     def way(self, url: str) -> str:
         """See L{IOutboundAgent}."""
@@ -160,7 +165,7 @@ class OutboundAgent:
         return closed
 
 
-def _firm(answer: Deferred[IResponse]) -> Deferred[IResponse]:
+def _firm(answer: Deferred[IResponse], takes_coded: bool) -> Deferred[IResponse]:
     """
     The same answer, but once cancelled it fails with C{CancelledError} and nothing else.
 
@@ -179,7 +184,7 @@ def _firm(answer: Deferred[IResponse]) -> Deferred[IResponse]:
     def forward(result: IResponse | Failure) -> None:
         if cancelled:
             return
-        if not isinstance(result, Failure) and (coding := _coding(result)):
+        if not (takes_coded or isinstance(result, Failure)) and (coding := _coding(result)):
             discard(result)
             text = f"its answer has the content coding {quoted(coding)}; expected none"
             result = Failure(CodedContent(text))
