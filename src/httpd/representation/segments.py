@@ -37,6 +37,9 @@ class Source(Protocol):
         @raise EOFError: there are none.  What comes later raises both when it is awaited.
         """
 
+    def release(self) -> None:
+        """Whoever has read from here reads no more: what was on its way to him may stay away."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileSegment:

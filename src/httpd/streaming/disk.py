@@ -166,6 +166,9 @@ class DiskFile:
             return self._read(offset, length)
         return self._run_in_thread(self._read, offset, length)
 
+    def release(self) -> None:
+        """Nothing is on its way but what others may read as well."""
+
     def region(self, offset: int, length: int) -> FileRegion:
         """C{length} bytes from C{offset} on, for a transport that sends by itself."""
         return FileRegion(self, offset, length)

@@ -167,9 +167,11 @@ class RepresentationProducer:
     def _release(self) -> None:
         """
         Let go of the consumer, which refers to this object: what a client has not taken is not to
-        stay in memory until a collection of cycles.
+        stay in memory until a collection of cycles.  And of a source that is not at its end.
         """
         self._consumer = None
+        if isinstance(self._segment, FileSegment):
+            self._segment.source.release()
 
 
 async def _awaited(later: Awaitable[Piece]) -> Piece:

@@ -70,6 +70,9 @@ class ContentSource:
     def read(self, offset: int, length: int) -> bytes:
         raise AssertionError("nobody plays this source")
 
+    def release(self) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Seed:

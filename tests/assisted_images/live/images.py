@@ -168,6 +168,9 @@ class FileSource:
     def read(self, offset: int, length: int) -> bytes:
         raise AssertionError("nobody plays this source")
 
+    def release(self) -> None:
+        pass
+
 
 def write_segments(
     representation: Representation, target: BinaryIO, files: dict[object, BinaryIO]

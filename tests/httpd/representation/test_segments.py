@@ -30,6 +30,9 @@ class MemorySource:
     def read(self, offset: int, length: int) -> bytes:
         return self.content[offset : offset + length]
 
+    def release(self) -> None:
+        pass
+
 
 def rendered(representation: Representation) -> bytes:
     """The plain bytes that a representation stands for."""

@@ -32,6 +32,7 @@ class ScriptedSource:
     later: bool = False
     asked: list[tuple[Deferred[bytes], bytes]] = field(default_factory=list)
     identity: str = "scripted"
+    released: int = 0
 
     def read(self, offset: int, length: int) -> bytes | Deferred[bytes]:
         data = self.content[offset : offset + min(length, self.most)]
@@ -40,6 +41,9 @@ class ScriptedSource:
         answer: Deferred[bytes] = Deferred()
         self.asked.append((answer, data))
         return answer
+
+    def release(self) -> None:
+        self.released += 1
 
     def answer(self) -> None:
         deferred, data = self.asked.pop()
@@ -179,6 +183,9 @@ class AsyncSource:
         self.ended.append(None)
         return data
 
+    def release(self) -> None:
+        pass
+
 
 class CoroutineTests(SynchronousTestCase):
     """Bytes that come by a coroutine, as from another server."""
@@ -254,3 +261,29 @@ class FailingTests(SynchronousTestCase):
         _, done = playing(of_file(source), PausingConsumer())
         source.asked[0][0].errback(Failure(OSError("disk")))
         self.failureResultOf(done, OSError)
+
+
+class ReleasingTests(SynchronousTestCase):
+    """A source that is left before its end is told, whether it is asked just then or not."""
+
+    def test_left_while_paused(self) -> None:
+        source = ScriptedSource(b"content", most=3)
+        producer, _ = playing(of_file(source), PausingConsumer())
+        producer.stopProducing()
+        self.assertEqual(source.released, 1)
+
+    def test_left_while_it_is_asked(self) -> None:
+        source = ScriptedSource(b"content", later=True)
+        _, done = playing(of_file(source), PausingConsumer())
+        done.cancel()
+        self.failureResultOf(done)
+        self.assertEqual(source.released, 1)
+
+    def test_played(self) -> None:
+        """At its end there is nothing to release, nor in another source."""
+        source = ScriptedSource(b"content")
+        both = of_file(source).append(Representation.of(ZeroSegment(PIECE), ZeroSegment(1)))
+        producer, _ = playing(both, PausingConsumer())
+        producer.resumeProducing()
+        producer.stopProducing()
+        self.assertEqual(source.released, 0)
