@@ -9,32 +9,45 @@ read and copied by their owner alone, while we may write and delete everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from hashlib import md5
+from pathlib import Path
+from typing import Any, TypeVar
 
+from twisted.web.iweb import IResponse
+
+from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.proxies import Proxies
+from httpd.outbound.trust import tls_policy
 from httpd.representation.segments import Source
 from image_management.records.links import Link
 from image_management.s3.access import Observe, S3Access, TimeLimits
+from image_management.s3.client import VERBS, S3Client
+from image_management.s3.copies import Copy
+from image_management.s3.errors import (
+    ObjectChanged,
+    ObjectExists,
+    ObjectMissing,
+    ObjectRefused,
+    S3Refused,
+    S3Unavailable,
+)
+from image_management.s3.facts import ObjectFacts, quoted_etag, unquoted
+from image_management.s3.source import ObjectSource
+from image_management.values import USER_AGENT
+
+__all__ = ["ObjectFacts", "ObjectStore"]
+
+_CHECK_SECONDS = 5.0
+"""For a probe: whoever asks has no more patience."""
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectFacts:
-    """What HEAD says of an object."""
-
-    etag: str
-    """Without quotes."""
-    size: int
-    """Bytes."""
-    content_type: str = "binary/octet-stream"
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    """The user's: names in lower case, without C{x-amz-meta-}."""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    """Other header fields that belong to the object, such as C{ContentEncoding}, by the names that
-    S3's C{CreateMultipartUpload} has for them."""
-    last_modified: float | None = None
-    """Seconds since the epoch."""
+class _ObjectAgent(OutboundAgent):
+    takes_coded = True
 
 
 class ObjectStore:
@@ -59,6 +72,26 @@ class ObjectStore:
         @param sts: the second set of credentials.
         @param proxies: the HTTP proxies on the way; by default none, whatever the environment says.
         """
+        self._reactor = reactor
+        self._limits = limits or TimeLimits()
+        self._proxies = proxies
+        self._observe = observe
+        self._agents: list[OutboundAgent] = []
+        self._own = self._client(access)
+        self._sts = self._client(sts) if sts is not None else None
+
+    def _client(self, access: S3Access) -> S3Client:
+        verified, limits = access.ssl_validate, self._limits
+        bundle = verified if isinstance(verified, Path) else None
+        agent = _ObjectAgent(
+            self._reactor,
+            tls_policy(bundle, verify=verified is not False),
+            self._proxies,
+            user_agent=USER_AGENT,
+            connect_seconds=limits.connect_seconds,
+        )
+        self._agents.append(agent)
+        return S3Client(access, agent, self._reactor, limits, self._observe)
 
     async def head(self, link: Link) -> ObjectFacts:
         """
@@ -66,7 +99,7 @@ class ObjectStore:
 
         @raise ObjectMissing: it is not there; L{ObjectRefused}, of the same kind: S3 said 403.
         """
-        raise NotImplementedError
+        return await self._by_whom_it_may(partial(_head, _place(link)))
 
     async def exists(self, link: Link) -> bool:
         """
@@ -74,7 +107,13 @@ class ObjectStore:
 
         @raise ObjectRefused: S3 said 403, so nobody knows.
         """
-        raise NotImplementedError
+        try:
+            await self.head(link)
+        except ObjectRefused:
+            raise
+        except ObjectMissing:
+            return False
+        return True
 
     async def read(self, link: Link, most: int) -> bytes:
         """
@@ -83,7 +122,12 @@ class ObjectStore:
         @raise ObjectMissing: it is not there.
         @raise ObjectTooLarge: it has more; they are not read.
         """
-        raise NotImplementedError
+
+        async def read(client: S3Client) -> bytes:
+            data: bytes = (await client.call("GetObject", _place(link), most=most))["Body"]
+            return data
+
+        return await self._by_whom_it_may(read)
 
     async def write(
         self,
@@ -102,11 +146,23 @@ class ObjectStore:
         @raise ObjectExists: other bytes are there.
         @raise ObjectMissing: the bucket is not there.
         """
-        raise NotImplementedError
+        what = {"Body": data, "ContentType": content_type, "Metadata": metadata or {}}
+        condition = {"IfNoneMatch": "*"} if only_if_absent else {}
+        try:
+            answer = await self._own.call("PutObject", _place(link) | what | condition)
+            etag = unquoted(answer.get("ETag", ""))
+        except ObjectChanged as there:
+            # It may be from a try of ours that S3's answer did not come back from.
+            etag = md5(data, usedforsecurity=False).hexdigest()
+            if (await self.head(link)).etag != etag:
+                text = "there is an object already"
+                raise ObjectExists(there.verb, text, there.status) from None
+        return Link(link.bucket, link.key, etag or (await self.head(link)).etag)
 
     async def delete(self, link: Link) -> None:
         """Delete an object; one that is gone is fine."""
-        raise NotImplementedError
+        with suppress(ObjectMissing):
+            await self._own.call("DeleteObject", _place(link))
 
     async def copy(self, source: Link, target: Link, facts: ObjectFacts) -> Link:
         """
@@ -121,14 +177,18 @@ class ObjectStore:
         @raise ObjectMissing: the source, or a bucket, is not there.
         @raise ObjectChanged: the source is not what C{facts} say.
         """
-        raise NotImplementedError
+
+        async def copy(client: S3Client) -> str:
+            return await Copy(client, source, target, facts).make()
+
+        return Link(target.bucket, target.key, await self._by_whom_it_may(copy))
 
     def presigned_get(self, link: Link) -> str:
         """
         A URL by which anybody can GET the object for a while (signature version 4).  It is a
         secret.
         """
-        raise NotImplementedError
+        return self._own.presigned("GetObject", _place(link))
 
     def source(self, link: Link, facts: ObjectFacts) -> Source:
         """
@@ -138,7 +198,15 @@ class ObjectStore:
         Reading raises L{ObjectMissing}, L{ObjectChanged} when it is not what C{facts} say,
         L{S3Unavailable}.
         """
-        raise NotImplementedError
+        wanted = {"IfMatch": quoted_etag(facts.etag), **_place(link)}
+
+        async def open_range(offset: int, length: int) -> IResponse:
+            part = {"Range": f"bytes={offset}-{offset + length - 1}"}
+            whole = length == facts.size
+            asked = wanted if whole else wanted | part
+            return await self._by_whom_it_may(lambda client: client.open("GetObject", asked))
+
+        return ObjectSource(open_range, facts, self._reactor, self._limits.read_seconds)
 
     async def check(self, bucket: str) -> None:
         """
@@ -146,8 +214,33 @@ class ObjectStore:
 
         @raise S3Error: S3 does not answer well; its C{kind} says how.
         """
-        raise NotImplementedError
+        await self._own.once("HeadBucket", {"Bucket": bucket}, _CHECK_SECONDS)
 
     async def close(self) -> None:
         """Close idle connections, at the end."""
-        raise NotImplementedError
+        for agent in self._agents:
+            await agent.close()
+
+    async def _by_whom_it_may(self, what: Callable[[S3Client], Awaitable[T]]) -> T:
+        """Do it as ourselves; what we are refused, as the owner of what others have stored."""
+        try:
+            return await what(self._own)
+        except (S3Refused, ObjectRefused) as refused:
+            if self._sts is None:
+                raise
+            try:
+                return await what(self._sts)
+            except (S3Refused, ObjectRefused):
+                raise refused from None
+
+
+def _place(link: Link) -> dict[str, Any]:
+    return {"Bucket": link.bucket, "Key": link.key}
+
+
+async def _head(place: Mapping[str, Any], client: S3Client) -> ObjectFacts:
+    answer = await client.call("HeadObject", place)
+    try:
+        return ObjectFacts.of(answer)
+    except ValueError as error:
+        raise S3Unavailable(VERBS["HeadObject"], str(error)) from None
