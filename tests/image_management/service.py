@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.tcp import Connection
 from twisted.trial.unittest import TestCase
 
 from demo.service import ServiceProcess
 from tests.engines.versitygw import Versitygw, start_versitygw
-from tests.httpd.web.serving import Answer, exchange, head_of, parsed
+from tests.httpd.web.serving import CLEAR, Answer, Collecting, exchange, head_of, parsed
 from tests.running import start_service
 
 NOBODY = "8b2a1d1e-6a5c-4f6e-9f0e-0c1b2a3d4e5f"
@@ -23,6 +25,23 @@ COMMENT = "nobody-is-told-of-this-comment"
 PUBLIC_KEY = (
     f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEQ5fcITJ5hElBYfF3THVr72pEdxVsTffvFRNlwQEruP {COMMENT}\n"
 )
+
+
+class Unhurried(Collecting):
+    """A client that takes the first piece of an answer, and the rest when it is told to."""
+
+    @property
+    def connection(self) -> Connection:
+        assert isinstance(self.transport, Connection)
+        return self.transport
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self.begun.called:
+            self.connection.pauseProducing()
+        super().dataReceived(data)
+
+    def go_on(self) -> None:
+        self.connection.resumeProducing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +66,23 @@ class Ims:
         @param given: what is sent as JSON; C{None}: nothing.
         @param body: what is sent instead.
         """
-        fields = {"Host": "ims", "Connection": "close"}
         if given is not None:
             body = json.dumps(given).encode()
-        if body is not None:
-            fields |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        sent = head_of(path, fields | dict(headers or {}), method) + (body or b"")
+        sent = _request(method, path, body, headers or {})
         return parsed(await exchange(self.process.ports["http"], sent))
+
+    async def begin(self, method: str, path: str) -> Unhurried:
+        """Send a request, and take no more than the beginning of its answer."""
+        endpoint = CLEAR.endpoint(self.process.ports["http"])
+        client: Unhurried = await connectProtocol(endpoint, Unhurried())
+        client.connection.write(_request(method, path, None, {}))
+        return client
+
+    async def ask_and_leave(self, method: str, path: str) -> None:
+        """Send a request, and wait for no answer."""
+        client = await self.begin(method, path)
+        client.connection.loseConnection()
+        await client.closed
 
     async def get(self, path: str) -> Any:
         """
@@ -143,6 +172,13 @@ class ServiceTestCase(TestCase):
         """See that an answer is 204 as clients want it."""
         self.assertEqual((answer.status, answer.body), (204, b""), answer.text)
         self.assertEqual(answer.header("content-type"), "application/json")
+
+
+def _request(method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> bytes:
+    fields = {"Host": "ims", "Connection": "close"}
+    if body is not None:
+        fields |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    return head_of(path, fields | dict(headers), method) + (body or b"")
 
 
 def json_of(answer: Answer, status: int = 200) -> Any:

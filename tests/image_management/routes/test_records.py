@@ -10,7 +10,7 @@ from tests.image_management.service import NOBODY, PUBLIC_KEY, ServiceTestCase, 
 
 BASES = "", "/v2", "/v3"
 
-INPUTS: Mapping[str, Mapping[str, Any]] = {
+INPUTS: Mapping[str, dict[str, Any]] = {
     "public-keys": {"name": "key", "public_key": PUBLIC_KEY},
     "recipes": {"name": "recipe", "recipe_type": "kiwi-ng", "linux_distribution": "sles15"},
     "images": {"name": "image"},

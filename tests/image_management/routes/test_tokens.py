@@ -1,0 +1,56 @@
+"""Bearer tokens, where they are asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.httpd.web.test_bearer import EC, RSA, jwk, pem, token
+from tests.image_management.service import ServiceTestCase
+
+OPEN = "/version", "/healthz/live", "/healthz/ready", "/metrics"
+
+
+class TokenTests(ServiceTestCase):
+    def file(self, content: bytes) -> str:
+        file = Path(self.mktemp()).resolve()
+        file.write_bytes(content)
+        return str(file)
+
+    async def test_scopes(self) -> None:
+        jwks = json.dumps({"keys": [jwk(RSA, "RS256", kid="a"), jwk(EC, "ES256", kid="b")]})
+        for settings in (
+            {"IMS_AUTH_JWKS_FILE": self.file(jwks.encode())},
+            {"IMS_AUTH_PUBLIC_KEY_FILE": self.file(pem(RSA)), "IMS_PATH_PREFIX": "/apis/ims"},
+        ):
+            ims = await self.start(settings)
+            reader, writer = token(scope="ims:read"), token(scope="ims:write", sub="me")
+            prefix = settings.get("IMS_PATH_PREFIX", "")
+            for path in OPEN:
+                self.assertEqual((await ims.ask("GET", path)).status, 200, path)
+            for method, path, allowed, refused in (
+                ("GET", "/images", reader, writer),
+                ("HEAD", "/v3/deleted/images", reader, writer),
+                ("POST", "/images", writer, reader),
+                ("DELETE", "/v3/images", writer, reader),
+                ("PATCH", "/v3/deleted/images", writer, reader),
+                ("DELETE", "/jobs", writer, reader),
+            ):
+                given = {"name": "x"} if method == "POST" else {"operation": "undelete"}
+                body = None if method in {"GET", "HEAD", "DELETE"} else given
+                for url in {path, prefix + path}:
+                    without = await ims.ask(method, url, body)
+                    self.assertEqual(without.status, 401, url)
+                    self.assertEqual(without.header("www-authenticate"), "Bearer")
+                    for said, status in (
+                        (allowed, range(200, 205)),
+                        (refused, (403,)),
+                        ("x", (401,)),
+                    ):
+                        headers = {"Authorization": f"Bearer {said}"}
+                        answer = await ims.ask(method, url, body, headers=headers)
+                        self.assertIn(answer.status, status, f"{method} {url}")
+            lines = [event for event in ims.process.events if event.get("subject") == "me"]
+            self.assertTrue(lines)
+            shown = "\n".join(ims.process.lines)
+            self.assertNotIn(reader[:30], shown)
