@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help venv run test lint unit clients boot bench bench-growth bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -18,9 +18,11 @@ UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e
 
 help:
 	@echo 'make run          try the service: a sample image, or OS_IMAGES + ASSISTED_SERVICE_HOST'
+	@echo 'make run-ims      try image management: records, and an S3 server or S3_ENDPOINT + its keys'
 	@echo 'make test         everything: lint, types, layers, all tests, real clients, real boots'
 	@echo 'make unit         the tests of single parts: Python, and what makes disk images (bindep.txt: unit)'
 	@echo 'make bench-growth   how cost grows with streams, ranges, image size and images'
+	@echo 'make bench-ims      what records cost, and who waits while an image of 4 GiB moves'
 	@echo 'make bench-latency  how long /live takes while the disk is slow and an image is hashed'
 	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
@@ -49,6 +51,9 @@ venv: $(VENV)/.test
 run: $(VENV)/.run
 	@trap '' INT; exec $(VENV)/bin/python -m demo
 
+run-ims: $(VENV)/.run
+	@trap '' INT; exec $(VENV)/bin/python -m demo.image_management
+
 test: lint
 	requirements/packages.sh test
 	$(TRIAL) tests
@@ -72,6 +77,10 @@ bench: $(VENV)/.test
 bench-growth: $(VENV)/.test
 	requirements/packages.sh bench
 	$(VENV)/bin/python -m tests.bench.growth
+
+bench-ims: $(VENV)/.test
+	requirements/packages.sh bench
+	$(VENV)/bin/python -m tests.bench.records
 
 bench-latency: $(VENV)/.test
 	requirements/packages.sh bench

@@ -54,7 +54,7 @@ def prepare(environment: Mapping[str, str], data: Path, say: Callable[[str], Non
     settings = {name: value for name, value in environment.items() if value}
     missing: tuple[str, ...] = ()
     infra_env = None
-    certificate = _certificate(settings, data / "certificate")
+    certificate = with_listeners(settings, data / "certificate", TLS_PORT, PLAIN_PORT)
     settings.setdefault("HTTP_SERVES", "all")
     settings.setdefault("DRAIN_SECONDS", "5")
     settings.setdefault(
@@ -79,10 +79,17 @@ def _port(text: str) -> int:
         return int(PLAIN_PORT)
 
 
-def _certificate(settings: dict[str, str], directory: Path) -> CertificateFiles:
-    """The user's certificate, or a development certificate; and the ports."""
-    settings.setdefault("LISTEN_PORT", TLS_PORT)
-    settings.setdefault("HTTP_LISTEN_PORT", PLAIN_PORT)
+def with_listeners(
+    settings: dict[str, str], directory: Path, tls_port: str, plain_port: str
+) -> CertificateFiles:
+    """
+    Add listeners to the settings, where the user has not set them: with TLS and without.
+
+    @param directory: where a development certificate is, or is made, if one is needed.
+    @return: the certificate.
+    """
+    settings.setdefault("LISTEN_PORT", tls_port)
+    settings.setdefault("HTTP_LISTEN_PORT", plain_port)
     if settings.get("HTTPS_CERT_FILE"):
         own = Path(settings["HTTPS_CERT_FILE"])
         return CertificateFiles(own, own, Path(settings.get("HTTPS_KEY_FILE", "")))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +20,14 @@ from assisted_images.settings.options import Options
 from demo.environment import Prepared, prepare
 from demo.guide import guide
 from demo.service import ROOT, Reactor, ServiceProcess
-from demo.serving import STOP_SECONDS, checked, prepared_in, say, serve_until_interrupted
+from demo.serving import (
+    STOP_SECONDS,
+    checked,
+    prepared_in,
+    say,
+    say_packages,
+    serve_until_interrupted,
+)
 
 _PROGRESS_SECONDS = 0.5
 
@@ -105,23 +111,11 @@ def _explain(
     if prepared.missing:
         say(f"\nThe sample image does not boot: {' and '.join(prepared.missing)} not found.")
         say("It shows customisation all the same; for one that boots:")
-        _say_packages()
+        say_packages()
     elif shutil.which("qemu-system-x86_64") is None:
         say("\nThat virtual machine needs:")
-        _say_packages()
+        say_packages()
     say("\nCtrl-C stops the service.")
-
-
-def _say_packages() -> None:
-    listed = subprocess.run(
-        [str(ROOT / "requirements/packages.sh"), "--print", "demo"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for line in listed.stdout.splitlines():
-        say(f"  {line}")
 
 
 def main() -> None:

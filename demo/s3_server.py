@@ -75,17 +75,25 @@ class S3Server:
         return go_program(_MODULE, _PACKAGE)
 
     @property
-    def users(self) -> Path:
+    def _users(self) -> Path:
         """Where it keeps who may do what."""
         return self.directory / "users"
 
+    @property
+    def _objects(self) -> Path:
+        """Where its buckets are."""
+        return self.directory / "objects"
+
+    def make_bucket(self, name: str) -> None:
+        """Have a bucket of that name, which is a directory."""
+        (self._objects / name).mkdir(parents=True, exist_ok=True)
+
     async def _listening(self, program: Path) -> _Process | None:
         """Start it, and see whether it goes on; else somebody was faster at the port."""
-        objects = self.directory / "objects"
-        for directory in (objects, self.users):
+        for directory in (self._objects, self._users):
             directory.mkdir(parents=True, exist_ok=True)
-        port = f"127.0.0.1:{self._port}"
-        options = ["--quiet", "--port", port, "--iam-dir", str(self.users), "posix", str(objects)]
+        port, users, objects = f"127.0.0.1:{self._port}", str(self._users), str(self._objects)
+        options = ["--quiet", "--port", port, "--iam-dir", users, "posix", objects]
         process = self._process = _Process()
         self._reactor.spawnProcess(
             process,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from signal import SIGINT, SIGTERM
@@ -13,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.python.usage import UsageError
 
 from demo.interruption import Interruption
-from demo.service import Reactor, ServiceFailed, ServiceProcess
+from demo.service import ROOT, Reactor, ServiceFailed, ServiceProcess
 from httpd.settings.options import ServiceOptions
 from httpd.texts import os_error_text
 
@@ -73,6 +74,19 @@ def _check_port(name: str, port: int, command: str) -> None:
             ) from None
 
 
+def say_packages() -> None:
+    """Print what installs the packages that make a sample boot."""
+    listed = subprocess.run(
+        [str(ROOT / "requirements/packages.sh"), "--print", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for line in listed.stdout.splitlines():
+        say(f"  {line}")
+
+
 async def serve_until_interrupted(
     reactor: Reactor,
     plugin: str,
@@ -104,6 +118,7 @@ async def serve_until_interrupted(
         except Exception as error:
             # After Ctrl-C, which reaches whatever runs beside this, anything may fail.
             if not interruption.happened:
+                await _stop(reactor, service)
                 if isinstance(error, ServiceFailed):
                     raise SystemExit(str(error)) from None
                 raise

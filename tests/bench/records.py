@@ -42,7 +42,7 @@ async def measure(reactor: Any, directory: Path, records: int, gib: int) -> None
     s3 = Versitygw(directory / "s3")
     await s3.start()
     for bucket in (_BUCKET, "ims"):
-        s3.client().create_bucket(Bucket=bucket)
+        s3.make_bucket(bucket)
     settings = {
         "S3_ENDPOINT": s3.access.endpoint,
         "S3_ACCESS_KEY": s3.access.access_key,

@@ -73,7 +73,6 @@ async def start_versitygw(test: TestCase, *buckets: str) -> Versitygw:
     server = Versitygw(Path(test.mktemp()).resolve())
     test.addCleanup(server.kill)
     await server.start()
-    client = server.client()
     for bucket in buckets or BUCKETS:
-        client.create_bucket(Bucket=bucket)
+        server.make_bucket(bucket)
     return server
