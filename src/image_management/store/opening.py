@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from image_management.store.database import Database
+from image_management.store.database import Database, Fill, nothing
+from image_management.store.interchange import take_over
 from image_management.store.postgresql import PostgresqlDatabase, postgresql_url
 from image_management.store.sqlite import SqliteDatabase
 from image_management.store.store import LEASE_SECONDS, Store
+
+
+def make_database(
+    data_dir: Path, database_url: str | None, fill: Fill = nothing, *, exclusive: bool = False
+) -> Database:
+    """
+    The database that the settings name, not opened yet.
+
+    @param fill: what to do with new tables.
+    @param exclusive: whether to have it alone: SQLite's is always one process's.
+    @raise ValueError: C{database_url} is no such URL.
+    """
+    if database_url:
+        return PostgresqlDatabase(postgresql_url(database_url), fill, exclusive=exclusive)
+    return SqliteDatabase(data_dir, fill)
 
 
 def make_store(
@@ -26,9 +43,5 @@ def make_store(
         C{postgresql://user:password@host:port/name}.
     @raise ValueError: C{database_url} is no such URL.
     """
-    database: Database
-    if database_url:
-        database = PostgresqlDatabase(postgresql_url(database_url))
-    else:
-        database = SqliteDatabase(data_dir)
+    database = make_database(data_dir, database_url, partial(take_over, data_dir))
     return Store(database, reactor, lease_seconds)

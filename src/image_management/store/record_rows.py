@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -83,6 +83,11 @@ def add(connection: Connection, record: Record) -> Record:
     with one_holder(record.kind, path):
         connection.execute(_INSERT, _columns(record, path))
     return record
+
+
+def add_all(connection: Connection, new: Iterable[Record]) -> None:
+    """Add records of which it is known that they are not there, and that their links are free."""
+    connection.execute(_INSERT, [_columns(record, _link_path(record)) for record in new])
 
 
 def put(connection: Connection, old: Record, document: Document, *, deleted: bool) -> Record:
@@ -207,15 +212,19 @@ def _free_link_path(connection: Connection, new: Record, old: Record | None) -> 
     """
     The path of a record's link.
 
+    @param old: what the record was.
     @raise LinkInUse: the record gets it now, and an operation is about to take what it leads to
         away or to give it to another one.
     """
-    link = new.link
-    if link is None:
-        return None
-    had = None if old is None or old.deleted else old.link
-    if not new.deleted and (had is None or had.path != link.path):
-        holder = operation_with_link(connection, new.kind, link.path)
+    path = _link_path(new)
+    had = None if old is None or old.deleted else _link_path(old)
+    if path is not None and path != had and not new.deleted:
+        holder = operation_with_link(connection, new.kind, path)
         if holder is not None and holder != new.id:
-            raise LinkInUse(new.kind, link.path)
-    return link.path
+            raise LinkInUse(new.kind, path)
+    return path
+
+
+def _link_path(record: Record) -> str | None:
+    link = record.link
+    return None if link is None else link.path
