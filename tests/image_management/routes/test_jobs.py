@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from image_management.values import time_text
+from tests.image_management.clients.kept_jobs import folder_with, kept_job
 from tests.image_management.routes.test_links import ROOT, manifest_of
 from tests.image_management.routes.test_records import BASES, INPUTS
 from tests.image_management.service import NOBODY, PUBLIC_KEY, ServiceTestCase, json_of
-
-
-def job(number: int, **members: Any) -> dict[str, Any]:
-    """A job in a file of Cray's service."""
-    return {
-        "id": str(UUID(int=number, version=4)),
-        "created": "2020-01-01T00:00:00",
-        "job_type": "create",
-        "status": "success",
-        "artifact_id": NOBODY,
-        "public_key_id": NOBODY,
-        "image_root_archive_name": f"image {number}",
-        "build_env_size": 15,
-        "enable_debug": False,
-        **members,
-    }
 
 
 def ago(**time: float) -> str:
@@ -38,15 +19,10 @@ def ago(**time: float) -> str:
 class KeptJobTests(ServiceTestCase):
     """Jobs that another service has made."""
 
-    def folder(self, *jobs: Mapping[str, Any]) -> Mapping[str, str]:
-        """The settings of a service that takes these over."""
-        folder = Path(self.mktemp()).resolve()
-        folder.mkdir()
-        (folder / "v2.2_jobs.json").write_text(json.dumps(jobs))
-        return {"IMS_DATA_DIR": str(folder)}
-
     async def test_read_and_changed(self) -> None:
-        ims = await self.start(self.folder(job(1), job(2, status="waiting_on_user")))
+        ims = await self.start(
+            folder_with(self.mktemp(), kept_job(1), kept_job(2, status="waiting_on_user"))
+        )
         for base in BASES:
             first, second = await ims.get(f"{base}/jobs")
             self.assertEqual((second["status"], second["build_env_size"]), ("waiting_on_user", 15))
@@ -74,13 +50,13 @@ class KeptJobTests(ServiceTestCase):
     async def test_deleted_by_what_they_are(self) -> None:
         """A slip deletes nothing."""
         jobs = [
-            job(1, status="error", created=ago(days=8)),
-            job(2, status="error", created=ago(days=1)),
-            job(3, created=ago(days=8), job_type="customize"),
-            job(4, created=ago(hours=30), status="creating"),
-            job(5, created=ago(minutes=1)),
+            kept_job(1, status="error", created=ago(days=8)),
+            kept_job(2, status="error", created=ago(days=1)),
+            kept_job(3, created=ago(days=8), job_type="customize"),
+            kept_job(4, created=ago(hours=30), status="creating"),
+            kept_job(5, created=ago(minutes=1)),
         ]
-        ims = await self.start(self.folder(*jobs))
+        ims = await self.start(folder_with(self.mktemp(), *jobs))
         ids = [one["id"] for one in jobs]
         for query, name in {
             "age=1x": "age",

@@ -1,0 +1,3 @@
+"""
+What is asked by the programs of Cray's systems that use image management, as each of them asks it.
+"""
