@@ -13,7 +13,7 @@ from twisted.internet.tcp import Connection
 from twisted.trial.unittest import TestCase
 
 from demo.service import ServiceProcess
-from tests.engines.versitygw import Versitygw, start_versitygw
+from tests.engines.versitygw import ACCESS_KEY, SECRET_KEY, Versitygw, start_versitygw
 from tests.httpd.web.serving import CLEAR, Answer, Collecting, exchange, head_of, parsed
 from tests.running import start_service
 
@@ -166,6 +166,8 @@ class ServiceTestCase(TestCase):
         self.assertEqual(problem["status"], status)
         self.assertTrue(problem["title"] and problem["detail"])
         self.assertIn(text, answer.text)
+        for secret in (COMMENT, ACCESS_KEY, SECRET_KEY, "X-Amz"):
+            self.assertNotIn(secret, answer.text)
         return problem
 
     def assert_nothing(self, answer: Answer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from image_management import __version__
+from tests.engines.postgresql import PostgresqlServer
 from tests.image_management.service import Ims, ServiceTestCase, json_of
 
 
@@ -53,3 +54,31 @@ class ProbeTests(ServiceTestCase):
         ims = await self.start({"IMS_READY_NEEDS_S3": "true"})
         self.assertEqual((await ims.ask("GET", "/healthz/ready")).status, 200)
         await self.s3_is(ims, True)
+
+
+class StoreTests(ServiceTestCase):
+    """The PostgreSQL server goes away, and comes back."""
+
+    async def test_store_away(self) -> None:
+        server = PostgresqlServer()
+        self.addCleanup(server.remove)
+        server.start()
+        ims = await self.start({"DATABASE_URL": server.url()})
+        made = await ims.make("/images", name="x")
+        server.crash()
+        for method, path, given in (
+            ("GET", "/images", None),
+            ("GET", f"/v3/images/{made['id']}", None),
+            ("POST", "/images", {"name": "y"}),
+            ("DELETE", "/v3/images", None),
+        ):
+            answer = await ims.ask(method, path, given)
+            self.assert_problem(answer, 503, "the store")
+            self.assertTrue(int(answer.header("retry-after") or 0))
+        ready = await ims.ask("GET", "/healthz/ready")
+        self.assertEqual(ready.status, 503)
+        self.assertNotEqual(json_of(ready, 503)["store"], "ok")
+        self.assertEqual((await ims.ask("GET", "/healthz/live")).status, 200)
+        server.start()
+        self.assertEqual(await ims.get("/images"), [made])
+        self.assertEqual((await ims.ask("GET", "/healthz/ready")).status, 200)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.image_management.service import NOBODY, PUBLIC_KEY, ServiceTestCase, json_of
+from tests.image_management.service import COMMENT, NOBODY, PUBLIC_KEY, ServiceTestCase, json_of
 
 BASES = "", "/v2", "/v3"
 
@@ -302,6 +302,7 @@ class OrderTests(ServiceTestCase):
             ),
             ("POST", "/public-keys", {**key, "public_key": "secret"}, "public_key"),
             ("POST", "/public-keys", {**key, "public_key": ""}, "public_key"),
+            ("POST", "/public-keys", {**key, "public_key": f"ssh-rsa A {COMMENT}"}, "public_key"),
             (
                 "POST",
                 "/public-keys",
