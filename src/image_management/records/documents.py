@@ -58,12 +58,14 @@ class Document(Schema):
         return {name: value for name, value in given.items() if value is not None}
 
 
-class _Link(nested.Link, Document):
-    type = Text(load_default=LINK_TYPE)
-
-
 def _text(meaning: str, **options: Any) -> Text:
     return Text(metadata={"description": meaning}, **options)
+
+
+class Link(nested.LinkInput, Document):
+    """Where an artifact is."""
+
+    type = _text("Where the artifact is kept.", load_default=LINK_TYPE)
 
 
 def _nothing_yet(meaning: str) -> Text:
@@ -88,7 +90,7 @@ class _Identified(Document):
 
 def _link() -> fields.Nested:
     return fields.Nested(
-        _Link,
+        Link,
         load_default=None,
         allow_none=True,
         metadata={"description": "Where its artifact is in S3; null until it is set."},
@@ -224,3 +226,19 @@ class DeletedAt(Document):
     """What a record has besides once it was deleted."""
 
     deleted = _time("When it was deleted.")
+
+
+class RemoteBuildNodeStatus(Document):
+    """What a remote build node says of itself."""
+
+    xname = _text("The node.")
+    ssh_status = _text("Whether one can log in to it, or why not.", data_key="sshStatus")
+    podman_status = _text("Whether podman is there, or why not.", data_key="podmanStatus")
+    node_arch = _text("The processors that it has; Unknown.", data_key="nodeArch")
+    num_current_jobs = Integer(
+        data_key="numCurrentJobs",
+        metadata={"description": "The jobs that it works on; -1: nobody knows."},
+    )
+    able_to_run_jobs = Boolean(
+        data_key="ableToRunJobs", metadata={"description": "Whether jobs may go to it."}
+    )

@@ -23,6 +23,19 @@ not_blank = validate.Length(min=1, error="Field may not be blank.")
 """Refuses an empty text."""
 
 
+class FullMatch(validate.Regexp):
+    """
+    Refuses a text that is not as a pattern, as a whole.  The pattern begins with C{^} and ends with
+    C{$}, so that it means the same in JSON Schema.
+    """
+
+    def __call__(self, value: Any) -> Any:
+        """The text, where it is."""
+        if self.regex.fullmatch(value) is None:
+            raise ValidationError(self._format_error(value))
+        return value
+
+
 class Text(fields.String):
     """A text that every store can hold: Unicode, and without NUL, which PostgreSQL has not."""
 
@@ -125,14 +138,11 @@ class Integer(fields.Integer):
 
 
 class KeysAndValues(fields.List[dict[str, str]]):
-    """A list of C{{"key", "value"}}, also as a map; null is an empty one."""
-
-    def __init__(self, pair: fields.Field[Any], **kwargs: Any) -> None:
-        super().__init__(pair, allow_none=True, **kwargs)
+    """A list of C{{"key", "value"}}, also as a map; null, where it is allowed, is an empty one."""
 
     def deserialize(self, value: Any, attr: Any = None, data: Any = None, **kwargs: Any) -> Any:
         """The list."""
-        if value is None:
+        if value is None and self.allow_none:
             value = []
         elif isinstance(value, Mapping):
             value = [{"key": key, "value": each} for key, each in value.items()]

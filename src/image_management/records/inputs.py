@@ -8,8 +8,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from image_management.records.fields import (
+    LONGEST_NAME,
     Boolean,
     FileName,
+    FullMatch,
     Identifier,
     Integer,
     KeysAndValues,
@@ -18,7 +20,12 @@ from image_management.records.fields import (
     Text,
     not_blank,
 )
-from image_management.records.nested import KeyAndValue, Link, MetadataChange, SshContainer
+from image_management.records.nested import (
+    KeyAndValue,
+    LinkInput,
+    MetadataChange,
+    SshContainerInput,
+)
 from image_management.records.words import Architecture, JobStatus, JobType, RecipeType
 
 LARGEST_SIZE = 1_000_000
@@ -41,8 +48,8 @@ def architecture(**options: Any) -> Text:
 def distribution(**options: Any) -> Text:
     """The field C{linux_distribution}."""
     return Text(
-        validate=validate.Regexp(
-            r"[a-z0-9.-]{1,64}\Z",
+        validate=FullMatch(
+            "^[a-z0-9.-]{1,64}$",
             error="Expected small letters, digits, '.' and '-', such as sles15.",
         ),
         metadata={"description": "What the recipe makes, such as sles15.", "example": "sles15"},
@@ -52,18 +59,23 @@ def distribution(**options: Any) -> Text:
 
 def link(**options: Any) -> fields.Nested:
     """The field C{link}."""
-    return fields.Nested(Link, metadata={"description": "Where its artifact is in S3."}, **options)
+    return fields.Nested(
+        LinkInput, metadata={"description": "Where its artifact is in S3."}, **options
+    )
 
 
-def template_dictionary(**options: Any) -> KeysAndValues:
+def template_dictionary(
+    meaning: str = "What is filled into the recipe's templates.", **options: Any
+) -> KeysAndValues:
     """The field C{template_dictionary}."""
-    return KeysAndValues(
-        fields.Nested(KeyAndValue),
-        metadata={
-            "description": "What is filled into the recipe's templates; null is none. A JSON object"
-            " of texts is taken, too."
-        },
-        **options,
+    return KeysAndValues(fields.Nested(KeyAndValue), metadata={"description": meaning}, **options)
+
+
+def _template_dictionary() -> KeysAndValues:
+    return template_dictionary(
+        "What is filled into the recipe's templates; null is nothing. A JSON object of texts is"
+        " taken, too.",
+        allow_none=True,
     )
 
 
@@ -81,7 +93,8 @@ def _size(meaning: str) -> Integer:
 
 
 def _file_name(meaning: str, **options: Any) -> FileName:
-    return FileName(metadata={"description": meaning}, **options)
+    pattern = {"pattern": r"^(?![-.])[^/\u0000-\u001f\u007f]*$", "maxLength": LONGEST_NAME}
+    return FileName(metadata={"description": meaning, **pattern}, **options)
 
 
 class PublicKeyInput(Schema):
@@ -107,7 +120,7 @@ class RecipeInput(Schema):
     recipe_type = word(RecipeType, "Recipe type", "What builds images from it.", required=True)
     linux_distribution = distribution(required=True)
     link = link(allow_none=True)
-    template_dictionary = template_dictionary()
+    template_dictionary = _template_dictionary()
     require_dkms = require_dkms()
     arch = architecture()
 
@@ -118,7 +131,7 @@ class RecipePatch(Schema):
     link = link()
     arch = architecture()
     require_dkms = require_dkms()
-    template_dictionary = template_dictionary()
+    template_dictionary = _template_dictionary()
 
 
 class ImageInput(Schema):
@@ -177,7 +190,7 @@ class JobInput(Schema):
     )
     require_dkms = require_dkms("Whether it needs kernel modules; not sent: as its recipe.")
     ssh_containers = fields.List(
-        fields.Nested(SshContainer),
+        fields.Nested(SshContainerInput),
         allow_none=True,
         metadata={"description": "What to log in to: at most one, and only to customize."},
     )
@@ -201,8 +214,8 @@ class RemoteBuildNodeInput(Schema):
     xname = Text(
         required=True,
         validate=[
-            validate.Regexp(
-                r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}\Z",
+            FullMatch(
+                "^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$",
                 error="Not an xname: expected a host's name, such as x3000c0s19b0n0.",
             ),
             _no_route,

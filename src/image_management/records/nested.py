@@ -8,13 +8,14 @@ from image_management.records.fields import Boolean, LinkPath, Text, not_blank
 from image_management.records.links import LINK_TYPE
 
 
-class Link(Schema):
+class LinkInput(Schema):
     """Where an artifact is."""
 
     path = LinkPath(
         required=True,
         metadata={
             "description": "The S3 object, as s3://bucket/key.",
+            "pattern": "^s3://[A-Za-z0-9._-]{1,255}/+[^/]",
             "example": "s3://boot-images/3ab7f9c2-6b1c-4d52-a2a3-5d4b4be0c5d9/manifest.json",
         },
     )
@@ -40,7 +41,7 @@ class KeyAndValue(Schema):
     value = Text(required=True, metadata={"description": "What takes its place."})
 
 
-class SshContainer(Schema):
+class SshContainerInput(Schema):
     """What somebody who customises an image logs in to."""
 
     name = Text(required=True, validate=not_blank, metadata={"description": "What it is called."})

@@ -7,13 +7,13 @@ brought back.  All are views of the same records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from httpd.web.bearer import Guarded
 from httpd.web.metrics import MetricsResource
 from httpd.web.problems import PROBLEM_JSON
-from httpd.web.routes import PROBE, UNNAMED, Route
+from httpd.web.routes import GET, PROBE, UNNAMED, Route
 from httpd.web.site import ServiceSite
 from image_management.records.kinds import Kind
 from image_management.routes.application import Application
@@ -22,6 +22,7 @@ from image_management.routes.collection import Collection
 from image_management.routes.deletion import HardDeletion, SoftDeletion, Undeletion
 from image_management.routes.jobs import Jobs
 from image_management.routes.nodes import Nodes, NodeStatus
+from image_management.routes.openapi import OpenApi, openapi_document
 from image_management.routes.probes import Probes
 from image_management.routes.records import Records
 from image_management.routes.row import row
@@ -44,7 +45,8 @@ def route_table(application: Application) -> tuple[Route, ...]:
             replace(route, resource=Guarded(route.resource, application.bearer, _scope_of))
             for route in guarded
         ]
-    table = (*guarded, *_operations(application))
+    told_of = (*guarded, *_operations(application))
+    table = (*told_of, _document(told_of, application.path_prefix))
     if not application.path_prefix:
         return table
     below = (
@@ -135,6 +137,14 @@ def _operations(application: Application) -> Iterator[Route]:
     metrics = MetricsResource(application.metrics.exposition)
     yield row("/status", get=probes.status, label=UNNAMED)
     yield row("/metrics", get=metrics, label=UNNAMED, level=PROBE)
+
+
+def _document(table: Iterable[Route], prefix: str) -> Route:
+    """What tells of all the others, and of itself."""
+    path = "/openapi.json"
+    rows = [(route.pattern, route.methods) for route in table]
+    document = OpenApi(openapi_document([*rows, (path, GET)], prefix))
+    return row(path, get=document.read, label=UNNAMED)
 
 
 def _scope_of(method: bytes) -> str:
