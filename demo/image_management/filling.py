@@ -17,6 +17,7 @@ from demo.image_management.samples import (
 from demo.ingredients import Found
 from demo.service import ServiceFailed, ServiceProcess
 from image_management.records.links import Link
+from image_management.s3.errors import S3Error
 from image_management.s3.objects import ObjectStore
 
 _TYPES = {
@@ -28,11 +29,13 @@ _TYPES = {
 
 
 class Filling:
-    """Makes the samples that are not there."""
+    """Makes the samples that are not there; raises L{ServiceFailed} where somebody refuses."""
 
-    def __init__(self, service: ServiceProcess, authority: bytes, objects: ObjectStore) -> None:
+    def __init__(
+        self, service: ServiceProcess, authority: bytes | None, objects: ObjectStore
+    ) -> None:
         """
-        @param authority: the PEM certificate that clients trust.
+        @param authority: the PEM certificate to trust where there is only a TLS listener.
         """
         self._service = service
         self._client = service.client(authority)
@@ -71,7 +74,11 @@ class Filling:
 
     async def _written(self, link: Link, data: bytes) -> Link:
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        return await self._objects.write(link, data, "application/octet-stream", {"md5sum": digest})
+        facts = {"md5sum": digest}
+        try:
+            return await self._objects.write(link, data, "application/octet-stream", facts)
+        except S3Error as error:
+            raise ServiceFailed(f"S3: {error}; it needs the bucket {link.bucket}") from None
 
     async def _named(self, kind: str, name: str) -> str | None:
         records = await self._ask("GET", f"/v3/{kind}?name={name}")

@@ -19,7 +19,14 @@ from demo.image_management.samples import BOOT_PARAMETERS
 from demo.ingredients import find_ingredients
 from demo.s3_server import S3ServerFailed
 from demo.service import ROOT, Reactor, ServiceProcess
-from demo.serving import checked, prepared_in, say, say_packages, serve_until_interrupted
+from demo.serving import (
+    START_SECONDS,
+    checked,
+    prepared_in,
+    say,
+    say_packages,
+    serve_until_interrupted,
+)
 from image_management.s3.access import S3Access
 from image_management.s3.objects import ObjectStore
 from image_management.settings.options import Options
@@ -61,7 +68,14 @@ async def run(reactor: Reactor, data: Path) -> None:
 async def _show(
     reactor: Reactor, service: ServiceProcess, prepared: Prepared, settings: Settings, data: Path
 ) -> None:
-    """Make the samples, and say what to try."""
+    """
+    Make the samples, and say what to try.
+
+    @raise ServiceFailed: the service or S3 refuses.
+    """
+    authority = prepared.certificate.authority
+    # It listens before its reactor runs, when Ctrl-C is a traceback in its log.
+    await service.wait_until_healthy(START_SECONDS, authority.read_bytes(), path="/healthz/live")
     if prepared.server is not None:
         say(f"The S3 server is versitygw at {settings.s3_endpoint}; its files are in {data / 's3'}")
     say("Making the samples")
@@ -73,7 +87,6 @@ async def _show(
         settings.s3_ssl_validate,
     )
     found = find_ingredients()
-    authority = prepared.certificate.authority
     filling = Filling(service, authority.read_bytes(), ObjectStore(reactor, access))
     recipe_id = await filling.recipe(settings.s3_ims_bucket)
     image_id = await filling.image(settings.s3_boot_images_bucket, found, data)
