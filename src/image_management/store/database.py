@@ -76,15 +76,22 @@ class Database(ABC):
                 raise StoreUnavailable("the store is closed")
             if not self._open:
                 self._acquire()
-                self._transact(self._prepare)
+                try:
+                    self._transact(self._prepare)
+                except StoreError:
+                    self._let_go()
+                    raise
                 self._open = True
 
     def close(self) -> None:
         """Let it go; nothing can be done with it from now on."""
         with self._opening:
             self._open, self._closed = False, True
-            self._engine.dispose()
-            self._release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._engine.dispose()
+        self._release()
 
     def read(
         self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs

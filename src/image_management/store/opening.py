@@ -38,10 +38,12 @@ def make_store(
     """
     The store of a service, not opened yet: it is when the L{Store} starts.
 
-    @param data_dir: the folder of the SQLite database, and of Cray's files.
+    @param data_dir: the folder of the SQLite database, and of the files of Cray's service, which a
+        new one takes over.
     @param database_url: a PostgreSQL server's database instead, as
         C{postgresql://user:password@host:port/name}.
     @raise ValueError: C{database_url} is no such URL.
     """
-    database = make_database(data_dir, database_url, partial(take_over, data_dir))
+    fill = nothing if database_url else partial(take_over, data_dir)
+    database = make_database(data_dir, database_url, fill)
     return Store(database, reactor, lease_seconds)

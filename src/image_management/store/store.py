@@ -16,7 +16,7 @@ from image_management.records.kinds import Kind
 from image_management.records.record import Record
 from image_management.store import operation_rows, record_rows
 from image_management.store.database import Database
-from image_management.store.errors import StoreUnavailable
+from image_management.store.errors import StoreRefused, StoreUnavailable
 from image_management.store.journal import Moved, Operation, Outcome, Removed
 from image_management.store.record_rows import Change
 
@@ -58,17 +58,17 @@ class Store(Service):
 
     def startService(self) -> None:
         """
-        Open the database, bring its tables to this release's, and take over what is in the folder
-        from Cray's service.  A PostgreSQL server that is away is waited for by whoever asks.
+        Open the database and bring its tables to this release's.  A PostgreSQL server that is away
+        is waited for by whoever asks.
 
-        @raise StoreRefused: the database is in use, damaged, or of a newer release.
-        @raise StoreUnavailable: SQLite's file cannot be read or written.
+        @raise StoreRefused: the database is in use, damaged, or of a newer release, or its file
+            cannot be read or written.
         """
         try:
             self._database.open()
         except StoreUnavailable as error:
             if self._database.alone:
-                raise
+                raise StoreRefused(str(error)) from None
             self._log.warn("{error}; it will be asked again", error=error)
         Service.startService(self)
 

@@ -77,7 +77,7 @@ class SqliteOpeningTests(OpeningTests, OnSqlite, StoreCase):
 
     def test_cannot_be_opened(self) -> None:
         (self.folder / "ims.db").mkdir(parents=True)
-        with self.assertRaisesRegex(StoreUnavailable, "ims.db: unable to open database file"):
+        with self.assertRaisesRegex(StoreRefused, "ims.db: unable to open database file"):
             self.make_store().startService()
 
     def test_no_folder(self) -> None:
