@@ -31,6 +31,8 @@ class TimeLimits:
     """For which nothing may arrive."""
     url_seconds: int = 432_000
     """For which presigned URLs are valid; signature version 4 knows no more than 604 800."""
+    pauses: tuple[float, ...] = (0.2, 0.6, 1.6)
+    """Seconds before each further try of what failed in passing, give or take a fifth."""
 
 
 Observe = Callable[[str, str, float], None]

@@ -45,9 +45,6 @@ VERBS = {
 }
 """What an error calls each operation that is used."""
 
-_PAUSES = (0.2, 0.6, 1.6)
-"""Seconds before each further try."""
-
 _PATIENCE = 8.0
 """Seconds after which there is no further try of what S3 has not answered: a failure is to be told
 within ten."""
@@ -85,6 +82,7 @@ class S3Client:
         self._clock = clock
         self._seconds = limits.connect_seconds + limits.read_seconds
         self._url_seconds = limits.url_seconds
+        self._pauses = limits.pauses
         self._observe = observe or _unobserved
 
     async def call(
@@ -148,7 +146,7 @@ class S3Client:
     async def _tried(self, operation: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try once, and then a few times more while the trouble is one that may pass."""
         began = self._clock.seconds()
-        for pause in _PAUSES:
+        for pause in self._pauses:
             try:
                 return await self._observed(operation, attempt)
             except S3Unavailable as trouble:
@@ -235,7 +233,7 @@ class S3Client:
         verb = VERBS[operation]
         code = self._requests.error_code(status, body)
         kind = f"{status_text(status)} ({code})" if code else status_text(status)
-        if status == 404:
+        if status == 404 and code != "NoSuchUpload":
             return ObjectMissing(verb, kind, status)
         if status == 412:
             return ObjectChanged(verb, kind, status)

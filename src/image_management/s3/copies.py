@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,12 @@ from httpd.concurrency.coroutines import side_by_side
 from httpd.concurrency.slots import OwnSlots
 from image_management.records.links import Link
 from image_management.s3.client import S3Client
-from image_management.s3.errors import ObjectMissing, S3Error, S3Unavailable
+from image_management.s3.errors import (
+    ObjectRefused,
+    S3Error,
+    S3Refused,
+    S3Unavailable,
+)
 from image_management.s3.facts import ObjectFacts, quoted_etag, unquoted
 from image_management.s3.parts import (
     LARGEST_AT_ONCE,
@@ -45,7 +51,7 @@ class Copy:
         """
         self._client = client
         self._facts = facts
-        self._object = {"Bucket": source.bucket, "Key": source.key}
+        self._object: dict[str, Any] = {"Bucket": source.bucket, "Key": source.key}
         self._target = {"Bucket": target.bucket, "Key": target.key}
         self._source = {
             "CopySource": quote(f"{source.bucket}/{source.key}"),
@@ -75,30 +81,28 @@ class Copy:
 
     async def _in_same_parts(self, count: int) -> str:
         """In parts of the sizes that the source's have, so that the ETag is the same."""
-        first = await self._part_head(1)
-        if first.get("PartsCount") == count:
-            return await self._in_parts(await self._known_parts(count, first["ContentLength"]))
-        *likely, last = guessed_parts(self._facts.size, count)
-        for parts in likely:
-            try:
+        parts: Parts = ()
+        async for parts in self._likely_parts(count):
+            with suppress(_OtherParts):
                 return await self._in_parts(parts, self._facts.etag)
-            except _OtherParts:
-                continue
-        return await self._in_parts(last)
+        return await self._in_parts(parts)
 
-    async def _known_parts(self, count: int, first: int) -> Parts:
-        parts = even_parts(self._facts.size, first)
-        if len(parts) == count:
-            return parts
-        rest = [await self._part_head(number) for number in range(2, count + 1)]
-        return parts_of([first, *(head["ContentLength"] for head in rest)])
-
-    async def _part_head(self, number: int) -> Mapping[str, Any]:
+    async def _likely_parts(self, count: int) -> AsyncIterator[Parts]:
         """
-        What S3 says of one part: its length, and how many there are.  A server that does not know
-        parts speaks of the whole object.
+        What the parts may be, the likeliest first.  A server that knows of parts says how many
+        there are and how large each is; any other speaks of the whole object.
         """
-        return await self._client.call("HeadObject", {"PartNumber": number, **self._object})
+        first = await self._head(self._object | {"PartNumber": 1})
+        if first.get("PartsCount") != count:
+            for parts in guessed_parts(self._facts.size, count):
+                yield parts
+            return
+        even = even_parts(self._facts.size, first["ContentLength"])
+        if len(even) == count:
+            yield even
+        numbers = range(1, count + 1)
+        heads = [await self._head(self._object | {"PartNumber": number}) for number in numbers]
+        yield parts_of(head["ContentLength"] for head in heads)
 
     async def _in_parts(self, parts: Parts, wanted: str = "") -> str:
         """
@@ -124,7 +128,7 @@ class Copy:
         try:
             turns = OwnSlots(_PARTS_AT_ONCE)
             etags = await side_by_side(self._part(upload, part, turns) for part in parts)
-            if wanted and etag_of(etags) != wanted:
+            if wanted and etag_of(etags) not in {wanted, None}:
                 raise _OtherParts
             return await self._complete(upload, etags)
         except (S3Error, _OtherParts):
@@ -150,8 +154,8 @@ class Copy:
             answer = await self._client.call(
                 "CompleteMultipartUpload", whole, work=self._facts.size
             )
-        except (ObjectMissing, S3Unavailable):
-            if await self._target_etag() != etag_of(etags):
+        except S3Unavailable:
+            if not await self._is_made(etag_of(etags)):
                 raise
             answer = {}
         return await self._etag(answer)
@@ -160,9 +164,21 @@ class Copy:
         """The copy's ETag, asked for where the answer has none, as Ceph's have sometimes."""
         return unquoted(answer.get("ETag", "")) or await self._target_etag()
 
+    async def _is_made(self, etag: str | None) -> bool:
+        try:
+            return await self._target_etag() == etag
+        except S3Error:
+            return False
+
     async def _target_etag(self) -> str:
-        head = await self._client.call("HeadObject", self._target)
-        return unquoted(head.get("ETag", ""))
+        return unquoted((await self._head(self._target)).get("ETag", ""))
+
+    async def _head(self, which: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return await self._client.call("HeadObject", which)
+        except ObjectRefused as error:
+            # It is known to be there: what is wrong is who asks.
+            raise S3Refused(error.verb, error.kind, error.status) from None
 
     async def _sweep(self) -> None:
         """Give up all uploads to the target."""
@@ -181,7 +197,7 @@ class Copy:
         try:
             which = {"UploadId": upload, **self._target}
             await self._client.call("AbortMultipartUpload", which)
-        except ObjectMissing:
-            pass  # it is gone already
         except S3Error as error:
+            if error.status == 404:
+                return  # it is gone already
             self._log.warn("an upload is left: {error}", error=str(error))

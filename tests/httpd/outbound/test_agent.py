@@ -17,6 +17,7 @@ from twisted.web.client import BrowserLikePolicyForHTTPS, readBody
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IPolicyForHTTPS
 
+from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.failures import DownloadError, reason_of, was_cancelled
 from httpd.outbound.proxies import Proxies, Proxy
 from httpd.outbound.trust import tls_policy
@@ -280,6 +281,12 @@ class CodingTests(ServerTestCase):
                 await self.answer(response(body=b"content", Content_Encoding=coding)), b"content"
             )
         raw = response("404 Not Found", b"content", Content_Encoding="gzip")
+        self.assertEqual(await self.answer(raw), b"content")
+
+    async def test_taken(self) -> None:
+        """By an agent of object stores, as it is."""
+        self.patch(OutboundAgent, "takes_coded", True)
+        raw = response(body=b"content", Content_Encoding="gzip")
         self.assertEqual(await self.answer(raw), b"content")
 
 
