@@ -13,7 +13,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from httpd.statuses import PHRASES
 from httpd.web.answered import Reply
@@ -25,16 +25,14 @@ from image_management.records.inputs import Undelete
 from image_management.records.kinds import SOFT_DELETED, Kind
 from image_management.records.schemas import SCHEMAS
 from image_management.routes import openapi_components as components
-from image_management.routes.operation import Operation, reference
+from image_management.routes.operation import Operation, reference, scope_of
 from image_management.routes.operations import NAMES, operations
+from image_management.routes.query import COMPARED
 
 _ALWAYS = (400, 500, 503)
 """Statuses of answers that any operation may have."""
 
 _ASKED_FOR_TOKENS = (401, 403)
-
-_COMPARED = fields.String | fields.Boolean | fields.Integer
-"""Members whose values a query can say."""
 
 _DESCRIPTION = """\
 Records of recipes, images, public keys, jobs and remote build nodes, and their artifacts in S3.
@@ -169,12 +167,8 @@ def _operation(method: str, one: Operation, converter: OpenAPIConverter) -> dict
         told["requestBody"] = {"required": True, "content": body}
     told["responses"] = _responses(one, head)
     if not one.open:
-        told["security"] = [{}, {"token": [_scope(method)]}]
+        told["security"] = [{}, {"token": [scope_of(method.encode())]}]
     return told
-
-
-def _scope(method: str) -> str:
-    return "ims:read" if method in {"GET", "HEAD"} else "ims:write"
 
 
 def _responses(one: Operation, head: bool) -> dict[str, Any]:
@@ -201,7 +195,7 @@ def _filters(kind: Kind, converter: OpenAPIConverter) -> list[dict[str, Any]]:
     """The parameters that say which values members have."""
     found = []
     for name, member in SCHEMAS[kind].document.fields.items():
-        if not isinstance(member, _COMPARED):
+        if not isinstance(member, COMPARED):
             continue
         schema = converter.field2property(member)
         kinds = schema["type"]

@@ -63,3 +63,8 @@ def one(schema: str) -> Mapping[str, Any]:
 def many(schema: str) -> Mapping[str, Any]:
     """The content of an answer that is an array of something."""
     return {"application/json": {"type": "array", "items": reference(schema)}}
+
+
+def scope_of(method: bytes) -> str:
+    """The scope that a bearer token needs to have for a method (RFC 6749, section 3.3)."""
+    return "ims:read" if method in {b"GET", b"HEAD"} else "ims:write"

@@ -21,7 +21,7 @@ _TRUE = frozenset({"true", "yes", "t", "1"})
 
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 
-_COMPARED = fields.String | fields.Boolean | fields.Integer
+COMPARED = fields.String | fields.Boolean | fields.Integer
 """Fields whose values a query can say."""
 
 
@@ -80,7 +80,7 @@ def filters(request: ServiceRequest, kind: Kind) -> Mapping[str, Any]:
     """
     found = {}
     for name, field in SCHEMAS[kind].document.fields.items():
-        if isinstance(field, _COMPARED) and (said := text(request, name)) is not None:
+        if isinstance(field, COMPARED) and (said := text(request, name)) is not None:
             found[name] = member(kind, name, said)
     return found
 

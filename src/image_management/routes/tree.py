@@ -23,6 +23,7 @@ from image_management.routes.deletion import HardDeletion, SoftDeletion, Undelet
 from image_management.routes.jobs import Jobs
 from image_management.routes.nodes import Nodes, NodeStatus
 from image_management.routes.openapi import OpenApi, openapi_document
+from image_management.routes.operation import scope_of
 from image_management.routes.probes import Probes
 from image_management.routes.records import Records
 from image_management.routes.row import row
@@ -32,9 +33,6 @@ MOST_BODY_BYTES = 1024 * 1024
 _CHANGED = frozenset({Kind.RECIPE, Kind.IMAGE})
 """The kinds whose records may be changed."""
 
-SCOPES = {True: "ims:read", False: "ims:write"}
-"""What a bearer token is for, by whether it is enough to read."""
-
 
 def route_table(application: Application) -> tuple[Route, ...]:
     """All routes: path, what answers each method, and what the log and the metrics call it."""
@@ -42,7 +40,7 @@ def route_table(application: Application) -> tuple[Route, ...]:
     guarded = [*records, *_nodes(application), *_artifacts(application)]
     if application.bearer is not None:
         guarded = [
-            replace(route, resource=Guarded(route.resource, application.bearer, _scope_of))
+            replace(route, resource=Guarded(route.resource, application.bearer, scope_of))
             for route in guarded
         ]
     told_of = (*guarded, *_operations(application))
@@ -145,10 +143,6 @@ def _document(table: Iterable[Route], prefix: str) -> Route:
     rows = [(route.pattern, route.methods) for route in table]
     document = OpenApi(openapi_document([*rows, (path, GET)], prefix))
     return row(path, get=document.read, label=UNNAMED)
-
-
-def _scope_of(method: bytes) -> str:
-    return SCOPES[method in {b"GET", b"HEAD"}]
 
 
 def make_site(application: Application) -> ServiceSite:
