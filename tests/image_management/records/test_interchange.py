@@ -16,9 +16,22 @@ from image_management.records.interchange import (
     read_elements,
 )
 from image_management.records.kinds import Kind
-from image_management.records.record import Record, deleted_document
-from image_management.records.schemas import make_record, new_record
-from tests.image_management.records.samples import CREATED, ID, LINK, OTHER_ID, SENT, good
+from image_management.records.record import (
+    Record,
+    deleted_document,
+    document_text,
+    read_document,
+)
+from image_management.records.schemas import SCHEMAS, make_record, new_record
+from tests.image_management.records.samples import (
+    CREATED,
+    ID,
+    LINK,
+    OTHER_ID,
+    SENT,
+    good,
+    json_values,
+)
 from tests.properties import given
 
 
@@ -182,6 +195,32 @@ class ReadingTests(SynchronousTestCase):
             with self.assertRaises(BadFile) as caught:
                 read_elements(Kind.IMAGE, data, deleted=False)
             self.assertIn("no JSON array", str(caught.exception))
+
+
+class AnythingTests(SynchronousTestCase):
+    """Whatever is in a file, it is read or refused, and what is read can be stored."""
+
+    @given(st.sampled_from(COLLECTIONS), st.data())
+    def test_elements(self, collection: tuple[Kind, bool], data: st.DataObject) -> None:
+        kind, deleted = collection
+        element = SENT[kind] | {"id": ID}
+        name = data.draw(st.sampled_from([*SCHEMAS[kind].document.fields, "deleted", "other"]))
+        element[name] = data.draw(json_values)
+        for elements in ([element], element[name], [element[name]]):
+            try:
+                found = read_elements(kind, json.dumps(elements).encode(), deleted=deleted)
+            except BadFile:
+                continue
+            for record in found.records:
+                self.assertEqual(read_document(document_text(record.document)), record.document)
+
+    @given(st.binary())
+    def test_bytes(self, data: bytes) -> None:
+        for content in (data, b"[" + data + b"]"):
+            try:
+                read_elements(Kind.IMAGE, content, deleted=False)
+            except BadFile:
+                continue
 
 
 class RoundTripTests(SynchronousTestCase):
