@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from pathlib import Path
+from signal import Signals
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
@@ -155,7 +156,7 @@ class _Process(ProcessProtocol):
     def signal(self, name: str) -> None:
         """Send a signal."""
         with suppress(ProcessExitedAlready):
-            self.transport.signalProcess(name)
+            self.transport.signalProcess(Signals[f"SIG{name}"])
 
 
 def _free_port() -> int:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.tcp import Connection
@@ -30,18 +30,21 @@ PUBLIC_KEY = (
 class Unhurried(Collecting):
     """A client that takes the first piece of an answer, and the rest when it is told to."""
 
-    @property
-    def connection(self) -> Connection:
-        assert isinstance(self.transport, Connection)
-        return self.transport
-
     def dataReceived(self, data: bytes) -> None:
         if not self.begun.called:
-            self.connection.pauseProducing()
+            connection_of(self).pauseProducing()
         super().dataReceived(data)
 
     def go_on(self) -> None:
-        self.connection.resumeProducing()
+        connection_of(self).resumeProducing()
+
+
+def connection_of(client: Collecting) -> Connection:
+    """How a client is connected."""
+    return cast(Connection, client.transport)
+
+
+C = TypeVar("C", bound=Collecting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,16 @@ class Ims:
         sent = _request(method, path, body, headers or {})
         return parsed(await exchange(self.process.ports["http"], sent))
 
-    async def begin(self, method: str, path: str) -> Unhurried:
-        """Send a request, and take no more than the beginning of its answer."""
-        endpoint = CLEAR.endpoint(self.process.ports["http"])
-        client: Unhurried = await connectProtocol(endpoint, Unhurried())
-        client.connection.write(_request(method, path, None, {}))
+    async def begin(self, client: C, method: str, path: str) -> C:
+        """Send a request, and let the client do what it does with the answer."""
+        await connectProtocol(CLEAR.endpoint(self.process.ports["http"]), client)
+        connection_of(client).write(_request(method, path, None, {}))
         return client
 
     async def ask_and_leave(self, method: str, path: str) -> None:
         """Send a request, and wait for no answer."""
-        client = await self.begin(method, path)
-        client.connection.loseConnection()
+        client = await self.begin(Collecting(), method, path)
+        connection_of(client).loseConnection()
         await client.closed
 
     async def get(self, path: str) -> Any:

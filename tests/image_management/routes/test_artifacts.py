@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from tests.image_management.routes.test_records import UNDELETE
-from tests.image_management.service import NOBODY, ServiceTestCase
+from tests.image_management.service import NOBODY, ServiceTestCase, Unhurried
 
 LONG = random.Random(14).randbytes(20 * 1024 * 1024 + 1)
 
@@ -99,7 +99,7 @@ class ArtifactTests(ServiceTestCase):
         ims = await self.start()
         image = await ims.make("/images", name="x", link=ims.put_image("one", kernel=LONG * 4))
         path = f"/v3/images/{image['id']}/artifacts/kernel"
-        client = await ims.begin("GET", path)
+        client = await ims.begin(Unhurried(), "GET", path)
         await client.begun
         await ims.s3.kill()
         client.go_on()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.httpd.web.serving import Collecting, parsed
 from tests.image_management.routes.test_records import BASES, INPUTS, UNDELETE
 from tests.image_management.service import NOBODY, Ims, ServiceTestCase, json_of
 
@@ -179,6 +180,24 @@ class MoveTests(ServiceTestCase):
         self.assertIn("manifest", warning)
         [gone] = await ims.get("/v3/deleted/images")
         self.assertEqual(gone["link"], image["link"])
+
+    async def test_busy(self) -> None:
+        """While S3 takes its time, everything else is answered, and other writes wait."""
+        ims = await self.start()
+        image = await ims.make("/images", name="x", link=ims.put_image("one"))
+        path = f"/v3/images/{image['id']}"
+        ims.s3.pause()
+        client = await ims.begin(Collecting(), "DELETE", path)
+        while (answer := await ims.ask("PATCH", path, {"arch": "x86_64"})).status == 200:
+            pass  # it has not begun yet
+        self.assert_problem(answer, 409)
+        self.assertTrue(int(answer.header("retry-after") or 0))
+        self.assert_problem(await ims.ask("DELETE", f"/v2/images/{image['id']}"), 409)
+        self.assertEqual(await ims.get(path), image)
+        self.assertEqual(await ims.get("/v3/images"), [image])
+        ims.s3.resume()
+        self.assert_nothing(parsed(await client.closed))
+        self.assert_problem(await ims.ask("GET", path), 404)
 
     async def test_goes_on_without_the_client(self) -> None:
         """A client that leaves keeps nothing from being done; its repetition joins."""

@@ -164,6 +164,8 @@ class RecordTests(ServiceTestCase):
         self.assert_nothing(await ims.ask("DELETE", f"/v3/images/{ids[1]}"))
         self.assertEqual(await ims.lists("/v3/deleted/images?arch=aarch64"), [ids[1]])
         self.assertEqual(await ims.lists("/v3/deleted/images?arch=x86_64"), [])
+        longest = max(map(len, ims.process.lines))
+        self.assertLess(longest, 600, "what is listed is not logged")
 
 
 class LenientTests(ServiceTestCase):
