@@ -21,7 +21,7 @@ from httpd.process.service import HttpService
 from httpd.web.bearer_keys import IssuerKeyRenewal
 from httpd.web.site import ServiceSite
 from image_management.assembly import Parts
-from image_management.routes.tree import make_site
+from image_management.routes.tree import make_site, route_table
 from image_management.secrets import REDACTION
 from image_management.settings.options import Options
 from image_management.settings.settings import Settings
@@ -45,9 +45,10 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     parts = Parts(settings, reactor, log)
     tls = ServerTls.of(partial(getattr, settings))
     run_in_thread = threads_of(reactor)
+    table = route_table(parts.application)
 
     def site(*, beside_tls: bool) -> ServiceSite:
-        return make_site(parts.application)
+        return make_site(parts.application, table)
 
     first: list[Service] = list(listeners(settings, site, reactor, tls))
     if tls is not None:

@@ -179,6 +179,15 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
         version=_text("The release."),
         store=_STORE,
         s3=_S3,
+        operations={
+            "type": "array",
+            "description": "What is being moved or deleted, by any replica.",
+            "items": _object(
+                kind=_text("Of which collection."),
+                id=_text("The record's."),
+                action=_text("What is done to it: soft-delete, undelete or hard-delete."),
+            ),
+        },
         downloads=_object(in_flight=_COUNT, waiting=_COUNT),
     ),
     "OpenApi": {"type": "object", "description": "An OpenAPI document."},

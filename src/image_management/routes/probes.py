@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -100,9 +100,18 @@ class Probes:
             "version": __version__,
             "store": await self._store_state(),
             "s3": self._s3.state,
+            "operations": await self._operations(),
             "downloads": {"in_flight": self._slots.in_use, "waiting": self._slots.waiting},
         }
         return replies.json(status)
+
+    async def _operations(self) -> Sequence[Mapping[str, str]]:
+        """What is being moved or deleted, by any replica; nothing where the store does not say."""
+        try:
+            operations = await self._store.operations()
+        except StoreUnavailable:
+            return ()
+        return [{"kind": one.kind, "id": one.id, "action": one.action} for one in operations]
 
     async def _store_state(self) -> str:
         try:

@@ -16,6 +16,7 @@ from httpd.web.problems import PROBLEM_JSON
 from httpd.web.routes import GET, PROBE, UNNAMED, Route
 from httpd.web.site import ServiceSite
 from image_management.records.kinds import Kind
+from image_management.records.schemas import SCHEMAS
 from image_management.routes.application import Application
 from image_management.routes.artifacts import ArtifactResource
 from image_management.routes.collection import Collection
@@ -30,8 +31,8 @@ from image_management.routes.row import row
 
 MOST_BODY_BYTES = 1024 * 1024
 
-_CHANGED = frozenset({Kind.RECIPE, Kind.IMAGE})
-"""The kinds whose records may be changed."""
+_KINDS = (Kind.PUBLIC_KEY, Kind.RECIPE, Kind.IMAGE)
+"""Those of which there are two collections: what is there, and what was deleted."""
 
 
 def route_table(application: Application) -> tuple[Route, ...]:
@@ -57,7 +58,7 @@ def route_table(application: Application) -> tuple[Route, ...]:
 def _records(application: Application) -> Iterator[Route]:
     """Public keys, recipes and images."""
     for base, soft in (("", False), ("/v2", False), ("/v3", True)):
-        for kind in (Kind.PUBLIC_KEY, Kind.RECIPE, Kind.IMAGE):
+        for kind in _KINDS:
             records = Records(kind, application.store, application.link_checks, application.now)
             deletion = (SoftDeletion if soft else HardDeletion)(records, application.images)
             yield row(
@@ -69,14 +70,14 @@ def _records(application: Application) -> Iterator[Route]:
             yield row(
                 f"{base}/{kind}/:id",
                 get=records.read,
-                patch=records.change if kind in _CHANGED else None,
+                patch=None if SCHEMAS[kind].patch is None else records.change,
                 delete=deletion.delete,
             )
 
 
 def _deleted(application: Application) -> Iterator[Route]:
     """What was deleted, and can be brought back."""
-    for kind in (Kind.PUBLIC_KEY, Kind.RECIPE, Kind.IMAGE):
+    for kind in _KINDS:
         deleted = Collection(kind, application.store, deleted=True)
         undeletion = Undeletion(deleted, application.images)
         deletion = HardDeletion(deleted, application.images)
@@ -145,9 +146,13 @@ def _document(table: Iterable[Route], prefix: str) -> Route:
     return row(path, get=document.read, label=UNNAMED)
 
 
-def make_site(application: Application) -> ServiceSite:
-    """The HTTP server of one listener."""
-    site = ServiceSite.of(application, route_table(application))
+def make_site(application: Application, table: Iterable[Route]) -> ServiceSite:
+    """
+    The HTTP server of one listener.
+
+    @param table: L{route_table}, which all listeners share.
+    """
+    site = ServiceSite.of(application, table)
     site.most_body_bytes = MOST_BODY_BYTES
     site.problem_types = (PROBLEM_JSON,)
     return site

@@ -195,6 +195,8 @@ class MoveTests(ServiceTestCase):
         self.assert_problem(await ims.ask("DELETE", f"/v2/images/{image['id']}"), 409)
         self.assertEqual(await ims.get(path), image)
         self.assertEqual(await ims.get("/v3/images"), [image])
+        operation = {"kind": "images", "id": image["id"], "action": "soft-delete"}
+        self.assertEqual((await ims.get("/status"))["operations"], [operation])
         ims.s3.resume()
         self.assert_nothing(parsed(await client.closed))
         self.assert_problem(await ims.ask("GET", path), 404)
