@@ -1,6 +1,6 @@
 #!/bin/sh
-# fresh-debian.sh [12|13 [DIRECTORY]]: the two commands as a new user would try them, in a new Debian
-# of that release that has git, make and python3.
+# fresh-debian.sh [12|13|testing [DIRECTORY]]: the two commands as a new user would try them, in a new
+# Debian of that release that has git, make and python3.
 #
 # Needs root and debootstrap.  MIRROR names a Debian mirror; KEEP=1 leaves the system for a look, and
 # DIRECTORY may be one that was left so.  TESTS=unit runs less than make test.  pip's settings of this
@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 case ${1:-12} in
     12) suite=bookworm ;;
     13) suite=trixie ;;
-    *) echo "Debian $1 is not known here; expected 12 or 13" >&2 && exit 2 ;;
+    testing) suite=testing ;;
+    *) echo "Debian $1 is not known here; expected 12, 13 or testing" >&2 && exit 2 ;;
 esac
 target=${2:-$(mktemp -d /var/tmp/fresh-debian.XXXXXX)}
 mirror=${MIRROR:-http://deb.debian.org/debian}
