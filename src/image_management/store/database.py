@@ -28,9 +28,8 @@ def nothing(_connection: Connection) -> None:
     """A L{Fill}: none."""
 
 
-_TRIES = 6
 _FIRST_WAIT = 0.02
-"""Seconds before the second try; then twice as many, each time: at most 0.62 s in all."""
+"""Seconds before the second try; before each further one it is twice as long."""
 
 
 class Database(ABC):
@@ -152,17 +151,16 @@ class Database(ABC):
 
     def _repeated(self, attempt: Callable[[], _T]) -> _T:
         """Try again what failed for a moment, a few times; then tell of it in the store's words."""
-        wait = _FIRST_WAIT
-        for tries_left in reversed(range(_TRIES)):
+        wait, tries = _FIRST_WAIT, 1
+        while True:
             try:
                 return attempt()
             except DBAPIError as error:
-                if not (tries_left and self._is_passing(error)):
+                if tries >= self._most_tries(error):
                     raise self._translated(error) from None
             # Those that were in each other's way are not to meet again.
             time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
-            wait *= 2
-        raise AssertionError("the last try returns or raises")
+            wait, tries = 2 * wait, tries + 1
 
     # --- what SQLite and PostgreSQL have each in its way
 
@@ -191,8 +189,8 @@ class Database(ABC):
         """Let nobody else change the tables until the transaction ends."""
 
     @abstractmethod
-    def _is_passing(self, error: DBAPIError) -> bool:
-        """Whether trying again at once may help."""
+    def _most_tries(self, error: DBAPIError) -> int:
+        """How many tries something is worth that has failed so."""
 
     @abstractmethod
     def _translated(self, error: DBAPIError) -> StoreError:

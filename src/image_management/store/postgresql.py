@@ -114,8 +114,12 @@ class PostgresqlDatabase(Database):
     def _lock_for_migration(self, connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION)))
 
-    def _is_passing(self, error: DBAPIError) -> bool:
-        return error.connection_invalidated or _state(error) in _PASSING
+    def _most_tries(self, error: DBAPIError) -> int:
+        if error.connection_invalidated or _state(error) in _PASSING:
+            return 6  # within 0.6 s
+        # The client library has no code for why it cannot connect.  A server that is away is told
+        # of soon: whoever asks meanwhile waits for a thread.
+        return 3 if _state(error) is None else 1
 
     def _translated(self, error: DBAPIError) -> StoreError:
         state = _state(error)

@@ -91,9 +91,9 @@ class SqliteDatabase(Database):
     def _lock_for_migration(self, connection: Connection) -> None:
         """The transaction is the only one that writes."""
 
-    def _is_passing(self, error: DBAPIError) -> bool:
-        """SQLite has waited by itself."""
-        return False
+    def _most_tries(self, error: DBAPIError) -> int:
+        """One: SQLite has waited by itself."""
+        return 1
 
     def _translated(self, error: DBAPIError) -> StoreError:
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
