@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -27,6 +27,7 @@ help:
 	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
+	@echo "make ceph-test    image management's use of S3, held to Ceph's gateway (as root): two minutes"
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
@@ -97,6 +98,10 @@ bench-release: $(VENV)/.test
 boot-test: $(VENV)/.test
 	requirements/packages.sh test
 	$(TRIAL) --jobs=2 tests.boot.whole_matrix
+
+ceph-test: $(VENV)/.test
+	requirements/packages.sh ceph
+	$(TRIAL) tests.image_management.s3.on_ceph
 
 # Without atheris, which is not to be had everywhere, chance leads instead of coverage.
 fuzz: $(VENV)/.test

@@ -80,29 +80,38 @@ class Copy:
         return await self._etag(answer.get("CopyObjectResult", {}))
 
     async def _in_same_parts(self, count: int) -> str:
-        """In parts of the sizes that the source's have, so that the ETag is the same."""
+        """
+        In parts of the sizes that the source's have, so that the ETag is the same.
+
+        A server that knows of parts says how many there are and how large each is; any other speaks
+        of the whole object.  Of these Ceph keeps the ETag when it copies at once, for which it need
+        not even read the object.
+        """
+        first = await self._head(self._object | {"PartNumber": 1})
+        told = first.get("PartsCount") == count
+        if not told and self._facts.size <= LARGEST_AT_ONCE:
+            etag = await self._at_once()
+            if etag == self._facts.etag:
+                return etag
+        likely = self._told_parts(count, first) if told else self._guessed_parts(count)
         parts: Parts = ()
-        async for parts in self._likely_parts(count):
+        async for parts in likely:
             with suppress(_OtherParts):
                 return await self._in_parts(parts, self._facts.etag)
         return await self._in_parts(parts)
 
-    async def _likely_parts(self, count: int) -> AsyncIterator[Parts]:
-        """
-        What the parts may be, the likeliest first.  A server that knows of parts says how many
-        there are and how large each is; any other speaks of the whole object.
-        """
-        first = await self._head(self._object | {"PartNumber": 1})
-        if first.get("PartsCount") != count:
-            for parts in guessed_parts(self._facts.size, count):
-                yield parts
-            return
+    async def _told_parts(self, count: int, first: Mapping[str, Any]) -> AsyncIterator[Parts]:
+        """Even ones like the first, as nearly all are; if that is wrong, what all are."""
         even = even_parts(self._facts.size, first["ContentLength"])
         if len(even) == count:
             yield even
         numbers = range(1, count + 1)
         heads = [await self._head(self._object | {"PartNumber": number}) for number in numbers]
         yield parts_of(head["ContentLength"] for head in heads)
+
+    async def _guessed_parts(self, count: int) -> AsyncIterator[Parts]:
+        for parts in guessed_parts(self._facts.size, count):
+            yield parts
 
     async def _in_parts(self, parts: Parts, wanted: str = "") -> str:
         """

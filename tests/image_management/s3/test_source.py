@@ -49,7 +49,9 @@ class _Client:
         return b"".join(self.pieces)
 
 
-class SourceTests(S3Case):
+class StreamCase(S3Case):
+    """An object, and its source."""
+
     async def setUp(self) -> None:  # type: ignore[override]
         await super().setUp()
         self.content = noise(SIZE)
@@ -68,6 +70,14 @@ class SourceTests(S3Case):
         producer = RepresentationProducer(representation)
         client.registerProducer(producer, True)
         return producer.startProducing(client)  # type: ignore[arg-type]
+
+    async def all_closed(self) -> None:
+        while self.proxy.open:
+            await turn()
+
+
+class SourceTests(StreamCase):
+    """Whoever streams, and whatever S3 does meanwhile."""
 
     async def test_whole(self) -> None:
         """One GET."""
@@ -135,10 +145,6 @@ class SourceTests(S3Case):
         await self.assertFailure(playing, CancelledError)
         await self.all_closed()
 
-    async def all_closed(self) -> None:
-        while self.proxy.open:
-            await turn()
-
     async def test_trouble_before_the_first_byte(self) -> None:
         """One that passes is not noticed, the other is told."""
         for fault in (Fault.CUT, Fault.UNAVAILABLE, Fault.CUT_AFTER):
@@ -160,22 +166,6 @@ class SourceTests(S3Case):
         self.assertEqual(str(caught.exception), "GET of the object: it closed the connection")
         self.assertTrue(0 < client.taken < SIZE)
         self.assertEqual(client.data, self.content[: client.taken])
-
-    async def test_killed(self) -> None:
-        """With SIGKILL, in the middle."""
-        client = _Client(enough=MIB)
-        playing = self.play(self.whole(self.source()), client)
-        while client.taken < MIB:
-            await turn()
-        await self.engine.kill()  # type: ignore[attr-defined]
-        client.enough = float("inf")
-        client.producer.resumeProducing()
-        await self.assertFailure(playing, S3Unavailable)
-        self.assertEqual(client.data, self.content[: client.taken])
-        await self.engine.start()  # type: ignore[attr-defined]
-        again = _Client()
-        await self.play(self.whole(self.source()), again)
-        self.assertEqual(again.data, self.content)
 
     async def test_stalled(self) -> None:
         """S3 has begun and sends no more."""
@@ -223,3 +213,21 @@ class SourceTests(S3Case):
         self.assertEqual(await source.read(SIZE - 1, 1), self.content[-1:])  # type: ignore[misc]
         with self.assertRaises(EOFError):
             await source.read(SIZE, 1)  # type: ignore[misc]
+
+
+class KilledTests(StreamCase):
+    async def test_killed(self) -> None:
+        """With SIGKILL, in the middle."""
+        client = _Client(enough=MIB)
+        playing = self.play(self.whole(self.source()), client)
+        while client.taken < MIB:
+            await turn()
+        await self.engine.kill()  # type: ignore[attr-defined]
+        client.enough = float("inf")
+        client.producer.resumeProducing()
+        await self.assertFailure(playing, S3Unavailable)
+        self.assertEqual(client.data, self.content[: client.taken])
+        await self.engine.start()  # type: ignore[attr-defined]
+        again = _Client()
+        await self.play(self.whole(self.source()), again)
+        self.assertEqual(again.data, self.content)
