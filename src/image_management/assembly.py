@@ -19,6 +19,7 @@ from httpd.web.bearer_keys import IssuerKeys, read_jwks, read_public_key
 from image_management.images.images import Images
 from image_management.images.links import LinkChecks
 from image_management.jobs.creation import JobCreation, JobDefaults
+from image_management.jobs.service import JobService
 from image_management.routes.application import Application
 from image_management.routes.artifacts import Artifacts
 from image_management.routes.metrics import Metrics
@@ -94,7 +95,9 @@ class Parts:
         buckets = settings.s3_boot_images_bucket, settings.s3_ims_bucket
         s3_watch = S3Watch(objects, buckets, reactor)
         metrics.watch_s3(lambda: s3_watch.is_up)
-        self.services: tuple[Service, ...] = (store, s3, s3_watch, images)
+        creation = JobCreation(store, objects, _job_defaults(settings))
+        jobs = JobService(store, creation, None, reactor)
+        self.services: tuple[Service, ...] = (store, s3, s3_watch, images, jobs)
         self.issuer_keys = _issuer_keys(settings)
         per_client = settings.max_requests_per_client
         self.application = Application(
@@ -102,7 +105,7 @@ class Parts:
             images=images,
             link_checks=LinkChecks(objects, longest_manifest),
             artifacts=Artifacts(store, objects, longest_manifest),
-            job_creation=JobCreation(store, objects, _job_defaults(settings)),
+            jobs=jobs,
             s3=s3_watch,
             slots=slots,
             client_slots=None if per_client is None else ClientSlots(slots, per_client),

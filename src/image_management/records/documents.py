@@ -187,6 +187,7 @@ class Job(_Identified):
 
     job_type = word(JobType, "Job type", "What it does.", required=True)
     status = word(JobStatus, "Job status", "How far it is.", load_default=JobStatus.CREATING.value)
+    status_reason = _text("Why it has come to that; empty while all is well.", load_default="")
     artifact_id = _id("The recipe that is built, or the image that is customized.", required=True)
     public_key_id = _id("Whose keys may log in.", load_default=None, allow_none=True)
     image_root_archive_name = _text("What the image that comes of it is called.", load_default="")
@@ -220,6 +221,9 @@ class Job(_Identified):
     kubernetes_pvc = _nothing_yet("The Kubernetes PersistentVolumeClaim that it works in.")
     kubernetes_secret = _nothing_yet("The Kubernetes Secret with its signing keys.")
     kubernetes_namespace = _nothing_yet("Where these are.")
+    backend = _text(
+        "What does it: local, or kubernetes; empty: another service did.", load_default=""
+    )
 
 
 class DeletedAt(Document):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from image_management.records.fields import (
     LONGEST_NAME,
@@ -26,7 +27,13 @@ from image_management.records.nested import (
     MetadataChange,
     SshContainerInput,
 )
-from image_management.records.words import Architecture, JobStatus, JobType, RecipeType
+from image_management.records.words import (
+    Architecture,
+    JobOperation,
+    JobStatus,
+    JobType,
+    RecipeType,
+)
 
 LARGEST_SIZE = 1_000_000
 """GiB of a job's memory and storage: what is more is a slip."""
@@ -201,6 +208,14 @@ class JobPatch(Schema):
 
     status = word(JobStatus, "Job status", "How far it is.")
     resultant_image_id = Identifier(metadata={"description": "The image that came of it."})
+    operation = word(
+        JobOperation, "Operation", "Ends the user's turn; nothing else is sent with it."
+    )
+
+    @validates_schema
+    def _operation_alone(self, given: Mapping[str, Any], **_: Any) -> None:
+        if "operation" in given and len(given) > 1:
+            raise ValidationError("Expected nothing besides it.", "operation")
 
 
 def _no_route(xname: str) -> None:

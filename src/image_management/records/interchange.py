@@ -28,7 +28,7 @@ _LIVE_MINOR = {Kind.RECIPE: 2, Kind.IMAGE: 1, Kind.JOB: 4, Kind.REMOTE_BUILD_NOD
 _DELETED_MINOR = {Kind.RECIPE: 2, Kind.IMAGE: 1}
 """The newest versions of the files' forms; the others have no minor one."""
 
-_OURS: frozenset[str] = frozenset({"status_reason"})
+_OURS: frozenset[str] = frozenset({"status_reason", "backend"})
 """Members that Cray's service has not."""
 
 _ARRAY = msgspec.json.Decoder(list[Any])

@@ -43,6 +43,16 @@ class JobStatus(StrEnum):
     SUCCESS = "success"
 
 
+class JobOperation(StrEnum):
+    """What the user of a job may want of it."""
+
+    FINISH = "finish"
+    """To make an image of what there is now."""
+
+    FAIL = "fail"
+    """To give it up."""
+
+
 class ContainerStatus(StrEnum):
     """Whether somebody can log in."""
 

@@ -16,7 +16,7 @@ from httpd.logs.requests import RequestLog
 from httpd.web.bearer import Bearer
 from image_management.images.images import Images
 from image_management.images.links import LinkChecks
-from image_management.jobs.creation import JobCreation
+from image_management.jobs.service import JobService
 from image_management.routes.artifacts import Artifacts
 from image_management.routes.metrics import Metrics
 from image_management.routes.probes import S3Watch
@@ -31,7 +31,7 @@ class Application:
     images: Images
     link_checks: LinkChecks
     artifacts: Artifacts
-    job_creation: JobCreation
+    jobs: JobService
     s3: S3Watch
     slots: Slots
     connections: Connections

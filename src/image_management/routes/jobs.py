@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -11,11 +11,13 @@ from httpd.web.answered import Reply
 from httpd.web.json_body import json_body
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
-from image_management.jobs.creation import JobCreation
+from image_management.jobs.backend import BackendError
 from image_management.jobs.selection import Selection, read_age
+from image_management.jobs.service import JobService
 from image_management.records.kinds import Kind
-from image_management.records.schemas import patched, read_input, read_patch
-from image_management.records.words import JobStatus, JobType
+from image_management.records.record import Record
+from image_management.records.schemas import read_input, read_patch
+from image_management.records.words import JobOperation, JobStatus, JobType
 from image_management.routes import query, replies
 from image_management.routes.collection import Collection
 from image_management.store.store import Store
@@ -27,33 +29,60 @@ _FILTERS = {b"status", b"job_type", b"age"}
 
 
 class Jobs(Collection):
-    """Jobs: made, told of, and deleted."""
+    """Jobs: made, told of, ended and deleted."""
 
-    def __init__(self, store: Store, creation: JobCreation, now: Callable[[], float]) -> None:
+    def __init__(self, store: Store, jobs: JobService, now: Callable[[], float]) -> None:
         """
         @param now: the Unix time.
         """
         super().__init__(Kind.JOB, store)
-        self._creation = creation
+        self._jobs = jobs
         self._now = now
 
     async def create(self, request: ServiceRequest) -> Reply:
-        """Find out all that the job needs."""
+        """Begin one."""
         members = read_input(Kind.JOB, json_body(request))
-        await self._creation.prepare(members, time_text(self._now()))
-        raise Problem(503, "no job backend is configured")
+        record = await self._jobs.create(members, time_text(self._now()))
+        request.facts["record"] = record.id
+        return replies.one(record, 201)
 
     async def change(self, request: ServiceRequest) -> Reply:
-        """Take what a job reports of itself."""
+        """Take what a job reports of itself, or end its user's turn."""
         record = await self.known(request)
         change = read_patch(Kind.JOB, json_body(request))
-        return replies.one(
-            await self._store.change(Kind.JOB, record.id, lambda job: patched(job, change))
-        )
+        match change.get("operation"):
+            case None:
+                record = await self._jobs.change(record, change)
+            case operation:
+                failed = operation == JobOperation.FAIL
+                record = await self._jobs.finish(record, failed=failed)
+        return replies.one(record)
+
+    async def remove(self, request: ServiceRequest) -> Reply:
+        """End one, and forget it."""
+        await self._remove([await self.known(request)])
+        return replies.nothing()
 
     async def remove_selected(self, request: ServiceRequest) -> Reply:
-        """Forget those that are meant."""
-        return await self.remove_those(self._selection(request).has)
+        """End and forget those that are meant."""
+        selection = self._selection(request)
+        await self._remove(filter(selection.has, await self._store.list_records(Kind.JOB)))
+        return replies.nothing()
+
+    async def _remove(self, jobs: Iterable[Record]) -> None:
+        """
+        Remove each for itself.
+
+        @raise Problem: 502, something is left of some, whose records stay.
+        """
+        errors: list[str] = []
+        for job in jobs:
+            try:
+                await self._jobs.remove(job)
+            except BackendError as error:
+                errors.append(f"job {job.id}: {error}")
+        if errors:
+            raise Problem(502, "something is left of jobs", errors={"jobs": errors})
 
     def _selection(self, request: ServiceRequest) -> Selection:
         """

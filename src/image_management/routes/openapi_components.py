@@ -120,6 +120,16 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
         ),
         "explode": True,
     },
+    "follow": _query(
+        "follow", "Whether to go on until the job is over.", type="boolean", default=False
+    ),
+    "tail": _query(
+        "tail",
+        "With how many of the last lines to begin; otherwise with the first.",
+        type="integer",
+        minimum=0,
+        maximum=999_999_999,
+    ),
     "job_type": _query("job_type", "Jobs of this type.", type="string", enum=[*JobType]),
     "age": _query(
         "age",

@@ -199,19 +199,34 @@ def _jobs(path: str) -> Iterator[Operation]:
     )
     yield Operation(
         *("PATCH", f"{path}/:id", kind, "Say how far a job is"),
-        "What the job's own containers report.",
+        "What the job's own containers report; or that its user has finished, or gives it up, while"
+        " it is waiting_on_user (otherwise 409).",
         body="JobPatch",
         content=one("Job"),
-        others=(404, *_SENT),
+        others=(404, 409, *_SENT, 502),
     )
-    yield Operation("DELETE", f"{path}/:id", kind, "Delete a job", status=204, others=(404,))
+    yield Operation(
+        *("DELETE", f"{path}/:id", kind, "Delete a job"),
+        "It is ended, and nothing is left of it; where something is, its record stays (502).",
+        status=204,
+        others=(404, 502),
+    )
     yield Operation(
         *("DELETE", path, kind, "Delete jobs"),
         "Those of which all holds that the query says; where it says nothing, all. A parameter that"
-        " is not known is refused (400).",
+        " is not known is refused (400). Of those that stay the errors tell (502).",
         parameters=("status", "job_type", "age"),
         status=204,
+        others=(502,),
     )
+    if path.startswith("/v3/"):
+        yield Operation(
+            *("GET", f"{path}/:id/log", kind, "Get the log of a job"),
+            "What all its stages have said, each after a line with its name and time.",
+            parameters=("follow", "tail"),
+            content={"text/plain": {"type": "string"}},
+            others=(404,),
+        )
 
 
 def _nodes(path: str) -> Iterator[Operation]:

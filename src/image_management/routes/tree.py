@@ -21,6 +21,7 @@ from image_management.routes.application import Application
 from image_management.routes.artifacts import ArtifactResource
 from image_management.routes.collection import Collection
 from image_management.routes.deletion import HardDeletion, SoftDeletion, Undeletion
+from image_management.routes.job_logs import JobLog
 from image_management.routes.jobs import Jobs
 from image_management.routes.nodes import Nodes, NodeStatus
 from image_management.routes.openapi import OpenApi, openapi_document
@@ -96,10 +97,11 @@ def _deleted(application: Application) -> Iterator[Route]:
 
 
 def _jobs(application: Application) -> Iterator[Route]:
-    jobs = Jobs(application.store, application.job_creation, application.now)
+    jobs = Jobs(application.store, application.jobs, application.now)
     for base in ("", "/v2", "/v3"):
         yield row(f"{base}/jobs", get=jobs.list, post=jobs.create, delete=jobs.remove_selected)
         yield row(f"{base}/jobs/:id", get=jobs.read, patch=jobs.change, delete=jobs.remove)
+    yield row("/v3/jobs/:id/log", get=JobLog(application.store, application.jobs))
 
 
 def _nodes(application: Application) -> Iterator[Route]:

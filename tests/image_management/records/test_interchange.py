@@ -226,10 +226,12 @@ class AnythingTests(SynchronousTestCase):
 class RoundTripTests(SynchronousTestCase):
     """What is written is read as it was."""
 
-    def test_status_reason_is_ours(self) -> None:
+    def test_what_is_ours(self) -> None:
         job = make_record(Kind.JOB, SENT[Kind.JOB], CREATED, ID)
-        with_reason = Record(job.kind, job.id, {**job.document, "status_reason": "disk"})
-        self.assertEqual(json.loads(elements_text([with_reason])), [job.document])
+        ours = {"status_reason": "disk", "backend": "local"}
+        with_ours = Record(job.kind, job.id, {**job.document, **ours})
+        [element] = json.loads(elements_text([with_ours]))
+        self.assertEqual(element, {k: v for k, v in job.document.items() if k not in ours})
 
     def test_nothing(self) -> None:
         self.assertEqual(elements_text([]), "[]\n")

@@ -260,6 +260,7 @@ class RecordTests(SynchronousTestCase):
                 "created": CREATED,
                 "job_type": "create",
                 "status": "creating",
+                "status_reason": "",
                 "artifact_id": ID,
                 "public_key_id": OTHER_ID,
                 "image_root_archive_name": "mine",
@@ -278,6 +279,7 @@ class RecordTests(SynchronousTestCase):
                     f"kubernetes_{what}"
                     for what in ("job", "service", "configmap", "pvc", "secret", "namespace")
                 ),
+                "backend": "",
             },
         )
 

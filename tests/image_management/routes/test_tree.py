@@ -38,6 +38,7 @@ TABLE = {
     "/v3/remote-build-nodes/:id": allowed(READ, DELETED),
     "/v3/remote-build-nodes/status": allowed(READ),
     "/v3/remote-build-nodes/status/:id": allowed(READ),
+    "/v3/jobs/:id/log": allowed(READ),
     "/v3/images/:id/artifacts/kernel": allowed(READ),
     "/version": allowed(READ),
     "/healthz/live": allowed(READ),
