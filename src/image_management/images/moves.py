@@ -214,4 +214,4 @@ class Moves:
 
 def may_still_be_done(error: Exception) -> bool:
     """Whether S3 may do what it was asked for after it was given up."""
-    return isinstance(error, S3Unavailable)
+    return isinstance(error, S3Unavailable) and error.status is None

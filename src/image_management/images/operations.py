@@ -101,7 +101,7 @@ class Operations(Service):
     def startService(self) -> None:
         """Go on with what was left; the store has been started before."""
         Service.startService(self)
-        self._watching.start(RENEWAL_SECONDS)
+        self._watched = self._watching.start(RENEWAL_SECONDS)
 
     def stopService(self) -> Deferred[Any]:
         """Leave off; the journal knows where.  Fires when nothing is under way any more."""
@@ -111,7 +111,7 @@ class Operations(Service):
         running = [one.running for one in self._all.values() if one.running is not None]
         for one in self._all.values():
             one.leave_off()
-        return DeferredList(running)
+        return DeferredList([self._watched, *running])
 
     async def perform(self, operation: Operation) -> Sequence[str]:
         """
@@ -246,7 +246,7 @@ class Operations(Service):
             self._no_expiry()
             if self.running:
                 self._expiry = self._clock.callLater(SURE_SECONDS, self._expire)
-            left = await self._store.take_over()
+            left = await self._store.take_over() if self.running else []
         except StoreError as error:
             self._log.warn("leases of operations cannot be renewed: {error}", error=str(error))
             return
