@@ -4,10 +4,10 @@ what has become of them."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from twisted.internet.task import Clock
@@ -38,6 +38,8 @@ TYPES = {
     "extra": "application/x-site",
 }
 """Artifacts of an image."""
+
+_E = TypeVar("_E", bound=Exception)
 
 _STEP_SECONDS = 5
 
@@ -126,6 +128,14 @@ class Bed(StoreCase):
             yield
         except Exception as error:
             raise AssertionError(f"in the case {case}: {error}") from error
+
+    async def failure(self, coroutine: Awaitable[object], kind: type[_E]) -> _E:
+        """What it raises, which has to be of that kind."""
+        try:
+            await coroutine
+        except kind as error:
+            return error
+        self.fail("nothing was raised")
 
     # --- what there is
 
