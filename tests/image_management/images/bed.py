@@ -135,7 +135,7 @@ class Bed(StoreCase):
             await coroutine
         except kind as error:
             return error
-        self.fail("nothing was raised")
+        raise AssertionError("nothing was raised")
 
     # --- what there is
 
