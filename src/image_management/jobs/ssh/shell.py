@@ -2,75 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
 
+from httpd.concurrency.threads import RunInThread, threads_of
+from image_management.jobs.ssh.additions import BadRoot, add, take_out
 from image_management.jobs.ssh.host_keys import HostKeys
+from image_management.jobs.ssh.place import Place
+from image_management.jobs.ssh.server import Server
+from image_management.jobs.ssh.signal_files import Signal, remove_signals, signal_in
+
+__all__ = ["BadRoot", "NoFreePort", "Place", "Shell", "Signal", "open_shell"]
+
+_LOOK_SECONDS = 1.0
+"""Between two looks for signal files."""
 
 
 class NoFreePort(Exception):
     """None of the ports can be listened on; the text says which, and why not the last."""
 
 
-class BadRoot(Exception):
-    """The root file system cannot be made a sandbox of; the text says why."""
-
-
-class Signal(Enum):
-    """What whoever is logged in says of the image, by a file that bears its name."""
-
-    COMPLETE = "complete"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What is opened, and to whom."""
-
-    root: Path
-    """The root file system, of which nothing else makes use meanwhile."""
-    notes: Path
-    """A file outside of the root: what was added to the root and has to be taken out again."""
-    authorized_keys: str = field(repr=False)
-    """Public keys, one a line."""
-    environment: Mapping[str, str]
-    """What a session's environment holds besides the usual; no secrets."""
-    dkms: bool = False
-    """Whether kernel modules are made in it: /sys is there then, and cannot be written to."""
-
-
 class Shell:
-    """
-    An open root file system.
+    """An open root file system."""
 
-    @ivar port: where the SSH server listens.
-    @ivar sessions: how many sessions there are now.
-    @ivar idle_since: since when there is no session, by the reactor's clock; C{None}: there is one.
-    """
+    def __init__(self, port: IListeningPort, server: Server, run_in_thread: RunInThread) -> None:
+        self._port = port
+        self._server = server
+        self._run_in_thread = run_in_thread
+        self._signal: Signal | None = None
+        self._waiting: list[Deferred[Signal]] = []
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = server.reactor
+        self._looking.start(_LOOK_SECONDS)
 
-    port: int
-    sessions: int
-    idle_since: float | None
+    @property
+    def port(self) -> int:
+        """Where the SSH server listens."""
+        number: int = self._port.getHost().port  # type: ignore[attr-defined]
+        return number
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are now."""
+        return len(self._server.sessions)
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when there is no session, by the reactor's clock; C{None}: there is one."""
+        return self._server.idle_since
 
     def signalled(self) -> Deferred[Signal]:
         """Fires within 2 s of a signal; may be asked for by several, and be cancelled."""
-        raise NotImplementedError
+        signalled: Deferred[Signal] = Deferred(self._waiting.remove)
+        if self._signal is None:
+            self._waiting.append(signalled)
+        else:
+            signalled.callback(self._signal)
+        return signalled
 
     def signal(self, signal: Signal) -> None:
-        """Signal, as the file of that name would."""
-        raise NotImplementedError
+        """Signal, as the file of that name would; the first signal counts."""
+        if self._looking.running:
+            self._looking.stop()
+        if self._signal is None:
+            self._signal = signal
+            waiting, self._waiting = self._waiting, []
+            for deferred in waiting:
+                deferred.callback(signal)
 
     async def close(self) -> None:
         """
         Listen no more, and end all sessions, within 10 s or so.  The root stays as it is: it can be
         opened again, by another process too.  May be done again.
         """
-        raise NotImplementedError
+        if self._looking.running:
+            self._looking.stop()
+        await maybeDeferred(self._port.stopListening)
+        await self._server.close()
 
     async def clean(self) -> None:
         """
@@ -79,7 +92,14 @@ class Shell:
 
         @raise OSError: it cannot be done.
         """
-        raise NotImplementedError
+        place = self._server.place
+        await self._run_in_thread(remove_signals, place.root)
+        await self._run_in_thread(take_out, place.root, place.notes)
+
+    def _look(self) -> None:
+        signal = signal_in(self._server.place.root)
+        if signal is not None:
+            self.signal(signal)
 
 
 async def open_shell(
@@ -94,4 +114,22 @@ async def open_shell(
     @raise BadRoot: there is no sandbox to be made of it.
     @raise OSError: what the sandbox needs cannot be added.
     """
-    raise NotImplementedError
+    run_in_thread = threads_of(reactor)
+    await run_in_thread(add, place.root, place.notes, dkms=place.dkms)
+    server = Server(reactor, place, host_keys)
+    return Shell(_listening(reactor, server, ports, interface), server, run_in_thread)
+
+
+def _listening(
+    reactor: Any, server: Server, ports: Sequence[int], interface: str
+) -> IListeningPort:
+    last = "there are none"
+    for port in ports:
+        try:
+            listening: IListeningPort = reactor.listenTCP(port, server, interface=interface)
+        except CannotListenError as error:
+            last = str(error.socketError)
+        else:
+            return listening
+    named = ", ".join(map(str, ports[:3]))
+    raise NoFreePort(f"no free port of {len(ports)} for SSH ({named}, ...): {last}")
