@@ -4,6 +4,7 @@ The parts of a running service, put together according to its settings, on a rea
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from twisted.application.service import Service
@@ -18,7 +19,10 @@ from httpd.web.bearer import Bearer
 from httpd.web.bearer_keys import IssuerKeys, read_jwks, read_public_key
 from image_management.images.images import Images
 from image_management.images.links import LinkChecks
+from image_management.jobs.backend import MakeBackend
 from image_management.jobs.creation import JobCreation, JobDefaults
+from image_management.jobs.local.opening import local_backend
+from image_management.jobs.local.workshop import LocalSettings
 from image_management.jobs.service import JobService
 from image_management.routes.application import Application
 from image_management.routes.artifacts import Artifacts
@@ -26,8 +30,10 @@ from image_management.routes.metrics import Metrics
 from image_management.routes.probes import S3Watch
 from image_management.s3.access import Observe, S3Access, TimeLimits
 from image_management.s3.objects import ObjectStore
+from image_management.settings.readers import JobBackendName
 from image_management.settings.settings import Settings
 from image_management.store.opening import make_store
+from image_management.store.store import Store
 
 
 class S3(Service):
@@ -96,7 +102,9 @@ class Parts:
         s3_watch = S3Watch(objects, buckets, reactor)
         metrics.watch_s3(lambda: s3_watch.is_up)
         creation = JobCreation(store, objects, _job_defaults(settings))
-        jobs = JobService(store, creation, None, reactor)
+        jobs = JobService(
+            store, creation, _job_backend(settings, reactor, store, objects, metrics), reactor
+        )
         self.services: tuple[Service, ...] = (store, s3, s3_watch, images, jobs)
         self.issuer_keys = _issuer_keys(settings)
         per_client = settings.max_requests_per_client
@@ -129,6 +137,28 @@ def _issuer_keys(settings: Settings) -> IssuerKeys | None:
     if settings.ims_auth_public_key_file is not None:
         return IssuerKeys(settings.ims_auth_public_key_file, read_public_key)
     return None
+
+
+def _job_backend(
+    settings: Settings, reactor: Any, store: Store, objects: ObjectStore, metrics: Metrics
+) -> MakeBackend | None:
+    if settings.ims_job_backend is not JobBackendName.LOCAL:
+        return None
+    local = LocalSettings(
+        work_dir=settings.ims_work_dir.resolve(),
+        key_dir=settings.ims_data_dir / "ssh",
+        ssh_host=settings.ims_ssh_host,
+        ssh_ports=settings.ims_ssh_ports,
+        slots=settings.ims_job_slots,
+        shells=settings.ims_job_shells,
+        kiwi=settings.ims_kiwi,
+        stage_seconds=settings.ims_stage_timeout,
+        idle_seconds=settings.ims_job_idle_timeout * 3600,
+        keep_failed=settings.ims_keep_failed,
+        ca_cert=settings.ca_cert,
+        boot_images_bucket=settings.s3_boot_images_bucket,
+    )
+    return local_backend(local, reactor, store, objects, os.environ, metrics.stage_ended)
 
 
 def _job_defaults(settings: Settings) -> JobDefaults:

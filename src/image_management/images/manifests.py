@@ -131,6 +131,25 @@ def check_manifest(manifest: Manifest) -> None:
             raise BadManifest(f"the artifact {quoted(artifact.link.path)} has no type")
 
 
+def artifact_entry(name: str, link: Link, md5: str) -> dict[str, Any]:
+    """
+    The entry of an artifact that a machine boots of.
+
+    @param name: out of L{ARTIFACT_NAMES}.
+    """
+    return {"type": _ARTIFACT_TYPES[name], "md5": md5, "link": link.document}
+
+
+def image_manifest(entries: Iterable[Mapping[str, Any]], seconds: float) -> dict[str, Any]:
+    """
+    The manifest of an image.
+
+    @param seconds: when it was made, since the epoch.
+    """
+    created = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return {"version": VERSION, "created": created, "artifacts": list(entries)}
+
+
 def deleted_manifest_key(image_id: str) -> str:
     """Where the manifest is that names what was moved of an image."""
     return f"deleted/{image_id}/deleted_manifest.json"
@@ -142,8 +161,7 @@ def deleted_manifest(entries: Iterable[Mapping[str, Any]], seconds: float) -> di
 
     @param seconds: when that was, since the epoch.
     """
-    created = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return {"version": VERSION, "created": created, "artifacts": list(entries)}
+    return image_manifest(entries, seconds)
 
 
 def with_etags(document: Mapping[str, Any], links: Mapping[str, Link]) -> dict[str, Any]:

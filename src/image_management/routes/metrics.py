@@ -12,6 +12,8 @@ from httpd.web.metrics import HttpMetrics
 
 _PREFIX = "image_management_"
 
+_STAGE_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 10_800, 21_600)
+
 
 class Metrics(HttpMetrics):
     """The service's metrics."""
@@ -27,6 +29,18 @@ class Metrics(HttpMetrics):
         self._s3_up = Gauge(
             _PREFIX + "s3_up", "1 while S3 answers for the buckets.", registry=self.state
         )
+
+        self._stages = Histogram(
+            _PREFIX + "job_stage_duration_seconds",
+            "How long each stage of jobs on this host took.",
+            ("stage",),
+            buckets=_STAGE_SECONDS,
+            registry=self.counts,
+        )
+
+    def stage_ended(self, stage: str, seconds: float) -> None:
+        """Note how long a stage of a job has taken."""
+        self._stages.labels(stage).observe(seconds)
 
     def s3_called(self, operation: str, outcome: str, seconds: float) -> None:
         """Count a try of a request to S3."""

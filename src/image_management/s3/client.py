@@ -37,11 +37,12 @@ VERBS = {
     "PutObject": "PUT of the object",
     "DeleteObject": "DELETE of the object",
     "CopyObject": "copy of the object",
-    "CreateMultipartUpload": "begin of a copy in parts",
+    "CreateMultipartUpload": "begin of parts",
+    "UploadPart": "upload of a part of the object",
     "UploadPartCopy": "copy of a part of the object",
-    "CompleteMultipartUpload": "end of a copy in parts",
-    "AbortMultipartUpload": "giving up a copy in parts",
-    "ListMultipartUploads": "search for copies in parts",
+    "CompleteMultipartUpload": "end of parts",
+    "AbortMultipartUpload": "giving up parts",
+    "ListMultipartUploads": "search for unfinished parts",
 }
 """What an error calls each operation that is used."""
 

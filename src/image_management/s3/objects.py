@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from twisted.web.iweb import IResponse
 
+from httpd.concurrency.threads import RunInThread
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.proxies import Proxies
 from httpd.outbound.trust import tls_policy
@@ -36,6 +37,7 @@ from image_management.s3.errors import (
 )
 from image_management.s3.facts import ObjectFacts, quoted_etag, unquoted
 from image_management.s3.source import ObjectSource
+from image_management.s3.uploads import Upload, sweep
 from image_management.values import USER_AGENT
 
 __all__ = ["ObjectFacts", "ObjectStore"]
@@ -182,6 +184,30 @@ class ObjectStore:
             return await Copy(client, source, target, facts).make()
 
         return Link(target.bucket, target.key, await self._by_whom_it_may(copy))
+
+    async def upload(
+        self,
+        file: int,
+        target: Link,
+        content_type: str,
+        metadata: Mapping[str, str],
+        run_in_thread: RunInThread,
+    ) -> Link:
+        """
+        Make a file an object; in parts where it is large.
+
+        @param file: its descriptor.
+        @param run_in_thread: where the file is read.
+        @return: the link with its etag.
+        @raise ObjectMissing: the bucket is not there.
+        """
+        making = Upload(self._own, file, target, run_in_thread).make(content_type, metadata)
+        return Link(target.bucket, target.key, await making)
+
+    async def delete_with_uploads(self, link: Link) -> None:
+        """Delete an object, and what was begun of it; neither has to be there."""
+        await self.delete(link)
+        await sweep(self._own, link)
 
     def presigned_get(self, link: Link) -> str:
         """

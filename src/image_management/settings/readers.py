@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from httpd.settings.readers import count, path
+from httpd.settings.readers import count, one_of, path, port
 from httpd.texts import quoted
 from image_management.records.links import is_bucket
 from image_management.records.words import truth
@@ -82,6 +83,37 @@ dns_name = name(
     rf"(?=.{{1,253}}\Z){_DNS_LABEL}(\.{_DNS_LABEL})*", "a host's or domain's name, in small letters"
 )
 """Reads a host's or a domain's name."""
+
+
+class JobBackendName(StrEnum):
+    """Where jobs are worked on."""
+
+    LOCAL = "local"
+    NONE = "none"
+
+
+def job_backend(text: str) -> JobBackendName:
+    """Read where jobs are worked on."""
+    return JobBackendName(one_of(text, [*JobBackendName]))
+
+
+def ssh_host(text: str) -> str:
+    """Read a host's name or address, in any case."""
+    if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
+        raise ValueError(f"{quoted(text)}; expected a host's name or address")
+    return text
+
+
+def ports(text: str) -> Sequence[int]:
+    """Read TCP ports: one, or the first and the last of several; 0 is any."""
+    first, dash, last = text.partition("-")
+    try:
+        found = range(port(first), port(last if dash else first) + 1)
+    except ValueError:
+        found = range(0)
+    if not found or (dash and not found[0]):
+        raise ValueError(f"{quoted(text)}; expected TCP ports such as 2022-2121, or 0")
+    return found
 
 
 def database_url(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from httpd.forwarding import Network
@@ -13,6 +14,7 @@ from httpd.settings.readers import LogLevel, TlsVersion
 from httpd.settings.reading import read_settings
 from httpd.settings.setting import Setting
 from image_management.records.words import truth
+from image_management.settings.readers import JobBackendName
 from image_management.settings.table import SETTINGS, STORE_SETTINGS
 
 
@@ -74,6 +76,18 @@ class Settings:
     job_aarch64_runtime: str
     ca_cert: Path | None
     api_gateway_hostname: str | None
+    ims_job_backend: JobBackendName
+    ims_work_dir: Path
+    ims_ssh_host: str
+    ims_ssh_ports: Sequence[int]
+    ims_job_slots: int
+    ims_job_shells: int
+    ims_kiwi: str
+    ims_stage_timeout: float
+    ims_job_idle_timeout: float
+    """Hours."""
+
+    ims_keep_failed: bool
     warnings: Sequence[str] = ()
     """One sentence for each text that counts otherwise than it says, or not at all."""
 
@@ -101,6 +115,10 @@ def parse_settings(texts: Mapping[str, str], home: str = "") -> Settings:
         own, others = f"s3_{name}", f"s3_sts_{name}"
         if others not in reading.given and own in found:
             found[others] = found[own]
+    if found.get("ims_work_dir") is None and "ims_data_dir" in found:
+        found["ims_work_dir"] = found["ims_data_dir"] / "jobs"
+    if found.get("ims_ssh_host") is None:
+        found["ims_ssh_host"] = gethostname()
     reading.problems += _contradictions(found, reading.given)
     reading.require_none_wrong()
     return Settings(**found, warnings=tuple(reading.warnings))

@@ -242,6 +242,69 @@ SETTINGS: tuple[Setting, ...] = (
         readers.dns_name,
     ),
     Setting(
+        ("IMS_JOB_BACKEND",),
+        "where jobs are worked on: local, by this host itself, for which the service has to be root"
+        " and needs some programs; none, nowhere: a new job is refused",
+        readers.job_backend,
+        "none",
+    ),
+    Setting(
+        ("IMS_WORK_DIR",),
+        "directory in which local jobs work, a folder each",
+        common.path,
+        absent_text="jobs in IMS_DATA_DIR",
+    ),
+    Setting(
+        ("IMS_SSH_HOST",),
+        "name or address by which the users of local jobs reach this host",
+        readers.ssh_host,
+        absent_text="this host's name",
+    ),
+    Setting(
+        ("IMS_SSH_PORTS",),
+        "TCP ports on which local jobs listen for their users, one each; 0: any that is free",
+        readers.ports,
+        "2022-2121",
+    ),
+    Setting(
+        ("IMS_JOB_SLOTS",),
+        "local jobs that work at once; others wait, first come first served",
+        common.count(1, 1000),
+        "2",
+    ),
+    Setting(
+        ("IMS_JOB_SHELLS",),
+        "local jobs that there may be at a time that somebody logs in to; they take no slot while"
+        " they wait for their users",
+        common.count(0, 10_000),
+        "20",
+    ),
+    Setting(
+        ("IMS_KIWI",),
+        "program by which local jobs build images",
+        common.text_as_it_is,
+        "kiwi-ng",
+    ),
+    Setting(
+        ("IMS_STAGE_TIMEOUT",),
+        "seconds that a stage of a local job may take, but for its user's turn",
+        common.seconds(zero=False),
+        "21600",
+    ),
+    Setting(
+        ("IMS_JOB_IDLE_TIMEOUT",),
+        "hours without anybody logged in, after which a local job that waits for its user fails; 0:"
+        " none",
+        common.seconds(zero=True),
+        "0",
+    ),
+    Setting(
+        ("IMS_KEEP_FAILED",),
+        "whether the folder of a local job that has failed stays until the job is deleted",
+        readers.boolean,
+        "false",
+    ),
+    Setting(
         ("TESTING",),
         "accepted, since Cray's service has it, and not used",
         common.text_as_it_is,

@@ -1,0 +1,299 @@
+"""The real service with its local backend, images and recipes to work on, and OpenSSH."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.python.failure import Failure
+
+from tests.httpd.web.serving import CLEAR, head_of
+from tests.image_management.service import Ims, ServiceTestCase
+from tests.running import found_program
+
+KERNEL, INITRD, PARAMETERS = b"a kernel", b"an initrd", b"console=ttyS0"
+
+STAND_IN = Path(__file__).with_name("kiwi_stand_in.py")
+"""A program in place of kiwi, which makes a root file system within no time."""
+
+
+class Follower(Protocol):
+    """Reads an answer as it comes."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.closed: Deferred[str] = Deferred()
+        self._awaited: list[tuple[str, Deferred[None]]] = []
+
+    def dataReceived(self, data: bytes) -> None:
+        self.text += data.decode()
+        for awaited in [one for one in self._awaited if one[0] in self.text]:
+            self._awaited.remove(awaited)
+            awaited[1].callback(None)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        for text, deferred in self._awaited:
+            deferred.errback(AssertionError(f"{text!r} did not come: {self.text}"))
+        self.closed.callback(self.text)
+
+    async def until(self, text: str) -> None:
+        """Wait for a text."""
+        if text not in self.text:
+            deferred: Deferred[None] = Deferred()
+            self._awaited.append((text, deferred))
+            await deferred
+
+
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    """A compressed archive with these files."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.mode = 0o755 if name.endswith(".sh") else 0o644
+            tar.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def busybox_root(root: Path) -> Path:
+    """A root file system of busybox, with a kernel to boot."""
+    for name in ("bin", "etc", "root", "boot", "tmp"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(found_program("busybox"), root / "bin/busybox")
+    for applet in ("sh", "cat", "ls", "touch", "sleep", "id", "mount", "mknod", "ps"):
+        (root / "bin" / applet).symlink_to("busybox")
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (root / "boot/vmlinuz-1").write_bytes(KERNEL)
+    (root / "boot/vmlinuz").symlink_to("/boot/vmlinuz-1")
+    (root / "boot/initrd").write_bytes(INITRD)
+    (root / "boot/kernel-parameters").write_bytes(PARAMETERS)
+    return root
+
+
+def squashfs_of(root: Path) -> bytes:
+    """A root file system as images have it."""
+    packed = root.with_suffix(".sqsh")
+    command = [found_program("mksquashfs"), str(root), str(packed), "-comp", "zstd", "-quiet"]
+    subprocess.run([*command, "-no-progress"], check=True, capture_output=True)
+    return packed.read_bytes()
+
+
+def unpacked(data: bytes, target: Path) -> Path:
+    """The root file system that an image holds."""
+    packed = target.with_suffix(".sqsh")
+    packed.write_bytes(data)
+    command = [
+        found_program("unsquashfs"),
+        "-no-progress",
+        "-quiet",
+        "-dest",
+        str(target),
+        str(packed),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    return target
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A service that works on jobs itself."""
+
+    ims: Ims
+    work_dir: Path
+    key_file: Path
+    public_key_id: str
+    settings: Mapping[str, str] = field(repr=False)
+
+    async def make_job(self, job_type: str, artifact_id: str, **members: Any) -> dict[str, Any]:
+        """Begin a job."""
+        return await self.ims.make(
+            "/v3/jobs",
+            **{
+                "job_type": job_type,
+                "artifact_id": artifact_id,
+                "public_key_id": self.public_key_id,
+                "image_root_archive_name": "new image",
+                "build_env_size": 1,
+                "job_mem_size": 1,
+                **members,
+            },
+        )
+
+    async def follow(self, job: Mapping[str, Any]) -> Follower:
+        """Read its log until it is over."""
+        follower: Follower = await connectProtocol(
+            CLEAR.endpoint(self.ims.process.ports["http"]), Follower()
+        )
+        path = f"/v3/jobs/{job['id']}/log?follow=true"
+        assert follower.transport is not None
+        follower.transport.write(head_of(path, {"Host": "ims", "Connection": "close"}, "GET"))
+        return follower
+
+    async def ended(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The job when it is over."""
+        log = await (await self.follow(job)).closed
+        record: dict[str, Any] = await self.ims.get(f"/jobs/{job['id']}")
+        while record["status"] not in {"success", "error"}:  # it is written down at once
+            record = await self.ims.get(f"/jobs/{job['id']}")
+        return {**record, "log": log}
+
+    async def ssh(self, job: Mapping[str, Any], command: str) -> tuple[int, str]:
+        """Run a command by OpenSSH; its exit status, and what it says."""
+        record = await self.ims.get(f"/jobs/{job['id']}")
+        place = record["ssh_containers"][0]["connection_info"]["cluster.local"]
+        options = {
+            "IdentityFile": self.key_file,
+            "IdentitiesOnly": "yes",
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": os.devnull,
+            "BatchMode": "yes",
+            "LogLevel": "ERROR",
+        }
+        out, errors, status = await getProcessOutputAndValue(
+            found_program("ssh"),
+            [
+                *("-F", os.devnull, "-p", str(place["port"])),
+                *(part for name, value in options.items() for part in ("-o", f"{name}={value}")),
+                *(f"root@{place['host']}", command),
+            ],
+            {"PATH": os.environ["PATH"]},
+        )
+        return status, (out + errors).decode()
+
+    async def artifacts(self, image_id: str) -> dict[str, bytes]:
+        """The objects of an image, each as its manifest says."""
+        image = await self.ims.get(f"/images/{image_id}")
+        manifest = await self.object(image["link"])
+        found = {}
+        for entry in json.loads(manifest)["artifacts"]:
+            data = await self.object(entry["link"])
+            assert hashlib.md5(data).hexdigest() == entry["md5"]
+            found[entry["link"]["path"].rpartition("/")[2]] = data
+        return found
+
+    async def object(self, link: Mapping[str, str]) -> bytes:
+        bucket, _, key = link["path"].removeprefix("s3://").partition("/")
+        found = self.ims.s3.client().get_object(Bucket=bucket, Key=key)
+        assert found["ETag"].strip('"') == link["etag"]
+        data: bytes = found["Body"].read()
+        assert found["Metadata"]["md5sum"] == hashlib.md5(data).hexdigest()
+        return data
+
+    def left(self, job: Mapping[str, Any]) -> list[Path]:
+        """What is in its folder besides the log and the notes."""
+        folder = self.work_dir / job["id"]
+        return [one for one in folder.iterdir() if one.name not in {"log", "job.json"}]
+
+
+class HostCase(ServiceTestCase):
+    """Runs the service as root, with its local backend."""
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).resolve()
+        self.folder.mkdir()
+        if os.geteuid() != 0:
+            self.skipTest("local jobs need root")
+
+    async def start_host(self, **settings: str) -> Host:
+        """Start it; the test's end stops it."""
+        kiwi = self.folder / "kiwi"
+        kiwi.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} "$@"\n')
+        kiwi.chmod(0o755)
+        work_dir = self.folder / "work"
+        all_settings = {
+            "IMS_JOB_BACKEND": "local",
+            "IMS_DATA_DIR": str(self.folder / "data"),
+            "IMS_WORK_DIR": str(work_dir),
+            "IMS_SSH_HOST": "127.0.0.1",
+            "IMS_SSH_PORTS": "0",
+            "IMS_KIWI": str(kiwi),
+            **settings,
+        }
+        ims = await self.start(all_settings)
+        key_file = self.folder / "key"
+        keygen = [found_program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(key_file)]
+        subprocess.run(keygen, check=True)
+        public = key_file.with_suffix(".pub").read_text()
+        key = await ims.make("/public-keys", name="mine", public_key=public)
+        return Host(ims, work_dir, key_file, key["id"], all_settings)
+
+    async def restarted(self, host: Host) -> Host:
+        """The same service, after it was killed."""
+        ims = await self.start_beside(host.ims.s3, host.settings)
+        return Host(ims, host.work_dir, host.key_file, host.public_key_id, host.settings)
+
+    async def make_recipe(self, host: Host, files: Mapping[str, bytes], **members: Any) -> str:
+        return await self.make_recipe_of(host, tar_of(files), **members)
+
+    async def make_recipe_of(self, host: Host, archive: bytes, **members: Any) -> str:
+        """A recipe's id."""
+        key = f"{hashlib.md5(archive).hexdigest()}.tgz"
+        host.ims.s3.client().put_object(
+            Bucket="ims",
+            Key=key,
+            Body=archive,
+            Metadata={"md5sum": hashlib.md5(archive).hexdigest()},
+        )
+        recipe = await host.ims.make(
+            "/recipes",
+            **{
+                "name": "recipe",
+                "recipe_type": "kiwi-ng",
+                "linux_distribution": "debian12",
+                "link": {"path": f"s3://ims/{key}", "type": "s3"},
+                **members,
+            },
+        )
+        return str(recipe["id"])
+
+    async def make_image(self, host: Host, data: bytes, md5: str = "") -> str:
+        """An image's id."""
+        link = host.ims.put("source/rootfs", data)
+        kind = "application/vnd.cray.image.rootfs.squashfs"
+        digest = md5 or hashlib.md5(data).hexdigest()
+        manifest = {
+            "version": "1.0",
+            "created": "2026-01-01 00:00:00",
+            "artifacts": [{"type": kind, "md5": digest, "link": link}],
+        }
+        link = host.ims.put("source/manifest.json", json.dumps(manifest).encode())
+        image = await host.ims.make("/images", name="source", link=link)
+        return str(image["id"])
+
+    async def delete(self, host: Host, job: Mapping[str, Any]) -> None:
+        """Delete a job, and see that nothing of it is left."""
+        self.assert_nothing(await host.ims.ask("DELETE", f"/v3/jobs/{job['id']}"))
+        self.assertEqual((await host.ims.ask("GET", f"/jobs/{job['id']}")).status, 404)
+        self.assertFalse((host.work_dir / job["id"]).exists())
+        self.assertEqual(processes_of(job), [])
+        self.assertNotIn(job["id"], Path("/proc/self/mountinfo").read_text())
+
+
+def processes_of(job: Mapping[str, Any]) -> list[str]:
+    """What runs on behalf of a job."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if job["id"].encode() in words:
+            found.append(words.replace(b"\0", b" ").decode(errors="replace"))
+    return found

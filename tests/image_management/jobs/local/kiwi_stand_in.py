@@ -1,0 +1,34 @@
+"""In place of C{kiwi-ng}: makes a root file system of what C{config.xml} says, in its folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--debug", action="store_true")
+    parser.add_argument("--type", required=True)
+    parser.add_argument("words", nargs=2)
+    parser.add_argument("--description", type=Path, required=True)
+    parser.add_argument("--target-dir", type=Path, required=True)
+    given = parser.parse_args()
+    assert (given.type, given.words) == ("tbz", ["system", "build"])
+    description = (given.description / "config.xml").read_text()
+    root = given.target_dir / "build/image-root"
+    (root / "boot").mkdir(parents=True)
+    for name in ("vmlinuz", "initrd"):
+        (root / "boot" / name).write_text(f"{name} of kiwi")
+    (root / "description").write_text(description)
+    print("building", flush=True)
+    if "<slow/>" in description:
+        print("slowly", flush=True)
+        time.sleep(3600)
+    if "<fails/>" in description:
+        sys.exit("no such package")
+
+
+main()
