@@ -27,7 +27,7 @@ help:
 	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
-	@echo "make ceph-test    image management's use of S3, held to Ceph's gateway (as root): two minutes"
+	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
@@ -101,7 +101,7 @@ boot-test: $(VENV)/.test
 
 ceph-test: $(VENV)/.test
 	requirements/packages.sh ceph
-	$(TRIAL) tests.image_management.s3.on_ceph
+	$(TRIAL) tests.image_management.s3.on_ceph tests.image_management.routes.on_ceph
 
 # Without atheris, which is not to be had everywhere, chance leads instead of coverage.
 fuzz: $(VENV)/.test

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from image_management.s3.access import S3Access
 from tests.engines.versitygw import BUCKETS, boto3_client
 
 _SCRIPT = Path(__file__).parent / "ceph.sh"
+_POLL_SECONDS = 0.05
 
 
 class Ceph:
@@ -40,6 +46,46 @@ class Ceph:
         for bucket in BUCKETS:
             client.create_bucket(Bucket=bucket)
             client.put_bucket_acl(Bucket=bucket, GrantFullControl="id=IMS,id=STS")
+
+    async def kill(self) -> None:
+        """SIGKILL the gateway, and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+        while self._gateway().exists():
+            time.sleep(_POLL_SECONDS)
+
+    async def start(self) -> None:
+        """Start the gateway again, where it does not run, and wait until it answers; blocking."""
+        if self._gateway().exists():
+            return
+        options = ["--name", "client.rgw", "--conf", str(self.directory / "ceph.conf")]
+        root = ["--setuser", "root", "--setgroup", "root"]
+        subprocess.run(["radosgw", *options, *root], check=True)
+        while not self._answers():
+            time.sleep(_POLL_SECONDS)
+
+    def pause(self) -> None:
+        """Have the gateway answer nothing, while its connections stay, until L{resume}."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _pid(self) -> int:
+        return int((self.directory / "client.rgw.pid").read_text())
+
+    def _gateway(self) -> Path:
+        return Path("/proc", str(self._pid()))
+
+    def _signal(self, number: int) -> None:
+        os.kill(self._pid(), number)
+
+    def _answers(self) -> bool:
+        try:
+            self.client().list_buckets()
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def _end(self) -> None:
         subprocess.run([str(_SCRIPT), str(self.directory), "stop"], check=True)

@@ -6,14 +6,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.tcp import Connection
 from twisted.trial.unittest import TestCase
 
 from demo.service import ServiceProcess
-from tests.engines.versitygw import ACCESS_KEY, SECRET_KEY, Versitygw, start_versitygw
+from image_management.s3.access import S3Access
+from tests.engines.versitygw import ACCESS_KEY, SECRET_KEY, start_versitygw
 from tests.httpd.web.serving import CLEAR, Answer, Collecting, exchange, head_of, parsed
 from tests.running import start_service
 
@@ -47,12 +48,35 @@ def connection_of(client: Collecting) -> Connection:
 C = TypeVar("C", bound=Collecting)
 
 
+class S3(Protocol):
+    """The S3 server beside a service."""
+
+    @property
+    def access(self) -> S3Access:
+        """For the one whose buckets they are."""
+
+    def client(self) -> Any:
+        """A boto3 client, which blocks."""
+
+    async def kill(self) -> None:
+        """End it at once; what it had acknowledged stays."""
+
+    async def start(self) -> None:
+        """Start it again, at the same address."""
+
+    def pause(self) -> None:
+        """Have it answer nothing, until L{resume}."""
+
+    def resume(self) -> None:
+        """Have it go on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ims:
     """A running service, as its clients see it."""
 
     process: ServiceProcess
-    s3: Versitygw
+    s3: S3
 
     async def ask(
         self,
@@ -141,10 +165,13 @@ class ServiceTestCase(TestCase):
 
     async def start(self, settings: Mapping[str, str] | None = None) -> Ims:
         """Start it, beside an S3 server with its buckets; the test's end stops both."""
-        s3 = await start_versitygw(self)
-        return await self.start_beside(s3, settings)
+        return await self.start_beside(await self.start_s3(), settings)
 
-    async def start_beside(self, s3: Versitygw, settings: Mapping[str, str] | None = None) -> Ims:
+    async def start_s3(self) -> S3:
+        """The S3 server, with empty buckets."""
+        return await start_versitygw(self)
+
+    async def start_beside(self, s3: S3, settings: Mapping[str, str] | None = None) -> Ims:
         """Start it beside an S3 server that is there."""
         process = await start_service(
             self,
