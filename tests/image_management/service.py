@@ -28,6 +28,10 @@ PUBLIC_KEY = (
 )
 
 
+SECRETS = COMMENT, ACCESS_KEY, SECRET_KEY, "X-Amz"
+"""What no error and no metric may show."""
+
+
 class Unhurried(Collecting):
     """A client that takes the first piece of an answer, and the rest when it is told to."""
 
@@ -185,7 +189,16 @@ class ServiceTestCase(TestCase):
             service="image-management",
             secrets=(COMMENT, "X-Amz-Signature=", PUBLIC_KEY.split()[1]),
         )
-        return Ims(process, s3)
+        ims = Ims(process, s3)
+        self.addCleanup(self.check_metrics, ims)
+        return ims
+
+    async def check_metrics(self, ims: Ims) -> None:
+        """See that nothing secret is in what is measured."""
+        metrics = (await ims.ask("GET", "/metrics")).text
+        self.assertIn("image_management_", metrics)
+        for secret in SECRETS:
+            self.assertNotIn(secret, metrics)
 
     def assert_problem(self, answer: Answer, status: int, text: str = "") -> dict[str, Any]:
         """See that an answer is a problem, and says what it should."""
@@ -195,7 +208,7 @@ class ServiceTestCase(TestCase):
         self.assertEqual(problem["status"], status)
         self.assertTrue(problem["title"] and problem["detail"])
         self.assertIn(text, answer.text)
-        for secret in (COMMENT, ACCESS_KEY, SECRET_KEY, "X-Amz"):
+        for secret in SECRETS:
             self.assertNotIn(secret, answer.text)
         return problem
 
