@@ -54,6 +54,9 @@ class _Attempts:
         self.running: Deferred[_Result] | None = None
         self.next: IDelayedCall | None = None
         self.tries = 0
+        self.taken: Operation | None = None
+        """What another process has left of the same record, to be gone on with afterwards."""
+
         self._waiting: list[Deferred[_Result]] = []
 
     def result(self) -> Deferred[_Result]:
@@ -206,6 +209,8 @@ class Operations(Service):
                 )
         if work.over:
             del self._all[work.operation.kind, work.operation.id]
+            if attempts.taken is not None and self.running:
+                self._adopt(attempts.taken)
         elif self.running:
             self._try_later(attempts)
         attempts.tell(result)
@@ -254,7 +259,9 @@ class Operations(Service):
             self._log.failure("leases of operations cannot be renewed")
             return
         for operation in left:
-            if self.running and (operation.kind, operation.id) not in self._all:
+            if attempts := self._all.get((operation.kind, operation.id)):
+                attempts.taken = operation  # somebody is about to see that it is there
+            elif self.running:
                 self._adopt(operation)
 
     def _adopt(self, operation: Operation) -> None:
