@@ -80,7 +80,9 @@ def _virtual_machine(url: str) -> str:
             "-boot",
             "d",
             "-drive",
-            f"file={drive},media=cdrom,readonly=on",
+            # QEMU waits for ever for an answer that is there as a whole as soon as it has asked
+            # (block/curl.c with libcurl 8): its usual 256 KiB are.
+            f"file={drive},file.readahead=4M,media=cdrom,readonly=on",
         ]
     )
 
