@@ -110,6 +110,16 @@ USED = (
         "twisted.web.http.Request",
         ("_disconnected",),
     ),
+    Used(
+        "image_management.jobs.ssh.channels",
+        "twisted.conch.ssh.channel.SSHChannel",
+        ("_log",),
+    ),
+    Used(
+        "image_management.jobs.ssh.connections",
+        "twisted.conch.ssh.connection.SSHConnection",
+        ("_log",),
+    ),
 )
 
 _OF_OTHERS = frozenset({"_replace", "_read_data_block"})
