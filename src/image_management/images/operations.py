@@ -112,7 +112,7 @@ class Operations(Service):
         self._watching.stop()
         self._no_expiry()
         running = [one.running for one in self._all.values() if one.running is not None]
-        for one in self._all.values():
+        for one in list(self._all.values()):
             one.leave_off()
         return DeferredList([self._watched, *running])
 
@@ -280,7 +280,7 @@ class Operations(Service):
 
     def _expire(self) -> None:
         """Stop at once: another process may take over what is ours."""
-        for one in self._all.values():
+        for one in list(self._all.values()):
             if one.running is not None:
                 one.running.cancel()
 
