@@ -91,7 +91,7 @@ class Moves:
             hard = operation.action is Action.HARD_DELETE
             await self._enter(work, Stage(Phase.DELETING if hard else Phase.COPYING, plan))
             await self._refuse_sharing(work)
-            await self._transfers.remove([left[path] for path in left.keys() - plan.paths])
+            await self._transfers.remove_copies([left[path] for path in left.keys() - plan.paths])
         except (S3Error, Problem, LinkInUse):
             if earlier is None:
                 await self._end(work, Unchanged())
@@ -150,7 +150,7 @@ class Moves:
 
         @param late: S3 may yet make one that it was asked for; after an interruption nobody knows.
         """
-        await self._transfers.remove(work.plan.targets)
+        await self._transfers.remove_copies(work.plan.targets)
         if late and work.phase is Phase.ROLLING_BACK:
             await self._enter(work, Stage(Phase.SWEEPING, work.plan))
         else:

@@ -71,6 +71,10 @@ class Transfers:
         """Delete objects; one that is gone is fine."""
         await self._each(links, self._objects.delete)
 
+    async def remove_copies(self, links: Iterable[Link]) -> None:
+        """Delete what was made of a plan's targets, as far as it came."""
+        await self._each(links, self._objects.delete_with_uploads)
+
     async def remove_sources(self, moves: Sequence[Move]) -> None:
         """Delete what was copied, unless something else is there by now."""
         await self._each(moves, self._remove_source)

@@ -78,6 +78,9 @@ class MemoryObjects:
     async def delete(self, link: Link) -> None:
         self.objects.pop(link.path, None)
 
+    async def delete_with_uploads(self, link: Link) -> None:
+        await self.delete(link)
+
     async def copy(self, source: Link, target: Link, facts: ObjectFacts) -> Link:
         stored = self._get(source, "copy of the object")
         if stored.etag != facts.etag:
