@@ -39,6 +39,10 @@ Reports = Callable[[Report], Coroutine[Deferred[Any], Any, None]]
 """Is told of each change, in order; returns once it is written down."""
 
 
+Follow = Callable[[], bool]
+"""Whether somebody wants to have more of a log, now: it is asked again and again."""
+
+
 class LogReader(Protocol):
     """The log of a job, read by one client at its own pace."""
 
@@ -94,11 +98,11 @@ class JobBackend(Protocol):
         @raise BackendError: something is left.
         """
 
-    def log(self, job: Record, *, follow: bool, tail: int | None) -> LogReader | None:
+    def log(self, job: Record, *, follow: Follow, tail: int | None) -> LogReader | None:
         """
         What a job has said so far.
 
-        @param follow: to go on until it is over.
+        @param follow: whether to go on until it is over.
         @param tail: to begin with so many of the last lines; C{None}: with the first.
         @return: C{None}: there is no log of it.
         """

@@ -20,6 +20,7 @@ from httpd.concurrency.coroutine_service import Background
 from httpd.web.problems import Problem
 from image_management.jobs.backend import (
     BackendError,
+    Follow,
     JobBackend,
     LogReader,
     MakeBackend,
@@ -146,11 +147,11 @@ class JobService(Background):
             await backend.remove(job)
         await self._forget(job.id)
 
-    def log(self, job: Record, *, follow: bool, tail: int | None) -> LogReader:
+    def log(self, job: Record, *, follow: Follow, tail: int | None) -> LogReader:
         """
         What a job has said so far.
 
-        @param follow: to go on until it is over.
+        @param follow: whether to go on until it is over.
         @param tail: to begin with so many of the last lines; C{None}: with the first.
         @raise Problem: 404, nobody knows.
         """

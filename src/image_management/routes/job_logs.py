@@ -7,6 +7,7 @@ import re
 from twisted.internet.defer import CancelledError
 
 from httpd.concurrency.coroutines import begun
+from httpd.http1.connections import Connections
 from httpd.texts import quoted
 from httpd.web.chunked import send_chunks
 from httpd.web.coroutine_resource import CoroutineResource
@@ -25,7 +26,8 @@ _TYPE = "text/plain; charset=utf-8"
 class JobLog(CoroutineResource):
     """What a job has said, and where it is wanted what it says until it is over."""
 
-    def __init__(self, store: Store, jobs: JobService) -> None:
+    def __init__(self, store: Store, jobs: JobService, connections: Connections) -> None:
+        self._connections = connections
         self._store = store
         self._jobs = jobs
 
@@ -39,7 +41,12 @@ class JobLog(CoroutineResource):
             [id] = request.path_values
             job = await self._store.get(Kind.JOB, id)
             request.facts["record"] = job.id
-            reader = self._jobs.log(job, follow=follow, tail=tail)
+
+            def goes_on() -> bool:
+                # Who follows would keep the service from going down.
+                return follow and not self._connections.draining
+
+            reader = self._jobs.log(job, follow=goes_on, tail=tail)
             try:
                 await send_chunks(request, _TYPE, reader.read)
             finally:

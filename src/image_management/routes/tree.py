@@ -101,7 +101,9 @@ def _jobs(application: Application) -> Iterator[Route]:
     for base in ("", "/v2", "/v3"):
         yield row(f"{base}/jobs", get=jobs.list, post=jobs.create, delete=jobs.remove_selected)
         yield row(f"{base}/jobs/:id", get=jobs.read, patch=jobs.change, delete=jobs.remove)
-    yield row("/v3/jobs/:id/log", get=JobLog(application.store, application.jobs))
+    yield row(
+        "/v3/jobs/:id/log", get=JobLog(application.store, application.jobs, application.connections)
+    )
 
 
 def _nodes(application: Application) -> Iterator[Route]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from image_management.jobs.backend import BackendError, LogReader, Reports
+from image_management.jobs.backend import BackendError, Follow, LogReader, Reports
 from image_management.jobs.creation import JobCreation, NewJob, Source
 from image_management.records.kinds import Kind
 from image_management.records.links import Link
@@ -83,7 +83,7 @@ class Remembering:
     async def remove(self, job: Record) -> None:
         self._did("remove", job)
 
-    def log(self, job: Record, *, follow: bool, tail: int | None) -> LogReader | None:
+    def log(self, job: Record, *, follow: Follow, tail: int | None) -> LogReader | None:
         return None
 
     async def recover(self, jobs: Sequence[Record]) -> Collection[str]:

@@ -11,7 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from httpd.web.problems import Problem
-from image_management.jobs.backend import BackendError, LogReader, Report
+from image_management.jobs.backend import BackendError, Follow, LogReader, Report
 from image_management.jobs.creation import NewJob
 from image_management.jobs.local.folders import JobFolder, Notes
 from image_management.jobs.local.job import LocalJob
@@ -93,11 +93,11 @@ class LocalBackend:
                 raise BackendError(f"S3: {error}") from None
         await self._remove(self._folder(job).path)
 
-    def log(self, job: Record, *, follow: bool, tail: int | None) -> LogReader | None:
+    def log(self, job: Record, *, follow: Follow, tail: int | None) -> LogReader | None:
         """Its file."""
 
         def goes_on() -> bool:
-            return follow and job.id in self._running
+            return follow() and job.id in self._running
 
         try:
             return FileLog(self._folder(job).log, self._shop.reactor, goes_on, tail)

@@ -40,7 +40,13 @@ async def fetch_recipe(shop: Workshop, folder: JobFolder, notes: Notes, limits: 
     """
     await _download(shop, folder, notes, limits)
     folder.recipe.mkdir(mode=0o755)
-    command = [sys.executable, "-P", "-m", unpack.__name__, str(limits.file // 2)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        unpack.__name__,
+        *map(str, (limits.file // 2, unpack.TEMPLATE_SECONDS)),
+    ]
     with folder.source.open("rb") as archive, _dictionary(notes) as dictionary:
         files = {0: archive.fileno(), unpack.DICTIONARY_FILE: dictionary}
         await shop.programs.run(command, folder.recipe, folder.log, limits, files)

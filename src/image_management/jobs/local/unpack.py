@@ -1,5 +1,6 @@
 """
-C{python -m image_management.jobs.local.unpack BYTES}: unpacks a recipe and fills in its templates.
+C{python -m image_management.jobs.local.unpack BYTES SECONDS}: unpacks a recipe and fills in its
+templates.
 
 The archive is its input, descriptor 3 has the dictionary as JSON, and the folder that it is started
 in gets everything.  That folder becomes its root, and it nobody, before it looks at anything.
@@ -13,11 +14,14 @@ import gzip  # noqa: F401
 import json
 import lzma  # noqa: F401
 import os
+import pprint  # noqa: F401
 import resource
 import signal
 import sys
 import zlib  # noqa: F401
 from pathlib import Path
+
+import jinja2.debug  # noqa: F401
 
 from image_management.jobs.local.templates import BadTemplate, fill_in
 from image_management.jobs.local.unpacking import BadArchive, Bounds, unpack
@@ -25,7 +29,8 @@ from image_management.jobs.local.unpacking import BadArchive, Bounds, unpack
 DICTIONARY_FILE = 3
 """The descriptor."""
 
-_TEMPLATE_SECONDS = 60
+TEMPLATE_SECONDS = 60
+"""For all templates of a recipe."""
 
 _MOST_MEMORY = 1024**3
 """Bytes of address space."""
@@ -35,7 +40,7 @@ _NOBODY = 65534
 
 def main() -> None:
     """Do it; the exit status says whether it is done."""
-    most = int(sys.argv[1])
+    most, seconds = map(int, sys.argv[1:])
     with os.fdopen(DICTIONARY_FILE) as file:
         dictionary = json.load(file)
     _become_nobody()
@@ -44,7 +49,7 @@ def main() -> None:
     try:
         unpack(sys.stdin.buffer, folder, Bounds(size=most))
         # SIGALRM ends it, whatever it is at.
-        signal.alarm(_TEMPLATE_SECONDS)
+        signal.alarm(seconds)
         told = fill_in(recipe, dictionary)
     except (BadArchive, BadTemplate) as error:
         sys.exit(f"recipe: {error}")

@@ -38,9 +38,13 @@ class Follower(Protocol):
         self.text = ""
         self.closed: Deferred[str] = Deferred()
         self._awaited: list[tuple[str, Deferred[None]]] = []
+        self._more: list[Deferred[None]] = []
 
     def dataReceived(self, data: bytes) -> None:
         self.text += data.decode()
+        more, self._more = self._more, []
+        for one in more:
+            one.callback(None)
         for awaited in [one for one in self._awaited if one[0] in self.text]:
             self._awaited.remove(awaited)
             awaited[1].callback(None)
@@ -49,6 +53,12 @@ class Follower(Protocol):
         for text, deferred in self._awaited:
             deferred.errback(AssertionError(f"{text!r} did not come: {self.text}"))
         self.closed.callback(self.text)
+
+    def more(self) -> Deferred[None]:
+        """Fires when something comes."""
+        more: Deferred[None] = Deferred()
+        self._more.append(more)
+        return more
 
     async def until(self, text: str) -> None:
         """Wait for a text."""

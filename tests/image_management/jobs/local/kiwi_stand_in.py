@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,10 @@ def main() -> None:
         (root / "boot" / name).write_text(f"{name} of kiwi")
     (root / "description").write_text(description)
     print("building", flush=True)
-    if "<slow/>" in description:
+    once = re.search("<once>(.*)</once>", description)
+    if "<slow/>" in description or (once and not Path(once[1]).exists()):
+        if once:
+            Path(once[1]).touch()
         print("slowly", flush=True)
         time.sleep(3600)
     if "<fails/>" in description:
