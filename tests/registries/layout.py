@@ -30,7 +30,7 @@ class Compression(StrEnum):
 
 
 Descriptor = dict[str, Any]
-"""C{mediaType}, C{digest} and C{size} of a blob, and in an index its C{platform}."""
+"""C{mediaType}, C{digest} and C{size} of a blob, and in an index C{annotations} and C{platform}."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,11 @@ class Layout:
             "config": self._json(configuration, f"{_OCI}.config.v1+json"),
             "layers": [layer.descriptor for layer in layers],
         }
-        platform = {"architecture": architecture, "os": "linux"}
-        return {**self._json(manifest, f"{_OCI}.manifest.v1+json"), "platform": platform}
+        descriptor = self._json(manifest, f"{_OCI}.manifest.v1+json")
+        if any(str(Compression.ZSTD) in layer.descriptor["mediaType"] for layer in layers):
+            # Newer skopeo adds this to an index that has not got it, which changes its digest.
+            descriptor["annotations"] = {"io.github.containers.compression.zstd": "true"}
+        return {**descriptor, "platform": {"architecture": architecture, "os": "linux"}}
 
     def index(self, images: Iterable[Descriptor]) -> Descriptor:
         """An index of images for several architectures."""
