@@ -8,6 +8,7 @@ than its top, whatever is renamed meanwhile: openat2(2), C{RESOLVE_IN_ROOT}, Lin
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -70,5 +71,7 @@ def _open(top: int, path: str, flags: int) -> int:
     )
     if descriptor < 0:
         number = ctypes.get_errno()
+        # A link that leads to itself leads nowhere.
+        number = errno.ENOENT if number == errno.ELOOP else number
         raise OSError(number, os.strerror(number), path)
     return descriptor

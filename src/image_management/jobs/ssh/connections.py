@@ -19,6 +19,16 @@ from zope.interface import implementer
 
 LOGIN_SECONDS = 20
 KEEP_ALIVE_SECONDS = 30.0
+_SIGNATURES = (
+    b"ssh-ed25519",
+    b"sk-ssh-ed25519@openssh.com",
+    b"ecdsa-sha2-nistp256",
+    b"ecdsa-sha2-nistp384",
+    b"ecdsa-sha2-nistp521",
+    b"sk-ecdsa-sha2-nistp256@openssh.com",
+    b"rsa-sha2-512",
+    b"rsa-sha2-256",
+)
 _MOST_UNANSWERED = 3
 """Keep-alives; then nobody is there any more."""
 _ATTEMPTS = 3
@@ -146,6 +156,13 @@ class Transport(SSHServerTransport):
         self._deadline = self.factory.reactor.callLater(_PARTING_SECONDS, self.abort)
         self.transport.unregisterProducer()
         super().sendDisconnect(reason, desc)
+
+    def sendExtInfo(self, extensions: list[tuple[bytes, bytes]]) -> None:
+        """
+        Say with what clients may sign: RFC 8308, section 3.1.  Conch says what this host's keys
+        sign with, at which clients with keys of another kind do not even try.
+        """
+        super().sendExtInfo([(b"server-sig-algs", b",".join(_SIGNATURES))])
 
     def receiveError(self, reasonCode: int, description: bytes) -> None:
         """The client parts from us, as each does; what it says is of no use to anybody."""

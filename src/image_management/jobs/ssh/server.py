@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from twisted.conch.avatar import ConchUser
 from twisted.conch.checkers import InMemorySSHKeyDB, SSHPublicKeyChecker
 from twisted.conch.error import ConchError
@@ -24,6 +26,8 @@ from image_management.jobs.ssh.host_keys import HostKeys
 from image_management.jobs.ssh.place import Place
 
 MOST_SESSIONS = 10
+_PARTING_SECONDS = 1.0
+"""For clients to take in how their sessions have ended, upon which they mostly leave."""
 _SMALLEST_PACKET = 1024
 """Bytes; RFC 4253, section 6.1, has everybody take 32 768."""
 _MOST_CONNECTIONS = 30
@@ -109,9 +113,14 @@ class Server(SSHFactory):
         for channel in list(self.sessions):
             channel.end()
         await self._until(lambda: not any(channel.is_running for channel in self.sessions))
+        parting = self.reactor.callLater(_PARTING_SECONDS, self._part)
+        await self._until(lambda: not self.connections)
+        if parting.active():
+            parting.cancel()
+
+    def _part(self) -> None:
         for transport in list(self.connections):
             transport.leave(b"the image is closed")
-        await self._until(lambda: not self.connections)
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         while not is_so():
@@ -173,6 +182,6 @@ def _keys(text: str) -> list[Key]:
         if line.strip() and not line.lstrip().startswith("#"):
             try:
                 keys.append(Key.fromString(line.strip().encode(), type="public_openssh"))
-            except (BadKeyError, ValueError, IndexError):
+            except (BadKeyError, UnsupportedAlgorithm, ValueError, IndexError, struct.error):
                 _log.warn("a public key is of no kind that can log in")
     return keys
