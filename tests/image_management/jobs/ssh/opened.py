@@ -121,10 +121,8 @@ class ShellTestCase(TestCase):
         )
 
     def close(self, shell: Shell) -> Deferred[None]:
-        """Close it, without the seconds that a session may take to end."""
-        closing = Deferred.fromCoroutine(shell.close())
-        self.reactor.clock.advance(10)
-        return closing
+        """Close it, without the seconds that it takes until sessions and clients are gone."""
+        return Deferred.fromCoroutine(self.soon(shell.close()))
 
     def options(self, key: Path | None = None) -> list[str]:
         """What tells OpenSSH's programs where to log in and how; the host is called C{sandbox}."""
