@@ -255,7 +255,8 @@ class AssistedServiceTests(ServerTestCase):
         self.assertTrue(str(error).endswith("assisted-service: connection refused"))
 
     async def test_nested_too_deeply(self) -> None:
-        for raw in (b'{"x": ' * 20_000, b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}"):
+        deep = 1_000_000  # Python 3.14 goes on as long as there is stack
+        for raw in (b'{"x": ' * 20_000, b'{"x": ' + b"[" * deep + b"]" * deep + b"}"):
             _, client = self.start(service(infra_env=response(body=raw)))
             error = await self.refusal(client, ConfigurationRequest(ID, ImageType.FULL))
             self.assertEqual(error.status, 502)
