@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test moves-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test jobs-test moves-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -29,6 +29,7 @@ help:
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
+	@echo 'make jobs-test    a recipe built by kiwi-ng, and its image customised (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
@@ -103,6 +104,10 @@ boot-test: $(VENV)/.test
 moves-test: $(VENV)/.test
 	requirements/packages.sh test
 	$(TRIAL) tests.image_management.images.moves
+
+jobs-test: $(VENV)/.test
+	requirements/packages.sh test jobs
+	$(TRIAL) tests.image_management.jobs.local.whole_build
 
 ceph-test: $(VENV)/.test
 	requirements/packages.sh ceph

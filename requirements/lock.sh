@@ -25,3 +25,4 @@ lock test.txt requirements/test.in --constraints requirements/run.txt
 lock fuzz.txt requirements/fuzz.in
 lock go.txt requirements/go.in
 lock ansible.txt requirements/ansible.in
+lock kiwi.txt requirements/kiwi.in

@@ -85,7 +85,7 @@ def busybox_root(root: Path) -> Path:
     for name in ("bin", "etc", "root", "boot", "tmp"):
         (root / name).mkdir(parents=True)
     shutil.copy(found_program("busybox"), root / "bin/busybox")
-    for applet in ("sh", "cat", "ls", "touch", "sleep", "id", "mount", "mknod", "ps"):
+    for applet in ("sh", "cat", "ls", "touch", "sleep", "test", "id", "mount", "mknod", "ps"):
         (root / "bin" / applet).symlink_to("busybox")
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "boot/vmlinuz-1").write_bytes(KERNEL)
@@ -275,7 +275,8 @@ class HostCase(ServiceTestCase):
 
     async def make_image(self, host: Host, data: bytes, md5: str = "") -> str:
         """An image's id."""
-        link = host.ims.put("source/rootfs", data)
+        name = hashlib.md5(data + md5.encode()).hexdigest()
+        link = host.ims.put(f"{name}/rootfs", data)
         kind = "application/vnd.cray.image.rootfs.squashfs"
         digest = md5 or hashlib.md5(data).hexdigest()
         manifest = {
@@ -283,7 +284,7 @@ class HostCase(ServiceTestCase):
             "created": "2026-01-01 00:00:00",
             "artifacts": [{"type": kind, "md5": digest, "link": link}],
         }
-        link = host.ims.put("source/manifest.json", json.dumps(manifest).encode())
+        link = host.ims.put(f"{name}/manifest.json", json.dumps(manifest).encode())
         image = await host.ims.make("/images", name="source", link=link)
         return str(image["id"])
 

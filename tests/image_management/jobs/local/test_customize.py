@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
+from twisted.internet.defer import Deferred
+
 from tests.image_management.jobs.local.host import (
     INITRD,
     KERNEL,
     PARAMETERS,
+    Host,
     HostCase,
     busybox_root,
     squashfs_of,
@@ -41,3 +47,134 @@ class CustomizeTests(HostCase):
         self.assertEqual(host.left(job), [])
         await self.delete(host, job)
         self.assertEqual(len(await host.artifacts(new["id"])), 4)
+
+    async def image(self, host: Host) -> str:
+        return await self.make_image(host, squashfs_of(busybox_root(self.folder / "root")))
+
+    async def test_by_verb(self) -> None:
+        """Twice is fine; it is not for who waits for nobody."""
+        host = await self.start_host()
+        job = await host.make_job("customize", await self.image(host), require_dkms=False)
+        path = f"/v3/jobs/{job['id']}"
+        await (await host.follow(job)).until("== waiting_on_user")
+        for given in ({"operation": "stop"}, {"operation": "finish", "status": "error"}):
+            self.assert_problem(await host.ims.ask("PATCH", path, given), 422, "operation")
+        finish = {"operation": "finish"}
+        self.assertEqual((await host.ims.ask("PATCH", path, finish)).status, 200)
+        ended = await host.ended(job)
+        self.assertEqual(ended["status"], "success", ended["log"])
+        self.assertEqual(ended["ssh_containers"][0]["status"], "complete")
+        self.assert_problem(await host.ims.ask("PATCH", path, finish), 409, "waiting_on_user")
+
+    async def test_failed_wins(self) -> None:
+        host = await self.start_host()
+        image = await self.image(host)
+        for command in ("touch /tmp/complete /tmp/failed", "ln -s /nothing /tmp/failed"):
+            job = await host.make_job("customize", image)
+            await (await host.follow(job)).until("== waiting_on_user")
+            await host.ssh(job, command)
+            ended = await host.ended(job)
+            self.assertEqual(ended["status"], "error")
+            self.assertEqual(ended["status_reason"], "its user has given it up")
+            self.assertEqual(host.left(job), [])
+            await self.delete(host, job)
+        self.assertEqual(await host.ims.lists("/images"), [image])
+
+    async def test_deleted_while_open(self) -> None:
+        host = await self.start_host()
+        job = await host.make_job("customize", await self.image(host))
+        await (await host.follow(job)).until("== waiting_on_user")
+        session = Deferred.fromCoroutine(host.ssh(job, "touch /begun; sleep 3600"))
+        await host.ssh(job, "until test -e /begun; do sleep 0.1; done")
+        record = await host.ims.get(f"/jobs/{job['id']}")
+        port = record["ssh_containers"][0]["connection_info"]["cluster.local"]["port"]
+        self.assertTrue(listens(port))
+        await self.delete(host, job)
+        self.assertFalse(listens(port))
+        status, _ = await session
+        self.assertNotEqual(status, 0)
+
+    async def test_said_by_somebody_else(self) -> None:
+        """What is said of a job over HTTP counts, and ends it."""
+        host = await self.start_host()
+        job = await host.make_job("customize", await self.image(host))
+        await (await host.follow(job)).until("== waiting_on_user")
+        answer = await host.ims.ask("PATCH", f"/jobs/{job['id']}", {"status": "error"})
+        self.assertEqual(answer.status, 200, answer.text)
+        self.assertEqual(host.left(job), [])
+        self.assertEqual((await host.ended(job))["status"], "error")
+
+    async def test_bad_images(self) -> None:
+        host = await self.start_host()
+        root = busybox_root(self.folder / "root")
+        bomb = self.folder / "bomb"
+        bomb.mkdir()
+        with (bomb / "zeros").open("wb") as file:
+            file.truncate(3 * 1024**3)
+        for data, md5, reason in (
+            (b"no squashfs", "", "unsquashfs ended with status 1"),
+            (squashfs_of(bomb), "", "unsquashfs"),
+            (squashfs_of(root), "0" * 32, "md5 of s3://boot-images/"),
+        ):
+            image = await self.make_image(host, data, md5)
+            job = await host.make_job("customize", image)
+            ended = await host.ended(job)
+            self.assertEqual(ended["status"], "error", ended["log"])
+            self.assertIn(reason, ended["status_reason"])
+            self.assertEqual(host.left(job), [])
+            await self.delete(host, job)
+
+    async def test_kernel_that_leads_out(self) -> None:
+        """It is looked for in the image, whatever that says."""
+        host = await self.start_host()
+        root = busybox_root(self.folder / "root")
+        secret = self.folder / "secret"
+        secret.write_text("of the host")
+        for target in (secret, os.path.relpath(secret, "/boot"), "/", "/bin", "/dev/zero"):
+            (root / "boot/vmlinuz").unlink()
+            (root / "boot/vmlinuz").symlink_to(target)
+            image = await self.make_image(host, squashfs_of(root))
+            job = await host.make_job("customize", image)
+            await (await host.follow(job)).until("== waiting_on_user")
+            await host.ims.ask("PATCH", f"/v3/jobs/{job['id']}", {"operation": "finish"})
+            ended = await host.ended(job)
+            self.assertEqual(ended["status"], "error", ended["log"])
+            self.assertTrue(ended["status_reason"].startswith("boot/vmlinuz: "), ended)
+            root.with_suffix(".sqsh").unlink()
+
+    async def test_no_more_shells(self) -> None:
+        host = await self.start_host(IMS_JOB_SHELLS="1")
+        image = await self.image(host)
+        job = await host.make_job("customize", image)
+        given = {
+            "job_type": "customize",
+            "artifact_id": image,
+            "public_key_id": host.public_key_id,
+            "image_root_archive_name": "x",
+            "build_env_size": 1,
+        }
+        refused = await host.ims.ask("POST", "/jobs", given)
+        self.assert_problem(refused, 503, "wait for their users")
+        self.assertEqual(refused.header("retry-after"), "60")
+        self.assertEqual(await host.ims.lists("/jobs"), [job["id"]])
+        await self.delete(host, job)
+        await host.make_job("customize", image)
+
+    async def test_ca_certificate(self) -> None:
+        certificate = self.folder / "authority.crt"
+        certificate.write_text("a certificate")
+        host = await self.start_host(CA_CERT=str(certificate))
+        job = await host.make_job("customize", await self.image(host))
+        await (await host.follow(job)).until("== waiting_on_user")
+        await host.ims.ask("PATCH", f"/v3/jobs/{job['id']}", {"operation": "finish"})
+        ended = await host.ended(job)
+        self.assertEqual(ended["status"], "success", ended["log"])
+        rootfs = (await host.artifacts(ended["resultant_image_id"]))["rootfs"]
+        root = unpacked(rootfs, self.folder / "new")
+        self.assertEqual((root / "etc/cray/ca/authority.crt").read_text(), "a certificate")
+
+
+def listens(port: int) -> bool:
+    """Whether anybody listens on a port here."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
