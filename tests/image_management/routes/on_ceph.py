@@ -59,7 +59,7 @@ class OwnerTests(OnCeph):
         assert isinstance(server, Ceph)
         sts = {"S3_STS_ACCESS_KEY": server.sts.access_key, "S3_STS_SECRET_KEY": "STS-SECRET"}
         ims = await self.start_beside(server, sts)
-        link = ims.put_image("one", kernel=b"of IMS")
+        link = ims.put_image("one", rootfs=b"of STS", kernel=b"of IMS")
         storage = boto3_client(server.sts)
         put = storage.put_object(Bucket="boot-images", Key="one/rootfs", Body=b"of STS")
         self.assertEqual(put["ResponseMetadata"]["HTTPStatusCode"], 200)
