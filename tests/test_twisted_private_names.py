@@ -120,6 +120,26 @@ USED = (
         "twisted.conch.ssh.connection.SSHConnection",
         ("_log",),
     ),
+    Used(
+        "image_management.jobs.nodes.client",
+        "twisted.conch.ssh.transport.SSHTransportBase",
+        ("_log",),
+    ),
+    Used(
+        "image_management.jobs.nodes.client",
+        "twisted.conch.ssh.userauth.SSHUserAuthClient",
+        ("_log",),
+    ),
+    Used(
+        "image_management.jobs.nodes.client",
+        "twisted.conch.ssh.connection.SSHConnection",
+        ("_log",),
+    ),
+    Used(
+        "image_management.jobs.nodes.client",
+        "twisted.conch.ssh.channel.SSHChannel",
+        ("_log",),
+    ),
 )
 
 _OF_OTHERS = frozenset({"_replace", "_read_data_block"})

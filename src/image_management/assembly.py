@@ -9,8 +9,10 @@ from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
 
 from httpd.concurrency.slots import ClientSlots, OwnSlots
+from httpd.concurrency.threads import threads_of
 from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
@@ -23,6 +25,8 @@ from image_management.jobs.backend import MakeBackend
 from image_management.jobs.creation import JobCreation, JobDefaults
 from image_management.jobs.local.opening import local_backend
 from image_management.jobs.local.workshop import LocalSettings
+from image_management.jobs.nodes.host_keys import KeysOfFile, KeysOfFirstUse
+from image_management.jobs.nodes.probes import SSH_PORT, NodeProbes
 from image_management.jobs.service import JobService
 from image_management.routes.application import Application
 from image_management.routes.artifacts import Artifacts
@@ -105,7 +109,8 @@ class Parts:
         jobs = JobService(
             store, creation, _job_backend(settings, reactor, store, objects, metrics), reactor
         )
-        self.services: tuple[Service, ...] = (store, s3, s3_watch, images, jobs)
+        nodes = _node_probes(settings, reactor, store)
+        self.services: tuple[Service, ...] = (store, s3, s3_watch, images, nodes, jobs)
         self.issuer_keys = _issuer_keys(settings)
         per_client = settings.max_requests_per_client
         self.application = Application(
@@ -114,6 +119,7 @@ class Parts:
             link_checks=LinkChecks(objects, longest_manifest),
             artifacts=Artifacts(store, objects, longest_manifest),
             jobs=jobs,
+            nodes=nodes,
             s3=s3_watch,
             slots=slots,
             client_slots=None if per_client is None else ClientSlots(slots, per_client),
@@ -159,6 +165,18 @@ def _job_backend(
         boot_images_bucket=settings.s3_boot_images_bucket,
     )
     return local_backend(local, reactor, store, objects, os.environ, metrics.stage_ended)
+
+
+def _node_probes(settings: Settings, reactor: Any, store: Store) -> NodeProbes:
+    run_in_thread = threads_of(reactor)
+    file = settings.ims_remote_known_hosts
+    return NodeProbes(
+        lambda xname: HostnameEndpoint(reactor, xname.encode(), SSH_PORT),
+        settings.ims_remote_key_file,
+        KeysOfFirstUse(store) if file is None else KeysOfFile(file, run_in_thread),
+        reactor,
+        run_in_thread,
+    )
 
 
 def _job_defaults(settings: Settings) -> JobDefaults:

@@ -16,6 +16,7 @@ from httpd.logs.requests import RequestLog
 from httpd.web.bearer import Bearer
 from image_management.images.images import Images
 from image_management.images.links import LinkChecks
+from image_management.jobs.nodes.probes import NodeProbes
 from image_management.jobs.service import JobService
 from image_management.routes.artifacts import Artifacts
 from image_management.routes.metrics import Metrics
@@ -32,6 +33,7 @@ class Application:
     link_checks: LinkChecks
     artifacts: Artifacts
     jobs: JobService
+    nodes: NodeProbes
     s3: S3Watch
     slots: Slots
     connections: Connections

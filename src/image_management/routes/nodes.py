@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from httpd.web.answered import Reply
 from httpd.web.json_body import json_body
 from httpd.web.request import ServiceRequest
+from image_management.jobs.nodes.probes import NodeProbes
 from image_management.records.kinds import Kind
 from image_management.records.schemas import new_record
 from image_management.routes import replies
@@ -16,7 +16,6 @@ from image_management.store.store import Store
 from image_management.values import time_text
 
 _KIND = Kind.REMOTE_BUILD_NODE
-_UNKNOWN = "Unknown"
 
 
 class Nodes(Collection):
@@ -39,30 +38,21 @@ class Nodes(Collection):
         return await self.remove_those(lambda _: True)
 
 
-class NodeStatus:
-    """What is known of the state of the nodes: nothing, while no job can run on them."""
+class NodeStatuses:
+    """How the nodes are, as each is asked for it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, probes: NodeProbes) -> None:
         self._store = store
+        self._probes = probes
 
     async def list(self, request: ServiceRequest) -> Reply:
         """The state of all."""
         records = await self._store.list_records(_KIND)
-        return replies.json([_status_of(record.id) for record in records])
+        statuses = await self._probes.all_of(record.id for record in records)
+        return replies.json([status.document() for status in statuses])
 
     async def read(self, request: ServiceRequest) -> Reply:
         """The state of one."""
         [xname] = request.path_values
         record = await self._store.get(_KIND, xname)
-        return replies.json(_status_of(record.id))
-
-
-def _status_of(xname: str) -> Mapping[str, Any]:
-    return {
-        "xname": xname,
-        "sshStatus": f"{_UNKNOWN}: no job backend is configured, so that nobody asks the node",
-        "podmanStatus": _UNKNOWN,
-        "nodeArch": _UNKNOWN,
-        "numCurrentJobs": -1,
-        "ableToRunJobs": False,
-    }
+        return replies.json((await self._probes.of(record.id)).document())

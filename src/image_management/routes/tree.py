@@ -23,7 +23,7 @@ from image_management.routes.collection import Collection
 from image_management.routes.deletion import HardDeletion, SoftDeletion, Undeletion
 from image_management.routes.job_logs import JobLog
 from image_management.routes.jobs import Jobs
-from image_management.routes.nodes import Nodes, NodeStatus
+from image_management.routes.nodes import Nodes, NodeStatuses
 from image_management.routes.openapi import OpenApi, openapi_document
 from image_management.routes.operation import scope_of
 from image_management.routes.probes import Probes
@@ -107,7 +107,8 @@ def _jobs(application: Application) -> Iterator[Route]:
 
 
 def _nodes(application: Application) -> Iterator[Route]:
-    nodes, status = Nodes(application.store, application.now), NodeStatus(application.store)
+    nodes = Nodes(application.store, application.now)
+    status = NodeStatuses(application.store, application.nodes)
     base = f"/v3/{Kind.REMOTE_BUILD_NODE}"
     yield row(base, get=nodes.list, post=nodes.create, delete=nodes.remove_all)
     yield row(f"{base}/:xname", get=nodes.read, delete=nodes.remove)

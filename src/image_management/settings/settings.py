@@ -67,6 +67,8 @@ class Settings:
     default_ims_job_mem_size: int
     default_ims_job_namespace: str
     default_ims_job_remote_timeout_count: int
+    ims_remote_key_file: Path
+    ims_remote_known_hosts: Path | None
     ims_job_template_path: Path
     job_customer_access_network_domain: str
     job_customer_access_subnet_name: str

@@ -190,6 +190,18 @@ SETTINGS: tuple[Setting, ...] = (
         "12",
     ),
     Setting(
+        ("IMS_REMOTE_KEY_FILE",),
+        "private key of SSH with which root logs in to remote build nodes",
+        common.path,
+        "/app/id_ecdsa",
+    ),
+    Setting(
+        ("IMS_REMOTE_KNOWN_HOSTS",),
+        "file of the host keys of remote build nodes, as ssh-keyscan writes it",
+        common.path,
+        absent_text="a node is trusted when it is met first, and its key is kept",
+    ),
+    Setting(
         ("IMS_JOB_TEMPLATE_PATH",),
         "directory of the templates of jobs' Kubernetes objects",
         common.path,

@@ -168,6 +168,29 @@ def all_records(connection: Connection, kind: Kind, deleted: bool) -> list[Recor
     return [*map(_record, rows.mappings())]
 
 
+def host_key(connection: Connection, xname: str) -> str | None:
+    """The key that a remote build node had when it was met; C{None}: it was not met yet."""
+    row = _row(connection, Kind.REMOTE_BUILD_NODE, xname)
+    return None if row is None else row["host_key"]
+
+
+def keep_host_key(connection: Connection, xname: str, key: str) -> str:
+    """
+    Keep the key of a remote build node, unless one is kept.
+
+    @return: the one that is; C{key} where the node is not there.
+    """
+    row = _row(connection, Kind.REMOTE_BUILD_NODE, xname, locked=True)
+    if row is None:
+        return key
+    if row["host_key"] is None:
+        this = _this(Kind.REMOTE_BUILD_NODE, xname)
+        connection.execute(_UPDATE, this | {"host_key": key})
+        return key
+    kept: str = row["host_key"]
+    return kept
+
+
 def _row(connection: Connection, kind: Kind, id: str, *, locked: bool = False) -> RowMapping | None:
     if not is_id(id):
         return None

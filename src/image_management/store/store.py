@@ -175,6 +175,18 @@ class Store(Service):
 
         await self._write(removed)
 
+    async def host_key(self, xname: str) -> str | None:
+        """The key that a remote build node had when it was met; C{None}: it was not met yet."""
+        return await self._read(record_rows.host_key, xname)
+
+    async def keep_host_key(self, xname: str, key: str) -> str:
+        """
+        Keep the key of a remote build node for as long as its record lasts, unless one is kept.
+
+        @return: the one that is kept; C{key} where there is no such node.
+        """
+        return await self._write(record_rows.keep_host_key, xname, key)
+
     # --- operations
 
     async def begin(self, operation: Operation) -> Record:

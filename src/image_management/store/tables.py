@@ -38,6 +38,8 @@ records = Table(
     Column("link_path", Text),
     # The JSON text that the API sends, so that a list is made without reading it.
     Column("document", Text, nullable=False),
+    # Of a remote build node that was met: the key that it had then, as known_hosts(5) has keys.
+    Column("host_key", Text),
     UniqueConstraint("kind", "id", name="records_id"),
 )
 

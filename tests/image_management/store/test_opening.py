@@ -43,7 +43,7 @@ class OpeningTests:
         store = self.open_store()
         execute(store, "UPDATE alembic_version SET version_num = '99'")
         await self.close(store)
-        with self.assertRaisesRegex(StoreRefused, "of a newer release: .* revision 99, .* to 1"):
+        with self.assertRaisesRegex(StoreRefused, "of a newer release: .* revision 99, .* to 2"):
             self.make_store().startService()
 
     async def test_closed(self: Any) -> None:

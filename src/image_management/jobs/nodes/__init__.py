@@ -1,0 +1,1 @@
+"""Remote build nodes: machines that work on jobs, reached by SSH."""

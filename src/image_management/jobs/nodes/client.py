@@ -1,0 +1,319 @@
+"""
+Running commands on another host by SSH: RFC 4253, 4252, 4254, by Twisted Conch.
+
+There is one way to log in, by a public key, and nothing to be had but commands without a terminal.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.conch.ssh.channel import SSHChannel
+from twisted.conch.ssh.common import NS
+from twisted.conch.ssh.connection import SSHConnection
+from twisted.conch.ssh.keys import FingerprintFormats, Key
+from twisted.conch.ssh.transport import SSHClientTransport
+from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthClient
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.logger import ILogObserver, LogEvent, Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from httpd.outbound.failures import reason_of
+from httpd.texts import quoted_if_odd
+
+_MOST_OUTPUT = 256 * 1024
+"""Bytes that a command may write."""
+
+_ALGORITHMS: tuple[bytes, ...] = (
+    b"ssh-ed25519",
+    b"ecdsa-sha2-nistp256",
+    b"ecdsa-sha2-nistp384",
+    b"ecdsa-sha2-nistp521",
+    b"rsa-sha2-512",
+    b"rsa-sha2-256",
+)
+"""How hosts may prove who they are, the best first: without SHA-1 and DSA."""
+
+
+_BROKE = "the connection broke"
+
+
+class SshError(Exception):
+    """It did not work; the text says why, in one phrase."""
+
+
+class HostKeyRefused(SshError):
+    """The host is another one than expected, as its key is none of those that are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that has ended."""
+
+    status: int | None
+    """Its exit status; C{None}: a signal ended it."""
+    output: bytes
+    errors: bytes
+
+
+class Login:
+    """
+    A connection to a host, on which somebody is logged in.
+
+    @ivar host_key: the host's public key.
+    """
+
+    def __init__(self, transport: _Transport, host_key: Key) -> None:
+        self.host_key = host_key
+        self._transport = transport
+
+    async def run(self, command: str) -> Finished:
+        """
+        Run a command in the user's shell, with nothing on its standard input.
+
+        @raise SshError: the host does not run it, the command writes too much, or the connection
+            breaks.
+        """
+        if self._transport.is_lost:
+            raise SshError(_BROKE)
+        channel = _Command(command)
+        self._transport.connection.openChannel(channel)
+        return await channel.finished
+
+    def close(self) -> None:
+        """End the connection; whatever runs is left alone."""
+        self._transport.abort()
+
+
+async def log_in(
+    endpoint: IStreamClientEndpoint, user: str, key: Key, known: Collection[Key] = ()
+) -> Login:
+    """
+    Log in to a host.  Cancelling this ends the connection.
+
+    @param key: the user's private key.
+    @param known: the host's public keys, of which it has to prove that it has one; empty: nobody
+        knows them, and any is taken.
+    @raise HostKeyRefused: it has none of them.
+    @raise SshError: the host cannot be reached, does not talk SSH, or lets C{user} not log in.
+    """
+    transport = _Transport(user, key, known)
+    try:
+        await connectProtocol(endpoint, transport)
+    except Exception as error:
+        raise SshError(reason_of(error)) from None
+    try:
+        host_key = await transport.logged_in
+    except BaseException:
+        transport.abort()
+        raise
+    return Login(transport, host_key)
+
+
+@implementer(ILogObserver)
+def _nobody(event: LogEvent) -> None:
+    """Takes no notice."""
+
+
+_QUIET = Logger(observer=_nobody)
+"""For what Conch tells of each connection: who asks is told all that counts."""
+
+
+class _Transport(SSHClientTransport):
+    """
+    A connection to a host.
+
+    @ivar logged_in: fires once with the host's key, or fails.
+    @ivar connection: what commands run on from then on.
+    """
+
+    _log = _QUIET
+    transport: Any
+    ourVersionString = b"SSH-2.0-image-management"
+    is_lost = False
+    _host_key: Key
+
+    def __init__(self, user: str, key: Key, known: Collection[Key]) -> None:
+        self.logged_in: Deferred[Key] = Deferred()
+        self.connection = _Connection()
+        self._user = user
+        self._key = key
+        self._known = known
+        # As ssh(1) does: a host of several keys is to prove that it has the one that is known.
+        self.supportedPublicKeys = sorted(_ALGORITHMS, key=self._is_unknown)
+
+    def _is_unknown(self, algorithm: bytes) -> bool:
+        return not any(algorithm in key.supportedSignatureAlgorithms() for key in self._known)
+
+    def verifyHostKey(self, hostKey: bytes, fingerprint: bytes) -> Deferred[bool]:
+        """Go on with a host whose key is known."""
+        key = Key.fromString(hostKey)
+        if self._known and key not in self._known:
+            error = HostKeyRefused(f"its host key {fingerprint_of(key)} is none that is known")
+            self.end(error)
+            return fail(error)
+        self._host_key = key
+        return succeed(True)
+
+    def connectionSecure(self) -> None:
+        """Log in."""
+        self.requestService(_Authentication(self._user, self._key, self.connection))
+
+    def ready(self) -> None:
+        """Note that it is done."""
+        if not self.logged_in.called:
+            self.logged_in.callback(self._host_key)
+
+    def dataReceived(self, data: bytes) -> None:
+        """What makes no sense ends the connection, as a host can send whatever it likes."""
+        try:
+            super().dataReceived(data)
+        except Exception as error:
+            self.end(SshError(f"what it sends is no SSH ({type(error).__name__})"))
+
+    def sendDisconnect(self, reason: int, desc: bytes) -> None:
+        """Conch cannot go on."""
+        self.end(SshError(quoted_if_odd(desc.decode("utf-8", "replace"))))
+
+    def receiveError(self, reasonCode: int, description: bytes) -> None:
+        """The host does not want to go on."""
+        shown = quoted_if_odd(description.decode("utf-8", "replace"))
+        self.end(SshError(f"it ended the connection: {shown}"))
+
+    def end(self, error: SshError) -> None:
+        """Give the connection up."""
+        if not self.logged_in.called:
+            self.logged_in.errback(error)
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Nobody is there any more."""
+        self.is_lost = True
+        super().connectionLost(reason)
+        error = None if reason is None else reason.value
+        self.end(SshError(_BROKE if error is None else reason_of(error)))
+
+
+class _Authentication(SSHUserAuthClient):
+    """Logs in by one public key (RFC 4252, section 7), without asking first whether it might."""
+
+    _log = _QUIET
+    transport: Any
+
+    def __init__(self, user: str, key: Key, connection: SSHConnection) -> None:
+        super().__init__(user.encode(), connection)
+        self._key = key
+
+    def serviceStarted(self) -> None:
+        """Send the request with its signature."""
+        key = self._key
+        algorithm = key.supportedSignatureAlgorithms()[0]
+        request = b"".join(map(NS, (self.user, self.instance.name, b"publickey")))
+        request += b"\x01" + NS(algorithm) + NS(key.public().blob())
+        signed = NS(self.transport.sessionID) + bytes((MSG_USERAUTH_REQUEST,)) + request
+        signature = key.sign(signed, algorithm)
+        self.transport.sendPacket(MSG_USERAUTH_REQUEST, request + NS(signature))
+
+    def ssh_USERAUTH_FAILURE(self, packet: bytes) -> None:
+        """There is no other way."""
+        user = self.user.decode()
+        self.transport.end(SshError(f"it does not let {user} log in with the key"))
+
+    def ssh_USERAUTH_BANNER(self, packet: bytes) -> None:
+        """What it has to say to people is of no use here."""
+
+
+class _Connection(SSHConnection):
+    """What commands run on."""
+
+    _log = _QUIET
+    transport: Any
+
+    def serviceStarted(self) -> None:
+        """Somebody is logged in."""
+        super().serviceStarted()
+        self.transport.ready()
+
+
+class _Command(SSHChannel):
+    """
+    A session with one command (RFC 4254, section 6.5).
+
+    @ivar finished: fires when it has ended.
+    """
+
+    _log = _QUIET
+    name = b"session"
+    conn: Any
+
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self.finished: Deferred[Finished] = Deferred()
+        self._command = command.encode()
+        self._output: list[bytes] = []
+        self._errors: list[bytes] = []
+        self._size = 0
+        self._status: int | None = None
+        self._is_over = False
+
+    def channelOpen(self, specificData: bytes) -> None:
+        """Have it run."""
+        asked = self.conn.sendRequest(self, b"exec", NS(self._command), wantReply=True)
+        asked.addErrback(lambda _: self._fail("it runs no command"))
+        self.conn.sendEOF(self)
+
+    def openFailed(self, reason: object) -> None:
+        """The host has no session for us."""
+        self._fail("it begins no session")
+
+    def dataReceived(self, data: bytes) -> None:
+        """Keep what it writes."""
+        self._keep(self._output, data)
+
+    def extReceived(self, dataType: int, data: bytes) -> None:
+        """Keep what it writes to its standard error."""
+        self._keep(self._errors, data)
+
+    def _keep(self, pieces: list[bytes], data: bytes) -> None:
+        self._size += len(data)
+        if self._size > _MOST_OUTPUT:
+            self._fail(f"it answers with more than {_MOST_OUTPUT // 1024} KiB")
+            self.conn.transport.abort()
+            return
+        pieces.append(data)
+
+    def request_exit_status(self, data: bytes) -> None:
+        """The command has ended."""
+        (self._status,) = struct.unpack(">L", data)
+        self._is_over = True
+
+    def request_exit_signal(self, data: bytes) -> None:
+        """A signal has ended it."""
+        self._is_over = True
+
+    def closed(self) -> None:
+        """Nothing follows."""
+        if not self._is_over:
+            self._fail(_BROKE)
+        elif not self.finished.called:
+            output, errors = b"".join(self._output), b"".join(self._errors)
+            self.finished.callback(Finished(self._status, output, errors))
+
+    def _fail(self, text: str) -> None:
+        if not self.finished.called:
+            self.finished.errback(SshError(text))
+
+
+def fingerprint_of(key: Key) -> str:
+    """A key as ssh(1) shows it, such as C{SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU}."""
+    return f"SHA256:{key.fingerprint(FingerprintFormats.SHA256_BASE64)}"
