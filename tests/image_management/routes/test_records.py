@@ -114,6 +114,8 @@ class RecordTests(ServiceTestCase):
             [*status],
             ["xname", "sshStatus", "podmanStatus", "nodeArch", "numCurrentJobs", "ableToRunJobs"],
         )
+        self.assertIn("IMS_REMOTE_KEY_FILE: /app/id_ecdsa", status["sshStatus"])
+        self.assertEqual((status["nodeArch"], status["ableToRunJobs"]), ("Unknown", False))
         self.assertEqual(await ims.lists(f"{nodes}/status"), names)
         self.assert_problem(await ims.ask("GET", f"{nodes}/status/x1"), 404)
         self.assert_nothing(await ims.ask("DELETE", f"{nodes}/{names[0]}"))

@@ -14,7 +14,7 @@ from image_management.store.errors import StoreRefused, StoreUnavailable
 from image_management.store.opening import make_store
 from image_management.store.store import Store
 from image_management.store.tables import metadata
-from tests.image_management.store.case import OnPostgresql, OnSqlite, StoreCase, image
+from tests.image_management.store.case import OnPostgresql, OnSqlite, StoreCase, image, node
 
 
 def execute(store: Store, statement: str) -> None:
@@ -45,6 +45,17 @@ class OpeningTests:
         await self.close(store)
         with self.assertRaisesRegex(StoreRefused, "of a newer release: .* revision 99, .* to 2"):
             self.make_store().startService()
+
+    async def test_older_release(self: Any) -> None:
+        """Its records stay, and its tables become this release's."""
+        store = self.open_store()
+        record = await store.add(node("x1"))
+        execute(store, "ALTER TABLE records DROP COLUMN host_key")
+        execute(store, "UPDATE alembic_version SET version_num = '1'")
+        await self.close(store)
+        store = self.open_store()
+        self.assertEqual(await store.list_records(Kind.REMOTE_BUILD_NODE), [record])
+        self.assertEqual(await store.keep_host_key("x1", "a key"), "a key")
 
     async def test_closed(self: Any) -> None:
         store = self.open_store()

@@ -131,6 +131,22 @@ class RecordTests:
         await self.store.add(node("x3000c0s1b0n0"))
         self.assertEqual(await self.store.list_records(Kind.REMOTE_BUILD_NODE), [first])
 
+    async def test_host_key(self: Any) -> None:
+        """The first counts, for as long as its node is there."""
+        self.assertEqual(await self.store.keep_host_key("x1", "a"), "a")
+        record = await self.store.add(node("x1"))
+        await self.store.add(node("x2"))
+        self.assertIsNone(await self.store.host_key("x1"))
+        for given in ("b", "c"):
+            self.assertEqual(await self.store.keep_host_key("x1", given), "b")
+        self.assertEqual(await self.store.host_key("x1"), "b")
+        self.assertIsNone(await self.store.host_key("x2"))
+        self.assertEqual(await self.store.get(Kind.REMOTE_BUILD_NODE, "x1"), record)
+        await self.store.remove(Kind.REMOTE_BUILD_NODE, "x1")
+        self.assertIsNone(await self.store.host_key("x1"))
+        await self.store.add(node("x1"))
+        self.assertIsNone(await self.store.host_key("x1"))
+
     async def test_one_holder_of_a_link(self: Any) -> None:
         holder = await self.store.add(image(link="boot-images/a/manifest.json"))
         other = await self.store.add(image())

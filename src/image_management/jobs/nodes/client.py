@@ -17,14 +17,14 @@ from twisted.conch.ssh.connection import SSHConnection
 from twisted.conch.ssh.keys import FingerprintFormats, Key
 from twisted.conch.ssh.transport import SSHClientTransport
 from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthClient
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from httpd.outbound.failures import reason_of
+from httpd.outbound.failures import reason_of, was_cancelled
 from httpd.texts import quoted_if_odd
 
 _MOST_OUTPUT = 256 * 1024
@@ -107,6 +107,8 @@ async def log_in(
     try:
         await connectProtocol(endpoint, transport)
     except Exception as error:
+        if was_cancelled(error):
+            raise CancelledError from None
         raise SshError(reason_of(error)) from None
     try:
         host_key = await transport.logged_in

@@ -69,7 +69,7 @@ class NodeProbes(Service):
             _MOST_KEPT, SHARED_SECONDS, clock.seconds
         )
         self._waiting: dict[str, list[Deferred[NodeStatus]]] = {}
-        self._running: set[Deferred[NodeStatus]] = set()
+        self._running: list[Deferred[None]] = []
 
     async def all_of(self, xnames: Iterable[str]) -> list[NodeStatus]:
         """
@@ -99,20 +99,20 @@ class NodeProbes(Service):
     def stopService(self) -> None:
         """Ask nobody any more."""
         Service.stopService(self)
-        for running in [*self._running]:
+        # Those first that wait for others to end.
+        for running in self._running[::-1]:
             running.cancel()
 
     def _begin(self, xname: str) -> None:
-        running = Deferred.fromCoroutine(self._ask(xname))
-        self._running.add(running)
-
         def over(result: NodeStatus | Failure) -> None:
-            self._running.discard(running)
             for one in [*self._waiting.pop(xname)]:
                 if not one.called:  # one's end may be another's
                     one.callback(result)  # a Failure makes it an errback
 
-        running.addBoth(over)
+        running = Deferred.fromCoroutine(self._ask(xname)).addBoth(over)
+        if not running.called:
+            self._running.append(running)
+            running.addBoth(lambda _: self._running.remove(running))
 
     async def _ask(self, xname: str) -> NodeStatus:
         async with self._slots:
