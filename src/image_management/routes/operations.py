@@ -243,10 +243,18 @@ def _nodes(path: str) -> Iterator[Operation]:
     forget = "Forget a remote build node"
     yield Operation("DELETE", f"{path}/:xname", kind, forget, status=204, others=(404,))
     yield Operation("DELETE", path, kind, "Forget all remote build nodes", status=204)
-    how = "Ask all remote build nodes how they are"
-    yield Operation("GET", f"{path}/status", kind, how, content=many(status))
+    how = (
+        "By SSH, as root. What a node has said within the last 5 s is said again; one that does not"
+        " answer has 15 s."
+    )
+    yield Operation(
+        *("GET", f"{path}/status", kind, "Ask all remote build nodes how they are"),
+        f"{how} Nodes are asked side by side, 20 at a time.",
+        content=many(status),
+    )
     yield Operation(
         *("GET", f"{path}/status/:xname", kind, "Ask a remote build node how it is"),
+        how,
         content=one(status),
         others=(404,),
     )

@@ -11,7 +11,6 @@ from twisted.application.service import Service
 from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from httpd.concurrency.coroutines import side_by_side
@@ -42,8 +41,6 @@ class NodeProbes(Service):
     is under way when it stops.
     """
 
-    _log = Logger()
-
     def __init__(
         self,
         endpoint: Callable[[str], IStreamClientEndpoint],
@@ -71,13 +68,23 @@ class NodeProbes(Service):
         self._waiting: dict[str, list[Deferred[NodeStatus]]] = {}
         self._running: list[Deferred[None]] = []
 
-    async def all_of(self, xnames: Iterable[str]) -> list[NodeStatus]:
+    async def all_of(self, xnames: Iterable[str], seconds: float | None = None) -> list[NodeStatus]:
         """
         How nodes are, in their order.
 
+        @param seconds: for how long to wait; of a node that has not answered by then nothing is
+            known.  C{None}: as long as it takes.
         @raise StoreUnavailable: nobody knows by which keys they are known.
         """
-        return await side_by_side(self.of(xname) for xname in xnames)
+        return await side_by_side(self._of_in_time(xname, seconds) for xname in xnames)
+
+    async def _of_in_time(self, xname: str, seconds: float | None) -> NodeStatus:
+        if seconds is None:
+            return await self.of(xname)
+        try:
+            return await self._within(seconds, self.of(xname), seconds)
+        except SshError as error:
+            return NodeStatus(xname, ssh=str(error))
 
     async def of(self, xname: str) -> NodeStatus:
         """

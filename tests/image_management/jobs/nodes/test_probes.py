@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from twisted.conch.ssh.keys import Key
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
+from twisted.internet.interfaces import IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 
@@ -20,7 +21,6 @@ from image_management.records.kinds import Kind
 from image_management.store.errors import StoreUnavailable
 from image_management.store.store import Store
 from tests.engines.sshd import USER, Sshd, make_key, start_sshd
-from tests.httpd.outbound.servers import trial_reactor
 from tests.image_management.jobs.nodes.machine import start_node
 from tests.image_management.jobs.nodes.test_client import Server, serve
 from tests.image_management.store.case import OnSqlite, StoreCase, node
@@ -39,7 +39,7 @@ class NodesCase(OnSqlite, StoreCase):
         self.key = await make_key(self)
         self.store = self.open_store()
         self.endpoints: dict[str, IStreamClientEndpoint] = {}
-        self.clock = Clock()
+        self.clock: Clock = Clock()
         return self.probes(host_keys or KeysOfFirstUse(self.store))
 
     def probes(self, host_keys: HostKeys, key: Path | None = None) -> NodeProbes:
@@ -205,34 +205,41 @@ class KeyTests(NodesCase):
             self.assertEqual(status, NodeStatus("x1", status.ssh))
 
 
-class Met(KeysOfFirstUse):
-    """Tells when a node is logged in to."""
+class Noticing(Clock):
+    """A clock that tells for how long somebody begins to wait."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.now: Deferred[None] = Deferred()
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: DeferredQueue[float] = DeferredQueue()
 
-    async def met(self, xname: str, key: Key) -> None:
-        await super().met(xname, key)
-        trial_reactor().callLater(0, self.now.callback, None)
+    def callLater(self, delay: float, *call: Any, **kwargs: Any) -> IDelayedCall:  # noqa: N802
+        later = super().callLater(delay, *call, **kwargs)
+        self.waits.put(delay)
+        return later
 
 
 class HangingTests(NodesCase):
-    """Nodes that log one in, and then answer nothing."""
+    """Nodes that log one in, and then do not answer, or not everything."""
 
     async def test_hangs(self) -> None:
-        """They have 10 s."""
+        """They have 10 s for all that they are asked."""
         await self.prepare()
+        self.clock = clock = Noticing()
         # It ends once nobody listens.
-        server = await start_sshd(self, self.key, command="while sleep 1; do echo; done")
+        hangs = "while sleep 1; do echo; done"
+        command = f'[ "$SSH_ORIGINAL_COMMAND" = "uname -m" ] && echo x86_64 || {hangs}'
+        server = await start_sshd(self, self.key, command=command)
         await self.add("x1", server.endpoint)
-        met = Met(self.store)
-        asked = Deferred.fromCoroutine(self.probes(met).of("x1"))
-        await met.now
-        self.clock.advance(9)
+        asked = Deferred.fromCoroutine(self.probes(KeysOfFirstUse(self.store)).of("x1"))
+        self.assertEqual(await clock.waits.get(), 5, "to log in")
+        self.assertEqual(await clock.waits.get(), 10, "for uname")
+        clock.advance(6)
+        self.assertEqual(await clock.waits.get(), 4, "for podman")
         self.assertNoResult(asked)
-        self.clock.advance(1)
-        self.assertEqual(await asked, NodeStatus("x1", LOGGED_IN, "no answer within 10 s"))
+        clock.advance(4)
+        self.assertEqual(
+            await asked, NodeStatus("x1", LOGGED_IN, "x86_64", "no answer within 10 s")
+        )
 
 
 class UnansweringEndpoint:
@@ -297,6 +304,18 @@ class SharingTests(NodesCase):
         statuses = self.successResultOf(asked)
         self.assertEqual([status.xname for status in statuses], [*self.endpoints])
         self.assertEqual({status.ssh for status in statuses}, {"no answer within 5 s"})
+
+    async def test_in_time(self) -> None:
+        """Whoever cannot wait hears of those that have answered."""
+        probes, endpoint = await self.begin(25)
+        asked = Deferred.fromCoroutine(probes.all_of(self.endpoints, 7))
+        self.clock.advance(5)
+        self.clock.advance(2)
+        statuses = self.successResultOf(asked)
+        self.assertEqual([status.xname for status in statuses], [*self.endpoints])
+        said = Counter(status.ssh for status in statuses)
+        self.assertEqual(said, {"no answer within 5 s": 20, "no answer within 7 s": 5})
+        self.assertEqual((endpoint.tried, endpoint.left), (25, 20), "the rest is asked still")
 
     async def test_stopped(self) -> None:
         """Nothing goes on, and nobody waits for ever."""
