@@ -110,12 +110,13 @@ class ShellTestCase(TestCase):
             for path in sorted((self.folder / "host").glob("*.pub"))
         ]
         (self.folder / "known_hosts").write_text("".join(known))
-        self.write_config()
+        self.write_config(self.shell.port)
         return self.shell
 
-    def write_config(self) -> None:
+    def write_config(self, port: int) -> None:
+        """What OpenSSH's programs are told: that the host C{sandbox} is at this port."""
         (self.folder / "config").write_text(
-            f"Host sandbox\nHostName 127.0.0.1\nPort {self.shell.port}\nUser root\n"
+            f"Host sandbox\nHostName 127.0.0.1\nPort {port}\nUser root\n"
             f"UserKnownHostsFile {self.folder}/known_hosts\nGlobalKnownHostsFile none\n"
             "StrictHostKeyChecking yes\nIdentitiesOnly yes\nBatchMode yes\nLogLevel ERROR\n"
         )

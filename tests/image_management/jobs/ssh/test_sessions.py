@@ -7,7 +7,9 @@ import hashlib
 import os
 import signal
 import struct
+import sys
 import termios
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,28 @@ from twisted.internet.task import deferLater
 from twisted.python.filepath import FilePath
 
 from tests.httpd.outbound.servers import trial_reactor
-from tests.image_management.jobs.ssh.opened import ShellTestCase
+from tests.image_management.jobs.ssh.opened import Ended, ShellTestCase
 
 MUCH = 200
 """MiB."""
+
+SERVICE = """
+import sys
+from pathlib import Path
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from image_management.jobs.ssh.host_keys import load_host_keys
+from image_management.jobs.ssh.shell import Place, open_shell
+
+async def serve(root, notes, keys, folder):
+    place = Place(Path(root), Path(notes), keys, {})
+    shell = await open_shell(reactor, place, load_host_keys(Path(folder)), [0], "127.0.0.1")
+    print(shell.port, flush=True)
+
+Deferred.fromCoroutine(serve(*sys.argv[1:]))
+reactor.run()
+"""
+"""A service of its own, which says where it listens."""
 
 FOREVER = "echo ready; while sleep 0.1; do :; done"
 
@@ -209,6 +229,30 @@ class Ends(ShellTestCase):
         )
         before = self.processes()
         self.assertEqual(before, [])
+
+    async def test_nothing_survives_the_service(self) -> None:
+        await self.open()
+        await self.soon(self.shell.close())
+        place, command = self.place(), [sys.executable, "-c", SERVICE]
+        arguments = [str(place.root), str(place.notes), place.authorized_keys]
+        service = Ended()
+        process = trial_reactor().spawnProcess(
+            service, command[0], [*command, *arguments, str(self.folder / "host")], env=os.environ
+        )
+        await self.until(lambda: b"\n" in service.output)
+        self.write_config(int(service.output))
+        options = ["-o", "StrictHostKeyChecking=no"]
+        clients = [
+            self.begin(*options, "sandbox", f"trap '' HUP; {FOREVER}"),
+            self.begin(*options, "-t", "sandbox", f"trap '' HUP; {FOREVER}", terminal=True),
+        ]
+        for client in clients:
+            await self.until(partial(getattr, client, "output"))
+        self.begin(*options, "-s", "sandbox", "sftp")
+        await self.until(lambda: len(self.processes()) >= 5)
+        process.signalProcess("KILL")
+        await service.done
+        await self.until(lambda: self.processes() == [])
 
     def processes(self) -> list[int]:
         """Those that have the root file system as theirs."""
