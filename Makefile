@@ -11,10 +11,11 @@ FUZZ_SECONDS = 300
 SOAK_SECONDS = 600
 BENCH_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
-# Everything below tests/ but what needs more than the programs that make disk images: virtual
-# machines, other people's clients, root for trouble made by real means, container registries.
-UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^field/d' -e '/^registries/d' -e '/^__pycache__/d' \
-    -e 's,[/.].*,,' -e 's,^,tests.,')
+# Everything below tests/ but what needs more than the programs that make disk images: image
+# management's servers, virtual machines, other people's clients, root for trouble made by real
+# means, container registries.
+UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^field/d' \
+    -e '/^image_management/d' -e '/^registries/d' -e '/^__pycache__/d' -e 's,[/.].*,,' -e 's,^,tests.,')
 
 help:
 	@echo 'make run          try the service: a sample image, or OS_IMAGES + ASSISTED_SERVICE_HOST'
@@ -59,7 +60,10 @@ run-ims: $(VENV)/.run
 
 test: lint
 	requirements/packages.sh test
-	$(TRIAL) tests
+	status=0; \
+	$(TRIAL) --jobs=2 $(UNIT) tests.image_management || status=$$?; \
+	$(TRIAL) tests.boot tests.clients tests.field tests.registries || status=$$?; \
+	exit $$status
 
 unit: $(VENV)/.test
 	requirements/packages.sh unit
