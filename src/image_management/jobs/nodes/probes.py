@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 from cachetools import TTLCache
 from twisted.application.service import Service
-from twisted.conch.ssh.keys import BadKeyError, EncryptedKeyError, Key
+from twisted.conch.ssh.keys import Key
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
@@ -189,17 +189,15 @@ def read_private_key(path: Path) -> Key:
     @raise SshError: there is none that could be used.
     """
     try:
-        key: Key = Key.fromString(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise SshError(
             f"there is no key to log in with: IMS_REMOTE_KEY_FILE: {path}: {os_error_text(error)}"
         ) from None
-    except (BadKeyError, EncryptedKeyError, ValueError):
-        raise _no_key(path) from None
-    if key.isPublic():
-        raise _no_key(path)
+    try:
+        key: Key | None = Key.fromString(text)
+    except Exception:  # of a damaged one Conch and what it reads keys with raise nearly anything
+        key = None
+    if key is None or key.isPublic():
+        raise SshError(f"IMS_REMOTE_KEY_FILE: {path} is no private key of SSH without a passphrase")
     return key
-
-
-def _no_key(path: Path) -> SshError:
-    return SshError(f"IMS_REMOTE_KEY_FILE: {path} is no private key of SSH without a passphrase")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -52,6 +53,10 @@ class OddLineTests(SynchronousTestCase):
         text = "\n".join([*lines, f"x9 {KEY}", *lines])
         self.assertEqual(keys_of(text.encode(), "x9"), [Key.fromString(KEY)])
 
-    @given(st.binary())
-    def test_any_bytes(self, data: bytes) -> None:
-        keys_of(data, "x1")
+    @given(st.binary(), st.integers(0, 60), st.integers(0, 4))
+    def test_damaged_keys(self, data: bytes, place: int, gone: int) -> None:
+        """They are no reason to fail."""
+        kind, blob = KEY.split()
+        key = base64.b64decode(blob)
+        damaged = base64.b64encode(key[:place] + data + key[place + gone :]).decode()
+        keys_of(f"x1 {kind} {damaged}".encode() + data, "x1")

@@ -190,12 +190,14 @@ class KeyTests(NodesCase):
         await self.prepare()
         await self.add("x1", (await start_node(self, self.key)).endpoint)
         nothing = Path(self.mktemp()).resolve()
-        odd = Path(self.mktemp()).resolve()
+        empty, odd, cut = (Path(self.mktemp()).resolve() for _ in range(3))
+        empty.touch()
         odd.write_text("no key")
+        cut.write_bytes(self.key.read_bytes()[:-100])
         no_key = "is no private key of SSH without a passphrase$"
         for path, said in (
             (nothing, f"^there is no key to log in with: .*: {nothing}: No such file"),
-            (odd, no_key),
+            *((path, no_key) for path in (empty, odd, cut)),
             (self.key.with_suffix(".pub"), no_key),
             (await make_key(self, passphrase="opensesame"), no_key),
         ):
