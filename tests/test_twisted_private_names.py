@@ -136,7 +136,7 @@ USED = (
         ("_log",),
     ),
     Used(
-        "image_management.jobs.nodes.client",
+        "image_management.jobs.nodes.commands",
         "twisted.conch.ssh.channel.SSHChannel",
         ("_log",),
     ),

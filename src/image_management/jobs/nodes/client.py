@@ -6,12 +6,9 @@ There is one way to log in, by a public key, and nothing to be had but commands 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any
 
-from twisted.conch.ssh.channel import SSHChannel
 from twisted.conch.ssh.common import NS
 from twisted.conch.ssh.connection import SSHConnection
 from twisted.conch.ssh.keys import FingerprintFormats, Key
@@ -20,15 +17,12 @@ from twisted.conch.ssh.userauth import MSG_USERAUTH_REQUEST, SSHUserAuthClient
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.endpoints import connectProtocol
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.logger import ILogObserver, LogEvent, Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from httpd.outbound.failures import reason_of, was_cancelled
 from httpd.texts import quoted_if_odd
-
-_MOST_OUTPUT = 256 * 1024
-"""Bytes that a command may write."""
+from image_management.jobs.nodes.commands import BROKE, Command, Finished, SshError
+from image_management.jobs.quiet import QUIET
 
 _ALGORITHMS: tuple[bytes, ...] = (
     b"ssh-ed25519",
@@ -41,25 +35,8 @@ _ALGORITHMS: tuple[bytes, ...] = (
 """How hosts may prove who they are, the best first: without SHA-1 and DSA."""
 
 
-_BROKE = "the connection broke"
-
-
-class SshError(Exception):
-    """It did not work; the text says why, in one phrase."""
-
-
 class HostKeyRefused(SshError):
     """The host is another one than expected, as its key is none of those that are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A command that has ended."""
-
-    status: int | None
-    """Its exit status; C{None}: a signal ended it."""
-    output: bytes
-    errors: bytes
 
 
 class Login:
@@ -81,8 +58,8 @@ class Login:
             breaks.
         """
         if self._transport.is_lost:
-            raise SshError(_BROKE)
-        channel = _Command(command)
+            raise SshError(BROKE)
+        channel = Command(command)
         self._transport.connection.openChannel(channel)
         return await channel.finished
 
@@ -118,15 +95,6 @@ async def log_in(
     return Login(transport, host_key)
 
 
-@implementer(ILogObserver)
-def _nobody(event: LogEvent) -> None:
-    """Takes no notice."""
-
-
-_QUIET = Logger(observer=_nobody)
-"""For what Conch tells of each connection: who asks is told all that counts."""
-
-
 class _Transport(SSHClientTransport):
     """
     A connection to a host.
@@ -135,7 +103,7 @@ class _Transport(SSHClientTransport):
     @ivar connection: what commands run on from then on.
     """
 
-    _log = _QUIET
+    _log = QUIET
     transport: Any
     ourVersionString = b"SSH-2.0-image-management"
     is_lost = False
@@ -203,13 +171,13 @@ class _Transport(SSHClientTransport):
         self.is_lost = True
         super().connectionLost(reason)
         error = None if reason is None else reason.value
-        self.end(SshError(_BROKE if error is None else reason_of(error)))
+        self.end(SshError(BROKE if error is None else reason_of(error)))
 
 
 class _Authentication(SSHUserAuthClient):
     """Logs in by one public key (RFC 4252, section 7), without asking first whether it might."""
 
-    _log = _QUIET
+    _log = QUIET
     transport: Any
 
     def __init__(self, user: str, key: Key, connection: SSHConnection) -> None:
@@ -238,82 +206,13 @@ class _Authentication(SSHUserAuthClient):
 class _Connection(SSHConnection):
     """What commands run on."""
 
-    _log = _QUIET
+    _log = QUIET
     transport: Any
 
     def serviceStarted(self) -> None:
         """Somebody is logged in."""
         super().serviceStarted()
         self.transport.ready()
-
-
-class _Command(SSHChannel):
-    """
-    A session with one command (RFC 4254, section 6.5).
-
-    @ivar finished: fires when it has ended.
-    """
-
-    _log = _QUIET
-    name = b"session"
-    conn: Any
-
-    def __init__(self, command: str) -> None:
-        super().__init__()
-        self.finished: Deferred[Finished] = Deferred()
-        self._command = command.encode()
-        self._output: list[bytes] = []
-        self._errors: list[bytes] = []
-        self._size = 0
-        self._status: int | None = None
-        self._is_over = False
-
-    def channelOpen(self, specificData: bytes) -> None:
-        """Have it run."""
-        asked = self.conn.sendRequest(self, b"exec", NS(self._command), wantReply=True)
-        asked.addErrback(lambda _: self._fail("it runs no command"))
-        self.conn.sendEOF(self)
-
-    def openFailed(self, reason: object) -> None:
-        """The host has no session for us."""
-        self._fail("it begins no session")
-
-    def dataReceived(self, data: bytes) -> None:
-        """Keep what it writes."""
-        self._keep(self._output, data)
-
-    def extReceived(self, dataType: int, data: bytes) -> None:
-        """Keep what it writes to its standard error."""
-        self._keep(self._errors, data)
-
-    def _keep(self, pieces: list[bytes], data: bytes) -> None:
-        self._size += len(data)
-        if self._size > _MOST_OUTPUT:
-            self._fail(f"it answers with more than {_MOST_OUTPUT // 1024} KiB")
-            self.conn.transport.abort()
-            return
-        pieces.append(data)
-
-    def request_exit_status(self, data: bytes) -> None:
-        """The command has ended."""
-        (self._status,) = struct.unpack(">L", data)
-        self._is_over = True
-
-    def request_exit_signal(self, data: bytes) -> None:
-        """A signal has ended it."""
-        self._is_over = True
-
-    def closed(self) -> None:
-        """Nothing follows."""
-        if not self._is_over:
-            self._fail(_BROKE)
-        elif not self.finished.called:
-            output, errors = b"".join(self._output), b"".join(self._errors)
-            self.finished.callback(Finished(self._status, output, errors))
-
-    def _fail(self, text: str) -> None:
-        if not self.finished.called:
-            self.finished.errback(SshError(text))
 
 
 def fingerprint_of(key: Key) -> str:

@@ -11,7 +11,8 @@ from twisted.conch.ssh.keys import Key
 
 from httpd.concurrency.threads import RunInThread
 from httpd.texts import os_error_text
-from image_management.jobs.nodes.client import HostKeyRefused, SshError
+from image_management.jobs.nodes.client import HostKeyRefused
+from image_management.jobs.nodes.commands import SshError
 from image_management.store.store import Store
 
 

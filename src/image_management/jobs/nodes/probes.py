@@ -17,7 +17,8 @@ from httpd.concurrency.coroutines import side_by_side
 from httpd.concurrency.slots import OwnSlots
 from httpd.concurrency.threads import RunInThread
 from httpd.texts import os_error_text
-from image_management.jobs.nodes.client import Finished, Login, SshError, log_in
+from image_management.jobs.nodes.client import Login, log_in
+from image_management.jobs.nodes.commands import Finished, SshError
 from image_management.jobs.nodes.host_keys import HostKeys
 from image_management.jobs.nodes.status import LOGGED_IN, NodeStatus, ask_all
 

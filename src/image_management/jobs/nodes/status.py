@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from httpd.texts import quoted, shortened
-from image_management.jobs.nodes.client import Finished, SshError
+from image_management.jobs.nodes.commands import Finished, SshError
 from image_management.records.words import Architecture
 
 UNKNOWN = "Unknown"

@@ -13,7 +13,8 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
-from image_management.jobs.nodes.client import HostKeyRefused, Login, SshError, log_in
+from image_management.jobs.nodes.client import HostKeyRefused, Login, log_in
+from image_management.jobs.nodes.commands import SshError
 from tests.engines.sshd import USER, Sshd, make_key, start_sshd
 from tests.httpd.outbound.servers import trial_reactor
 

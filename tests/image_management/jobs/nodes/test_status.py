@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from image_management.jobs.nodes.choice import least_loaded
-from image_management.jobs.nodes.client import Finished, SshError
+from image_management.jobs.nodes.commands import Finished, SshError
 from image_management.jobs.nodes.status import LOGGED_IN, NodeStatus, ask_all
 from image_management.records.words import Architecture
 from tests.properties import given
