@@ -76,8 +76,7 @@ def full_indexes() -> tuple[str, str]:
     """
     Options for full indexes and LZ4, with zeros in front of what is compressed.
 
-    Where LZ4 is all there is in an image, newer versions leave the zeros out of what only older
-    kernels read.
+    Where LZ4 is all there is in an image, mkfs.erofs 1.8 leaves the zeros out for older kernels.
     """
     return "-zlz4hc:deflate" if "deflate" in compressors() else "-zlz4hc", "-Elegacy-compress"
 
@@ -142,9 +141,10 @@ class MadeByMkfsTests(ImageTests):
 
     def test_no_zero_padding(self) -> None:
         """Nothing says where what is compressed ends, as Linux before 5.3 had it."""
-        image = self.made("-zlz4", "-Elegacy-compress")
+        image = bytearray(self.made("-zlz4"))
+        image[1024 + 80] &= ~0x01
         with self.assertRaisesRegex(IsoError, "its LZ4 has no zero padding"):
-            self.program(image)
+            self.program(bytes(image))
 
     def test_program(self) -> None:
         self.assertEqual(self.program(self.made("-zlz4hc", "-C65536")), PROGRAM)
