@@ -171,7 +171,7 @@ def _large_image(client: Client, s3: Versitygw, gib: int) -> str:
     place = f"{id}/manifest.json"
     storage.put_object(Bucket=_BUCKET, Key=place, Body=json.dumps(manifest).encode())
     link = {"path": f"s3://{_BUCKET}/{place}", "type": "s3"}
-    client.ask("PATCH", f"/v3/images/{id}", {"link": link})
+    Client(client.port).ask("PATCH", f"/v3/images/{id}", {"link": link})
     return id
 
 
