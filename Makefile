@@ -40,7 +40,7 @@ help:
 	@echo 'make lock         requirements/*.txt anew'
 	@echo 'make certificate  a development certificate in certs/'
 	@echo 'make container    the image of Containerfile, by podman or docker'
-	@echo 'make fresh-debian (as root) run and test in a new Debian that has git, make, python3 only; DEBIAN=13'
+	@echo 'make fresh-debian (as root) run and test in a new Debian that has git, make, python3 only; DEBIAN=13, testing'
 	@echo 'make clean        remove what the others made'
 
 $(VENV)/.run: requirements/venv.sh requirements/run.txt requirements/build.txt setup.cfg
