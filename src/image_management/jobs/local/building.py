@@ -18,9 +18,6 @@ _PAUSE = 10.0
 _PATIENCE = 500.0
 _ANSWER_SECONDS = 30.0
 
-_CONFIG = "xz:\n  - options: -0 --threads=0\n"
-"""Of kiwi: what it packs is not what becomes of it here, and may be packed fast."""
-
 
 async def wait_for_repositories(shop: Workshop, folder: JobFolder) -> None:
     """
@@ -61,9 +58,6 @@ async def build(shop: Workshop, folder: JobFolder, limits: Limits, *, debug: boo
 
     @raise ProgramFailed: it cannot be built.
     """
-    config = folder.path / ".config" / "kiwi"
-    config.mkdir(parents=True, exist_ok=True)
-    (config / "config.yml").write_text(_CONFIG)
     await shop.programs.run(_command(shop, folder, debug), folder.path, folder.log, limits)
 
 

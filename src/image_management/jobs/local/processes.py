@@ -53,6 +53,8 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     return {
         "PATH": given.get("PATH") or _PATH,
         "LANG": "C.UTF-8",
+        # What kiwi packs by xz(1) besides the root file system is of no use here: fast is enough.
+        "XZ_OPT": "-0",
         **{name: value for name, value in given.items() if name in names},
     }
 
