@@ -110,6 +110,7 @@ class Parts:
             store, creation, _job_backend(settings, reactor, store, objects, metrics), reactor
         )
         nodes = _node_probes(settings, reactor, store)
+        metrics.watch_jobs(jobs.counts)
         self.services: tuple[Service, ...] = (store, s3, s3_watch, images, nodes, jobs)
         self.issuer_keys = _issuer_keys(settings)
         per_client = settings.max_requests_per_client

@@ -7,6 +7,7 @@ has a record, and after a crash it can be found.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -61,13 +62,20 @@ class JobService(Background):
         self._store = store
         self._creation = creation
         self._clock = clock
+        self._states: dict[str, tuple[str, str]] = {}
         self._backend: JobBackend | None = make_backend(self.report) if make_backend else None
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """How many of this backend's jobs there are, by their status and type."""
+        return Counter(self._states.values())
 
     async def run(self) -> None:
         """Go on with what an earlier process has left."""
         if self._backend is None:
             return
         jobs = await self._patiently(self._own_jobs)
+        for job in jobs:
+            self._count(job)
         for id in await self._backend.recover(jobs):
             self._log.info("job {job} is taken back: its making was cut off", job=id)
             await self._patiently(lambda id=id: self._forget(id))
@@ -108,7 +116,7 @@ class JobService(Background):
             if isinstance(error, BackendError):
                 raise Problem(502, str(error)) from None
             raise
-        return await self._store.get(Kind.JOB, record.id)
+        return self._count(await self._store.get(Kind.JOB, record.id))
 
     async def change(self, job: Record, change: Mapping[str, Any]) -> Record:
         """
@@ -120,7 +128,10 @@ class JobService(Background):
         backend = self._backend_of(job)
         if backend is not None and change.get("status") in OVER:
             await _asked(backend.release(job))
-        return await self._store.change(Kind.JOB, job.id, lambda now: patched_by_job(now, change))
+        changed = await self._store.change(
+            Kind.JOB, job.id, lambda now: patched_by_job(now, change)
+        )
+        return changed if backend is None else self._count(changed)
 
     async def finish(self, job: Record, *, failed: bool) -> Record:
         """
@@ -170,7 +181,9 @@ class JobService(Background):
         async def write() -> None:
             if report.status in OVER and self._backend is not None:
                 await self._backend.release(await self._store.get(Kind.JOB, report.job_id))
-            await self._store.change(Kind.JOB, report.job_id, lambda job: reported(job, report))
+            self._count(
+                await self._store.change(Kind.JOB, report.job_id, lambda job: reported(job, report))
+            )
 
         try:
             await self._patiently(write)
@@ -197,7 +210,13 @@ class JobService(Background):
             self._log.error("of job {job} is left: {error}", job=job.record.id, error=str(error))
         await self._patiently(lambda: self._forget(job.record.id))
 
+    def _count(self, job: Record) -> Record:
+        """Take note of how far it is."""
+        self._states[job.id] = (job.document["status"], job.document["job_type"])
+        return job
+
     async def _forget(self, id: str) -> None:
+        self._states.pop(id, None)
         try:
             await self._store.remove(Kind.JOB, id)
         except NotFound:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Gauge, Histogram, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
 from httpd.web.metrics import HttpMetrics
+from image_management.records.words import JobStatus, JobType
 
 _PREFIX = "image_management_"
 
 _STAGE_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 10_800, 21_600)
+
+
+class _Jobs(Collector):
+    """How many jobs there are, of all statuses and types."""
+
+    def __init__(self, counts: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """One sample for each."""
+        text = "The jobs of this service's backend, by status and type."
+        jobs = GaugeMetricFamily(_PREFIX + "jobs", text, labels=("status", "job_type"))
+        counts = self._counts()
+        for status, job_type in product(JobStatus, JobType):
+            jobs.add_metric([status, job_type], counts.get((status, job_type), 0))
+        yield jobs
 
 
 class Metrics(HttpMetrics):
@@ -37,6 +57,10 @@ class Metrics(HttpMetrics):
             buckets=_STAGE_SECONDS,
             registry=self.counts,
         )
+
+    def watch_jobs(self, counts: Callable[[], Mapping[tuple[str, str], int]]) -> None:
+        """Tell of the jobs what C{counts} says, by status and type, at each scrape."""
+        self.state.register(_Jobs(counts))
 
     def stage_ended(self, stage: str, seconds: float) -> None:
         """Note how long a stage of a job has taken."""

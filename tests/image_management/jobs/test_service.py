@@ -114,6 +114,7 @@ class JobServiceTests(OnSqlite, StoreCase):
             await after(status=JobStatus.ERROR, reason="gone", inferred=True),
             ("success", "", "complete"),
         )
+        self.assertEqual(self.service.counts(), {("success", "customize"): 1})
         await self.store.remove(Kind.JOB, job.id)
         await self.backend.report(Report(job.id, JobStatus.ERROR))
 
@@ -171,6 +172,7 @@ class JobServiceTests(OnSqlite, StoreCase):
         self.backend.failing.clear()
         await self.service.remove(job)
         self.assertEqual(await self.jobs(), [])
+        self.assertEqual(self.service.counts(), {})
 
     async def test_others_jobs(self) -> None:
         """They are shown and deleted, and nothing is done about them."""

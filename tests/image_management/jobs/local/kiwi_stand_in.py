@@ -31,6 +31,9 @@ def main() -> None:
             Path(once[1]).touch()
         print("slowly", flush=True)
         time.sleep(3600)
+    if "<loud/>" in description:
+        for _ in range(20_000):
+            print("x" * 1000)
     if "<fails/>" in description:
         sys.exit("no such package")
 

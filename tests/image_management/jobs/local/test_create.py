@@ -6,6 +6,7 @@ import io
 import tarfile
 
 from tests.image_management.jobs.local.host import HostCase, tar_of, unpacked
+from tests.image_management.service import Unhurried, connection_of
 
 CONFIG = b"<image><repository><source path='obs://x'/></repository></image>"
 
@@ -42,6 +43,10 @@ class CreateTests(HostCase):
             ],
         )
         self.assertIn("no repository", ended["log"])
+        metrics = (await host.ims.ask("GET", "/metrics")).text
+        counted = 'image_management_jobs{job_type="create",status="success"} 1.0'
+        self.assertIn(counted, metrics)
+        self.assertIn('job_stage_duration_seconds_count{stage="building_image"} 1.0', metrics)
         tail = await host.ims.ask("GET", f"/v3/jobs/{job['id']}/log?tail=2")
         self.assertIn("/initrd: ", tail.text)
         self.assertNotIn("packaging_artifacts", tail.text)
@@ -129,6 +134,16 @@ class CreateTests(HostCase):
         await follower.until("slowly")
         await self.delete(host, job)
         await follower.closed
+
+    async def test_follower_that_does_not_read(self) -> None:
+        """It holds nothing up."""
+        host = await self.start_host()
+        loud = b"<image><loud/></image>"
+        job = await host.make_job("create", await self.make_recipe(host, {"config.xml": loud}))
+        slow = await host.ims.begin(Unhurried(), "GET", f"/v3/jobs/{job['id']}/log?follow=true")
+        ended = await host.ended(job)
+        self.assertEqual(ended["status"], "success", ended["log"][-2000:])
+        connection_of(slow).abortConnection()
 
     async def test_debug(self) -> None:
         """Somebody looks at a build that has failed; it stays one, whatever they do."""
