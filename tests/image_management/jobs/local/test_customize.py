@@ -160,6 +160,14 @@ class CustomizeTests(HostCase):
         await self.delete(host, job)
         await host.make_job("customize", image)
 
+    async def test_nobody_came(self) -> None:
+        """The user's turn is not for ever, where that is asked for."""
+        host = await self.start_host(IMS_JOB_IDLE_TIMEOUT="0.0001")
+        job = await host.make_job("customize", await self.image(host))
+        ended = await host.ended(job)
+        self.assertEqual(ended["status"], "error")
+        self.assertIn("nobody came", ended["status_reason"])
+
     async def test_ca_certificate(self) -> None:
         certificate = self.folder / "authority.crt"
         certificate.write_text("a certificate")

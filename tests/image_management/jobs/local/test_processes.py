@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
+from image_management.jobs.local import unpack
 from image_management.jobs.local.inside import write_new
 from image_management.jobs.local.leftovers import end_leftovers
 from image_management.jobs.local.processes import Limits, ProgramFailed, Programs, environment
 from tests.httpd.outbound.servers import trial_reactor
+from tests.image_management.jobs.local.host import tar_of
 
 LIMITS = Limits(memory=1024**3, file=1024**2)
 
@@ -79,6 +82,24 @@ class ProgramTests(TestCase):
         running.cancel()
         await self.assertFailure(running, CancelledError)
         self.assertEqual(processes_below(self.folder), [])
+
+    async def test_endless_template(self) -> None:
+        """A recipe is unpacked by nobody, who sees nothing else, and has so much time."""
+        loop = b"{% for x in range(99999) %}" * 2 + b"{% endfor %}" * 2
+        archive, dictionary = self.folder / "recipe.tgz", self.folder / "dictionary"
+        archive.write_bytes(
+            tar_of({"x": loop, ".ims_recipe_template.yaml": b"template_files: [x]"})
+        )
+        dictionary.write_text('{"a": "b"}')
+        recipe = self.folder / "recipe"
+        recipe.mkdir()
+        command = [sys.executable, "-P", "-m", unpack.__name__, str(1024**2), "1"]
+        with archive.open("rb") as given, dictionary.open("rb") as pairs:
+            files = {0: given.fileno(), unpack.DICTIONARY_FILE: pairs.fileno()}
+            with self.assertRaises(ProgramFailed) as failed:
+                await self.programs.run(command, recipe, self.log, LIMITS, files)
+        self.assertIn("SIGALRM", str(failed.exception))
+        self.assertEqual((recipe / "x").stat().st_uid, 65534)
 
     async def test_leftovers(self) -> None:
         running = Deferred.fromCoroutine(self.run_script("echo begun; sleep 3600"))
