@@ -113,6 +113,7 @@ class JobBackend(Protocol):
 
         @param jobs: all records of this backend.
         @return: the ids of those that were never begun, so that nobody was told of them.
+        @raise BackendError: not all is cleaned up; it is to be asked for again.
         """
 
     async def stop(self) -> None:

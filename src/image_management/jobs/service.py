@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -76,7 +77,8 @@ class JobService(Background):
         jobs = await self._patiently(self._own_jobs)
         for job in jobs:
             self._count(job)
-        for id in await self._backend.recover(jobs):
+        recover = partial(self._backend.recover, jobs)
+        for id in await self._patiently(recover):
             self._log.info("job {job} is taken back: its making was cut off", job=id)
             await self._patiently(lambda id=id: self._forget(id))
 

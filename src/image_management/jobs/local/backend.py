@@ -118,7 +118,7 @@ class LocalBackend:
                 never_begun.append(job.id)
             elif job.document["resultant_image_id"] is not None:
                 await self._shop.report(Report(job.id, JobStatus.SUCCESS))
-            else:
+            elif job.id not in self._running:
                 self._run(job)
         return never_begun
 
