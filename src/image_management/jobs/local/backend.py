@@ -54,8 +54,10 @@ class LocalBackend:
         if len(open_jobs) >= settings.shells:
             raise Problem(503, f"{len(open_jobs)} jobs wait for their users already", _RETRY)
         taken = {port_of(job) for job in open_jobs}
-        free = (port for port in settings.ssh_ports if not port or port not in taken)
-        place = {"host": settings.ssh_host, "port": next(free, 0)}
+        free = [port for port in settings.ssh_ports if not port or port not in taken]
+        if not free:
+            raise Problem(503, "every port of IMS_SSH_PORTS is another job's", _RETRY)
+        place = {"host": settings.ssh_host, "port": free[0]}
         places = {"customer_access": place, "cluster.local": place}
         return {"ssh_containers": [{**one, "connection_info": places} for one in containers]}
 

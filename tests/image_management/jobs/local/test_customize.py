@@ -143,7 +143,17 @@ class CustomizeTests(HostCase):
             root.with_suffix(".sqsh").unlink()
 
     async def test_no_more_shells(self) -> None:
-        host = await self.start_host(IMS_JOB_SHELLS="1")
+        await self.check_room("wait for their users", IMS_JOB_SHELLS="1")
+
+    async def test_no_more_ports(self) -> None:
+        """None is listened on that the site's firewall does not know."""
+        with socket.create_server(("", 0)) as probe:
+            port = probe.getsockname()[1]
+        await self.check_room("IMS_SSH_PORTS", IMS_SSH_PORTS=f"{port}-{port}")
+
+    async def check_room(self, reason: str, **settings: str) -> None:
+        """There is room for one job; a second is refused until the first is deleted."""
+        host = await self.start_host(**settings)
         image = await self.image(host)
         job = await host.make_job("customize", image)
         given = {
@@ -154,7 +164,7 @@ class CustomizeTests(HostCase):
             "build_env_size": 1,
         }
         refused = await host.ims.ask("POST", "/jobs", given)
-        self.assert_problem(refused, 503, "wait for their users")
+        self.assert_problem(refused, 503, reason)
         self.assertEqual(refused.header("retry-after"), "60")
         self.assertEqual(await host.ims.lists("/jobs"), [job["id"]])
         await self.delete(host, job)
