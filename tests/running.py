@@ -98,6 +98,16 @@ def found_program(*names: str) -> str:
     )
 
 
+def require_root() -> None:
+    """
+    For what only root can do.
+
+    @raise AssertionError: this is another user: a test that cannot run fails, it is not skipped.
+    """
+    if os.geteuid() != 0:
+        raise AssertionError("this needs root; run: sudo make test")
+
+
 def _program_path() -> str:
     """Debian has mkfs.vfat and others in directories that only root's PATH has."""
     return f"{os.environ['PATH']}:/usr/sbin:/sbin"

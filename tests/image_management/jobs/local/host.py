@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from tests.httpd.web.serving import CLEAR, head_of
 from tests.image_management.service import Ims, ServiceTestCase
-from tests.running import found_program
+from tests.running import found_program, require_root
 
 KERNEL, INITRD, PARAMETERS = b"a kernel", b"an initrd", b"console=ttyS0"
 
@@ -218,8 +218,7 @@ class HostCase(ServiceTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir()
-        if os.geteuid() != 0:
-            self.skipTest("local jobs need root")
+        require_root()
 
     async def start_host(self, **settings: str) -> Host:
         """Start it; the test's end stops it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from image_management.jobs.local.leftovers import end_leftovers
 from image_management.jobs.local.processes import Limits, ProgramFailed, Programs, environment
 from tests.httpd.outbound.servers import trial_reactor
 from tests.image_management.jobs.local.host import tar_of
+from tests.running import require_root
 
 LIMITS = Limits(memory=1024**3, file=1024**2)
 
@@ -25,8 +25,7 @@ class ProgramTests(TestCase):
     timeout = 60
 
     def setUp(self) -> None:
-        if os.geteuid() != 0:
-            self.skipTest("a process space needs root")
+        require_root()
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir()
         self.log = self.folder / "log"
