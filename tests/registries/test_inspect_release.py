@@ -27,9 +27,9 @@ def command(*arguments: str) -> list[str]:
     """The command line of the console script that setup.cfg has."""
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    name, _, place = setup["options.entry_points"]["console_scripts"].strip().partition(" = ")
-    module, _, function = place.partition(":")
-    assert name == "assisted-images"
+    name = "assisted-images"
+    scripts = setup["options.entry_points"]["console_scripts"].strip().splitlines()
+    module, _, function = dict(line.split(" = ") for line in scripts)[name].partition(":")
     program = f"import sys; from {module} import {function}; sys.argv[0] = '{name}'; {function}()"
     return [sys.executable, "-c", program, *arguments]
 
