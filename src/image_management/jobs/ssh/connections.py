@@ -13,9 +13,10 @@ from twisted.conch.ssh.transport import DISCONNECT_BY_APPLICATION, SSHServerTran
 from twisted.conch.ssh.userauth import SSHUserAuthServer
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import LoopingCall
-from twisted.logger import ILogObserver, LogEvent, Logger
+from twisted.logger import Logger
 from twisted.python.failure import Failure
-from zope.interface import implementer
+
+from image_management.jobs.quiet import QUIET
 
 LOGIN_SECONDS = 20
 KEEP_ALIVE_SECONDS = 30.0
@@ -32,15 +33,6 @@ _SIGNATURES = (
 _MOST_UNANSWERED = 3
 """Keep-alives; then nobody is there any more."""
 _ATTEMPTS = 3
-
-
-@implementer(ILogObserver)
-def _nobody(event: LogEvent) -> None:
-    """Takes no notice."""
-
-
-_QUIET = Logger(observer=_nobody)
-"""For what Conch would tell a traceback of: that a client asks for what is not to be had."""
 _PARTING_SECONDS = 5.0
 """How long a client may take to hear that it is parted from."""
 
@@ -57,7 +49,8 @@ class Connection(SSHConnection):
 
     transport: Any
     channels: dict[int, Any]
-    _log = _QUIET
+    # Conch would tell a traceback of a client that asks for what is not to be had.
+    _log = QUIET
 
     def __init__(self) -> None:
         super().__init__()
