@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from glob import escape
 from pathlib import Path
 from typing import TypeVar
 
@@ -37,6 +38,18 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def remove_whole(path: Path) -> None:
+    """
+    Remove what L{write_whole} has written, and what a process that was killed while it wrote has
+    left.  Only where nobody else may be writing it.
+
+    @raise OSError: it cannot be removed.
+    """
+    left = path.parent.glob(f"{escape(path.name)}.*{TEMPORARY}")
+    for each in (path, *left):
+        each.unlink(missing_ok=True)
 
 
 def write_struct(path: Path, struct: msgspec.Struct) -> None:

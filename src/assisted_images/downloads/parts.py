@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from assisted_images.downloads.durable import sync_directory, write_struct
+from assisted_images.downloads.durable import remove_whole, sync_directory, write_struct
 from httpd.outbound.failures import DownloadError
 
 PART = ".part"
@@ -100,7 +100,7 @@ class Part:
     def restart(self, provenance: Provenance) -> None:
         """Forget all bytes; C{provenance} is that of those to come."""
         with self._lock:
-            self._provenance_path.unlink(missing_ok=True)
+            remove_whole(self._provenance_path)
             os.ftruncate(self._descriptor, 0)
             self.size = 0
             write_struct(self._provenance_path, provenance)

@@ -50,6 +50,14 @@ class PartTests(SynchronousTestCase):
         self.assertEqual((part.size, part.provenance), (0, other))
         self.assertEqual(self.part_path.read_bytes(), b"")
 
+    def test_killed_while_provenance_was_written(self) -> None:
+        left = self.part_path.with_name("image.iso.part.json.a1b2c3d4.tmp")
+        others = self.part_path.with_name("image.iso.checked.json.a1b2c3d4.tmp")
+        for path in (left, others):
+            path.write_bytes(b"{")
+        self.open().restart(PROVENANCE)
+        self.assertEqual((left.exists(), others.exists()), (False, True))
+
     def test_bytes_of_unknown_provenance(self) -> None:
         """What is beside the part is missing, or was broken off in the middle."""
         self.part_path.write_bytes(b"abc")
