@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tqdm import tqdm
 from twisted.python import usage
 
-from httpd.settings.options import SettingOptions, VersionedOptions, parameters
+from httpd.settings.options import Commands, SettingOptions, fail, parameters
 from image_management.records.interchange import COLLECTIONS, file_names
 from image_management.settings.settings import StorePlace, parse_store_place
 from image_management.settings.table import STORE_SETTINGS
@@ -24,7 +24,6 @@ from image_management.store.opening import make_database
 from image_management.values import VERSION_TEXT
 
 _FAILED = 1
-_BAD_USAGE = 2
 
 
 class InterchangeOptions(SettingOptions[StorePlace]):
@@ -149,9 +148,11 @@ class ExportOptions(InterchangeOptions):
         yield f"exported: {sum(len(file.records) for file in files)} records to {self.folder}"
 
 
-class CommandLine(VersionedOptions):
+class CommandLine(Commands):
     """What to do."""
 
+    program = "image-management"
+    operands = "<directory>"
     version = VERSION_TEXT
 
     subCommands = [  # noqa: N815, RUF012
@@ -160,41 +161,18 @@ class CommandLine(VersionedOptions):
     ]
     longdesc = "The service itself is run by: twistd image-management"
 
-    def getSynopsis(self) -> str:  # noqa: N802
-        """The first line of the help."""
-        return "Usage: image-management import|export [options] <directory>"
-
-    def postOptions(self) -> None:
-        """
-        A command is there.
-
-        @raise usage.UsageError: it is not.
-        """
-        if self.subCommand is None:
-            raise usage.UsageError("no command; expected: image-management import|export DIRECTORY")
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """
     Run a command and end the process: with 0, with 1 when it has failed, with 2 when it was not
     understood.
     """
-    options = CommandLine()
-    try:
-        options.parseOptions(sys.argv[1:] if arguments is None else list(arguments))
-    except usage.UsageError as error:
-        _fail(_BAD_USAGE, f"{error}\nHelp: image-management --help")
-    command: InterchangeOptions = options.subOptions
+    command: InterchangeOptions = CommandLine.chosen(arguments)
     try:
         for line in command.run():
             sys.stdout.write(f"{line}\n")
     except (BadFolder, StoreError) as error:
-        _fail(_FAILED, f"{error}\nnothing was changed")
-
-
-def _fail(status: int, text: str) -> None:
-    sys.stderr.write(f"image-management: {text}\n")
-    sys.exit(status)
+        fail(CommandLine.program, _FAILED, f"{error}\nnothing was changed")
 
 
 def _refuse_new(_connection: Connection) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar
 
 from twisted.python import usage
 
@@ -16,6 +16,9 @@ from httpd.settings.reading import SettingsError, given
 from httpd.settings.setting import Setting
 
 S = TypeVar("S")
+
+BAD_USAGE = 2
+"""The exit status of a command that was not understood."""
 
 
 def parameters(settings: Iterable[Setting]) -> list[list[str | None]]:
@@ -47,6 +50,59 @@ class VersionedOptions(usage.Options):
         """Display the version and exit."""
         sys.stdout.write(f"{self.version}\n")
         sys.exit(0)
+
+
+class Commands(VersionedOptions):
+    """
+    A program of several commands, which are its C{subCommands}.
+
+    @cvar program: its name.
+    @cvar operands: what follows the command's options, as the help shows it.
+    """
+
+    program: str
+    operands: str
+    subCommands: list[list[Any]]  # noqa: N815
+
+    def getSynopsis(self) -> str:  # noqa: N802
+        """The first line of the help."""
+        return f"Usage: {self.program} {self._names} [options] {self.operands}"
+
+    @property
+    def _names(self) -> str:
+        return "|".join(name for name, *_ in self.subCommands)
+
+    def postOptions(self) -> None:
+        """
+        A command is there.
+
+        @raise usage.UsageError: it is not.
+        """
+        if self.subCommand is None:
+            raise usage.UsageError(
+                f"no command; expected: {self.program} {self._names} {self.operands}"
+            )
+
+    @classmethod
+    def chosen(cls, arguments: Sequence[str] | None) -> Any:
+        """
+        The command that is asked for, its options read; the process ends with 2 when what is asked
+        for is not understood.
+
+        @param arguments: C{None}: those of the process.
+        """
+        options = cls()
+        try:
+            options.parseOptions(sys.argv[1:] if arguments is None else list(arguments))
+        except usage.UsageError as error:
+            fail(cls.program, BAD_USAGE, f"{error}\nHelp: {cls.program} --help")
+        return options.subOptions
+
+
+def fail(program: str, status: int, text: str) -> NoReturn:
+    """End the process of a command with a status, and say why."""
+    sys.stderr.write(f"{program}: {text}\n")
+    sys.exit(status)
 
 
 class SettingOptions(VersionedOptions, Generic[S]):
