@@ -172,8 +172,9 @@ class Database(ABC):
     def lease_is_over(self, end: ColumnElement[Any]) -> ColumnElement[bool]:
         """Whether another process's lease has ended."""
 
+    @staticmethod
     @abstractmethod
-    def joined(self, texts: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
+    def joined(texts: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
         """Texts of rows that come in C{order} as one, with commas between."""
 
     @abstractmethod

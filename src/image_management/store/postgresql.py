@@ -83,7 +83,8 @@ class PostgresqlDatabase(Database):
         """By the server's clock."""
         return end < _now()
 
-    def joined(self, texts: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
+    @staticmethod
+    def joined(texts: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
         """The server has to be told the order."""
         return func.aggregate_strings(texts, ",").aggregate_order_by(order)
 

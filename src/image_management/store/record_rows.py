@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from itertools import islice
-from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -36,6 +36,26 @@ _LOCK = _FIND.with_for_update()
 _INSERT = insert(records)
 _UPDATE = update(records).where(_THIS)
 _DELETE = delete(records).where(_THIS)
+_OF_COLLECTION = (
+    select(records.c.document, records.c.position)
+    .where(
+        records.c.kind == bindparam("of_kind"),
+        records.c.deleted == bindparam("of_deleted"),
+        records.c.position > bindparam("after"),
+    )
+    .order_by(records.c.position)
+    .limit(bindparam("most"))
+)
+
+_ALL = 2**62
+"""More than there can be."""
+
+
+@cache
+def _joined(database: type[Database]) -> Select[tuple[str]]:
+    """L{_OF_COLLECTION} as one text."""
+    rows = _OF_COLLECTION.subquery()
+    return select(database.joined(rows.c.document, rows.c.position))
 
 
 def get(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
@@ -113,7 +133,7 @@ def remove(connection: Connection, kind: Kind, id: str) -> None:
 def texts(
     connection: Connection,
     database: Database,
-    chosen: Select[Any],
+    place: Mapping[str, object],
     filters: Mapping[str, object],
     limit: int | None,
 ) -> str:
@@ -122,40 +142,38 @@ def texts(
 
     Without filters the database joins them: the interpreter, and so the reactor's thread, is not
     kept busy by ten thousand rows.
+
+    @param place: where to begin (L{place_in_collection}).
     """
     if filters:
+        chosen = _OF_COLLECTION
         for member, value in filters.items():
             # The database finds those that may match: their text has the member's somewhere.
             written = document_text({member: value}).removeprefix("{").removesuffix("}")
             chosen = chosen.where(records.c.document.contains(written, autoescape=True))
-        rows = connection.scalars(chosen)
+        rows = connection.scalars(chosen, {**place, "most": _ALL})
         matching = (text for text in rows if _matches(text, filters))
         return ",".join(islice(matching, limit))
-    rows_in_order = chosen.limit(limit).subquery()
-    joined = database.joined(rows_in_order.c.document, rows_in_order.c.position)
-    return connection.scalar(select(joined)) or ""
+    most = _ALL if limit is None else limit
+    return connection.scalar(_joined(type(database)), {**place, "most": most}) or ""
 
 
-def of_collection(
+def place_in_collection(
     connection: Connection, kind: Kind, deleted: bool, after: str | None = None
-) -> Select[Any]:
+) -> dict[str, object]:
     """
-    Asks for the documents of a collection, in order.
+    Where a list of a collection begins.
 
     @param after: a record's id; for what comes after it.
     @raise UnknownPlace: that record is not in the collection.
     """
-    chosen = (
-        select(records.c.document, records.c.position)
-        .where(records.c.kind == kind.value, records.c.deleted.is_(deleted))
-        .order_by(records.c.position)
-    )
-    if after is None:
-        return chosen
-    row = _row(connection, kind, after)
-    if row is None or row["deleted"] != deleted:
-        raise UnknownPlace(kind, after)
-    return chosen.where(records.c.position > row["position"])
+    place: dict[str, object] = {"of_kind": kind.value, "of_deleted": deleted, "after": 0}
+    if after is not None:
+        row = _row(connection, kind, after)
+        if row is None or row["deleted"] != deleted:
+            raise UnknownPlace(kind, after)
+        place["after"] = row["position"]
+    return place
 
 
 def all_records(connection: Connection, kind: Kind, deleted: bool) -> list[Record]:

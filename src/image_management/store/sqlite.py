@@ -57,7 +57,8 @@ class SqliteDatabase(Database):
         """It is: the other process is not there any more."""
         return true()
 
-    def joined(self, texts: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
+    @staticmethod
+    def joined(texts: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
         """SQLite joins rows in the order in which they come."""
         return func.aggregate_strings(texts, ",")
 

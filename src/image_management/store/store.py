@@ -108,8 +108,8 @@ class Store(Service):
         """
 
         def body(connection: Connection) -> bytes:
-            chosen = record_rows.of_collection(connection, kind, deleted, after)
-            texts = record_rows.texts(connection, self._database, chosen, filters or {}, limit)
+            place = record_rows.place_in_collection(connection, kind, deleted, after)
+            texts = record_rows.texts(connection, self._database, place, filters or {}, limit)
             return b"[%b]" % texts.encode()
 
         return await self._read(body)
