@@ -1,16 +1,25 @@
-"""Whom outbound TLS trusts: the system's roots, a bundle besides them, or everybody."""
+"""Whom outbound TLS trusts: the system's roots, a bundle besides or instead, or everybody."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL import SSL
 
 # Twisted has two public makers of trust roots, and no public way to have both of what they make.
 from twisted.internet._sslverify import IOpenSSLTrustRoot
 from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import CertificateOptions, platformTrust
+from twisted.internet.ssl import (
+    Certificate,
+    CertificateOptions,
+    PrivateCertificate,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.client import BrowserLikePolicyForHTTPS, HostnameCachingHTTPSPolicy
 from twisted.web.iweb import IPolicyForHTTPS
@@ -56,6 +65,65 @@ class _TrustEverybody:
         self, hostname: bytes, port: int
     ) -> IOpenSSLClientConnectionCreator:
         return _Unverified(hostname.decode("ascii"))
+
+
+@implementer(IPolicyForHTTPS)
+class _TrustSome:
+    """Trusts some authorities and no others, and shows a certificate to who asks for one."""
+
+    def __init__(
+        self,
+        authorities: IOpenSSLTrustRoot,
+        own: PrivateCertificate | None,
+        name: str | None,
+    ) -> None:
+        self._authorities = authorities
+        self._own = own
+        self._name = name
+
+    def creatorForNetloc(  # noqa: N802
+        self, hostname: bytes, port: int
+    ) -> IOpenSSLClientConnectionCreator:
+        creator: IOpenSSLClientConnectionCreator = optionsForClientTLS(
+            self._name or hostname.decode("ascii"),
+            trustRoot=self._authorities,
+            clientCertificate=self._own,
+        )
+        return creator
+
+
+def private_policy(
+    authorities: bytes | None, own: bytes | None = None, name: str | None = None
+) -> IPolicyForHTTPS:
+    """
+    Whom to trust where that is one server's own matter.
+
+    @param authorities: PEM certificates of those that are trusted, and no others; C{None}: the
+        system's.
+    @param own: the PEM certificate, and private key, by which the server knows us.
+    @param name: whom the server's certificate has to be for; C{None}: the URL's host.
+    @raise ValueError: there is no certificate, or no key, where there should be.
+    """
+    try:
+        root = (
+            platformTrust()
+            if authorities is None
+            else trustRootFromCertificates(
+                [
+                    Certificate.load(one.public_bytes(Encoding.DER))
+                    for one in load_pem_x509_certificates(authorities)
+                ]
+            )
+        )
+    except ValueError:
+        raise ValueError("its certificate authority is no PEM certificate") from None
+    try:
+        shown = None if own is None else PrivateCertificate.loadPEM(own)
+    except Exception:  # of the several libraries that read them
+        raise ValueError(
+            "its client certificate and key are none in PEM without a passphrase"
+        ) from None
+    return HostnameCachingHTTPSPolicy(_TrustSome(root, shown, name))
 
 
 def tls_policy(bundle: Path | None = None, *, verify: bool = True) -> IPolicyForHTTPS:
