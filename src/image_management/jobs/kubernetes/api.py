@@ -1,5 +1,5 @@
 """
-Kubernetes' API: objects read, made, changed and deleted, watched and listened to.
+Kubernetes' API: objects read, made and deleted, watched and listened to.
 
 What fails in passing is tried again: nothing that is done here does harm when it is done twice.
 """
@@ -7,7 +7,6 @@ What fails in passing is tried again: nothing that is done here does harm when i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -27,13 +26,11 @@ from httpd.representation.segments import Representation
 from httpd.streaming.producer import RepresentationProducer
 from image_management.jobs.kubernetes.connection import Cluster
 from image_management.jobs.kubernetes.errors import ApiError
-from image_management.jobs.kubernetes.resources import Object, Resource, labels_of, name_of
+from image_management.jobs.kubernetes.labels import JOB_LABEL, labels_of
+from image_management.jobs.kubernetes.resources import Listing, Object, Resource, name_of
 from image_management.jobs.kubernetes.streams import Stream, Watch
 
-__all__ = ["ApiError", "KubernetesApi", "Listing"]
-
-JOB_LABEL = "ims-job-id"
-"""The label of all objects of a job, whose id it has."""
+__all__ = ["JOB_LABEL", "ApiError", "KubernetesApi", "Listing"]
 
 REQUEST_SECONDS = 30.0
 """For which a request may take."""
@@ -56,15 +53,6 @@ _GRACE_SECONDS = 15.0
 _OBJECTS = msgspec.json.Decoder(dict[str, Any])
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The objects of a kind at one time."""
-
-    items: list[Object]
-    version: str
-    """The C{resourceVersion} from which a watch sees what comes after."""
 
 
 class KubernetesApi:
@@ -161,16 +149,6 @@ class KubernetesApi:
         except ApiError as error:
             if error.status != 404:
                 raise
-
-    async def patch(self, resource: Resource, namespace: str, name: str, change: Object) -> Object:
-        """
-        Change an object.
-
-        @param change: the members that are to be otherwise (RFC 7396).
-        @raise ApiError: it cannot be changed.
-        """
-        path, what = resource.path(namespace, name), f"patch of {resource.kind} {name}"
-        return await self._tried(lambda: self._once("PATCH", path, what, change))
 
     async def watch(
         self,
@@ -273,8 +251,7 @@ class KubernetesApi:
             fields.setRawHeaders("Authorization", [f"Bearer {token}"])
         producer = None
         if body is not None:
-            kind = "merge-patch+json" if method == "PATCH" else "json"
-            fields.setRawHeaders("Content-Type", [f"application/{kind}"])
+            fields.setRawHeaders("Content-Type", ["application/json"])
             text = msgspec.json.encode(body)
             producer = RepresentationProducer(Representation.from_bytes(text))
         url = self._cluster.server + path

@@ -47,6 +47,10 @@ def name_of(thing: Object) -> str:
     return name
 
 
-def labels_of(thing: Object) -> Mapping[str, str]:
-    """An object's labels."""
-    return thing["metadata"].get("labels") or {}
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The objects of a kind at one time."""
+
+    items: list[Object]
+    version: str
+    """The C{resourceVersion} from which a watch sees what comes after."""
