@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from image_management.jobs.local.logs import last_lines
+from image_management.jobs.process_tree import UNSHARE, children_of
 
 TERMINATION_SECONDS = 10.0
 """Between SIGTERM and SIGKILL."""
@@ -110,27 +112,15 @@ class Programs:
             raise ProgramFailed(f"{Path(command[0]).name} {program.how}: {said}".rstrip(": "))
 
     async def _end(self, program: _Program) -> None:
-        program.signal(signal.SIGTERM)
-        late = self._reactor.callLater(TERMINATION_SECONDS, program.signal, signal.SIGKILL)
+        program.terminate()
+        late = self._reactor.callLater(TERMINATION_SECONDS, program.kill)
         await program.over()
         if late.active():
             late.cancel()
 
 
-_CONFINED = (
-    "/usr/bin/setsid",
-    "setpriv",
-    "--pdeathsig=KILL",
-    "unshare",
-    "--pid",
-    "--mount",
-    "--mount-proc",
-    "--fork",
-    "--kill-child",
-    "nice",
-    "--adjustment=10",
-)
-"""util-linux: a session and process space of its own, with whose first process everything ends."""
+_CONFINED = ("/usr/bin/setsid", *UNSHARE, "--mount", "--mount-proc", "nice", "--adjustment=10")
+"""A session and process space of its own, with whose first process everything ends."""
 
 _FIRST_PROCESS = ("sh", "-c", '"$@"; exit $?', "sh")
 """A process 1 would ignore SIGTERM: the program is the second."""
@@ -168,16 +158,24 @@ class _Program(ProcessProtocol):
             self._over.append(over)
         return over
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to it and all that it has started."""
+    def terminate(self) -> None:
+        """Ask it and all that it has started to end."""
         if self._pid is None:
             return
         for send in (os.killpg, os.kill):
             try:
-                send(self._pid, number)
+                send(self._pid, signal.SIGTERM)
             except ProcessLookupError:
                 continue  # it has no group of its own yet
             return
+
+    def kill(self) -> None:
+        """End it with all that it has started, and only then be over."""
+        if self._pid is None:
+            return
+        for pid in children_of(self._pid) or [self._pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def processEnded(self, reason: Failure) -> None:
         """Take note of how it has ended."""

@@ -7,15 +7,16 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
+
+from image_management.jobs.process_tree import children_of, descendants_of
 
 HANG_UP_SECONDS = 10.0
 """How long a process may take to end, once it was told that nobody is there any more."""
@@ -48,8 +49,8 @@ class SessionProcess(ProcessProtocol):
 
     def __init__(self, reactor: Any, terminal: Terminal, *, wrapped: bool) -> None:
         """
-        @param wrapped: whether it is bwrap, within which, behind a first process of its own, are
-            those that matter.
+        @param wrapped: whether it is a sandbox (L{image_management.jobs.ssh.sandbox}), in which,
+            behind a first process of its own, are those that matter.
         """
         self._reactor = reactor
         self._terminal = terminal
@@ -115,18 +116,25 @@ class SessionProcess(ProcessProtocol):
             self._killing = self._reactor.callLater(HANG_UP_SECONDS, self._kill)
 
     def _kill(self) -> None:
-        """At the end of bwrap all that is within ends; what it has written still is to be read."""
-        with suppress(ProcessExitedAlready):
-            self.transport.signalProcess("KILL")
+        """With the first process all others end; what they have written still is to be read."""
+        for pid in self._firsts() or self._own():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.go_on()
 
     def _members(self) -> list[int]:
-        pid = self.transport.pid
-        if pid is None:
-            return []
         if not self._wrapped:
-            return [pid]
-        return [member for first in _children(pid) for member in _descendants(first)]
+            return self._own()
+        return [member for first in self._firsts() for member in descendants_of(first)]
+
+    def _firsts(self) -> list[int]:
+        """The first process in the sandbox, if there is one yet: behind unshare and bwrap."""
+        outer = [child for pid in self._own() for child in children_of(pid)]
+        return [first for bwrap in outer for first in children_of(bwrap)] if self._wrapped else []
+
+    def _own(self) -> list[int]:
+        pid = self.transport.pid
+        return [] if pid is None else [pid]
 
     def outReceived(self, data: bytes) -> None:
         """Pass it on."""
@@ -159,18 +167,3 @@ class SessionProcess(ProcessProtocol):
             self._killing.cancel()
         ended: Any = reason.value
         self._terminal.ended(128 + ended.signal if ended.exitCode is None else ended.exitCode)
-
-
-def _children(pid: int) -> list[int]:
-    """The processes that a process has started; proc_pid_task(5) has them since Linux 3.5."""
-    found: list[int] = []
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (thread / "children").read_text().split())
-    return found
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    for child in _children(pid):
-        yield child
-        yield from _descendants(child)

@@ -10,6 +10,8 @@ wrong:
     that is empty, and this does not say where on the host the root is;
   - root may write to /proc/sys without any capability, and C{kernel.core_pattern} in there is a
     program that the host's kernel runs outside of all sandboxes: it has to be read-only;
+  - bwrap ends before what is in there does: so it is in a process space itself, whose end is waited
+    for (L{image_management.jobs.process_tree});
   - bwrap follows symbolic links, out of the root, when it makes what it mounts upon.  So these are
     directories before the first session begins (L{additions<image_management.jobs.ssh.additions>}),
     and cannot be replaced from within, being mounted upon; a file could be.
@@ -20,6 +22,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 
+from image_management.jobs.process_tree import UNSHARE
 from image_management.jobs.ssh.seccomp import seccomp_file
 
 CAPABILITIES = (
@@ -80,4 +83,4 @@ def sandboxed(
     arguments += ["--chdir", directory, "--seccomp", "9", "--"]
     opening = 'exec env -i "$@" 9<"$0"'
     bwrap = shutil.which("bwrap") or "/usr/bin/bwrap"
-    return ["/bin/sh", "-c", opening, seccomp_file(), bwrap, *arguments, *command]
+    return ["/bin/sh", "-c", opening, seccomp_file(), *UNSHARE, bwrap, *arguments, *command]
