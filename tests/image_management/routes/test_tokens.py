@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from tests.httpd.web.test_bearer import EC, RSA, jwk, pem, token
-from tests.image_management.service import ServiceTestCase
+from tests.image_management.service import Ims, ServiceTestCase
 
 OPEN = "/version", "/healthz/live", "/healthz/ready", "/metrics"
+
+
+def knows_me(ims: Ims) -> bool:
+    """Whether it has logged who asked."""
+    return any(event.get("subject") == "me" for event in ims.process.events)
 
 
 class TokenTests(ServiceTestCase):
@@ -50,7 +56,6 @@ class TokenTests(ServiceTestCase):
                         headers = {"Authorization": f"Bearer {said}"}
                         answer = await ims.ask(method, url, body, headers=headers)
                         self.assertIn(answer.status, status, f"{method} {url}")
-            lines = [event for event in ims.process.events if event.get("subject") == "me"]
-            self.assertTrue(lines)
+            await ims.process.wait_for(partial(knows_me, ims), "log whose token it was", None)
             shown = "\n".join(ims.process.lines)
             self.assertNotIn(reader[:30], shown)

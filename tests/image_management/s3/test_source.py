@@ -100,11 +100,11 @@ class SourceTests(StreamCase):
 
     async def test_slow_client(self) -> None:
         """S3 waits for it: most of the object stays where it is, and none of it is lost."""
-        source = self.source(self.store_of(self.engine.access, limits=TimeLimits(5, 0.2)))
+        source = self.source(self.store_of(self.engine.access, limits=TimeLimits(5, 2)))
         client = _Client(enough=MIB)
         playing = self.play(self.whole(source), client)
         # Longer than S3 may send nothing: it is not S3 that is slow.
-        await self.quiet(lambda: self.proxy.sent, seconds=0.5)
+        await self.quiet(lambda: self.proxy.sent, seconds=3)
         self.assertTrue(MIB <= client.taken < 2 * MIB, client.taken)
         assert source._stream is not None
         self.assertLess(source._stream._ahead_bytes, MIB)

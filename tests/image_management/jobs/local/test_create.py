@@ -43,9 +43,10 @@ class CreateTests(HostCase):
             ],
         )
         self.assertIn("no repository", ended["log"])
-        metrics = (await host.ims.ask("GET", "/metrics")).text
         counted = 'image_management_jobs{job_type="create",status="success"} 1.0'
-        self.assertIn(counted, metrics)
+        metrics = ""
+        while counted not in metrics:  # what is written down is counted at once
+            metrics = (await host.ims.ask("GET", "/metrics")).text
         self.assertIn('job_stage_duration_seconds_count{stage="building_image"} 1.0', metrics)
         tail = await host.ims.ask("GET", f"/v3/jobs/{job['id']}/log?tail=2")
         self.assertIn("/initrd: ", tail.text)

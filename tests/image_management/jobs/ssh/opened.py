@@ -125,6 +125,13 @@ class ShellTestCase(TestCase):
         """Close it, without the seconds that it takes until sessions and clients are gone."""
         return Deferred.fromCoroutine(self.soon(shell.close()))
 
+    async def begin_to_close(self) -> Deferred[None]:
+        """Have sessions been told that they are over; time is to go by for what follows."""
+        closing = Deferred.fromCoroutine(self.shell.close())
+        # In the next turn of the reactor it listens no more, and goes on.
+        await deferLater(trial_reactor(), 0)
+        return closing
+
     def options(self, key: Path | None = None) -> list[str]:
         """What tells OpenSSH's programs where to log in and how; the host is called C{sandbox}."""
         return ["-F", str(self.folder / "config"), "-i", str(key or self.key)]

@@ -66,8 +66,9 @@ class Signals(ShellTestCase):
         port = (await self.open()).port
         client = self.begin("sandbox", "trap 'sleep 1; echo bye; exit 3' HUP; echo; cat")
         await self.until(lambda: client.output)
-        await self.soon(self.shell.close())
+        closing = await self.begin_to_close()
         self.assertEqual((await client.done, client.output), (3, b"\nbye\n"))
+        await self.soon(closing)
         endpoint = TCP4ClientEndpoint(trial_reactor(), "127.0.0.1", port)
         with self.assertRaises(ConnectError):
             await connectProtocol(endpoint, Protocol())
