@@ -62,17 +62,18 @@ class JobBackend(Protocol):
 
     name: str
 
-    def plan(self, job: NewJob) -> Mapping[str, Any]:
+    async def plan(self, job: NewJob) -> Mapping[str, Any]:
         """
         The members of a job's record that say what is going to be made for it, before anything is.
 
         @raise Problem: 503, there is no room for one more now.
         """
 
-    async def start(self, job: NewJob) -> None:
+    async def start(self, job: NewJob) -> Mapping[str, Any]:
         """
         Begin to work on a job, whose record is stored; what follows is reported.
 
+        @return: the members of its record that have come out otherwise than planned.
         @raise BackendError: it cannot be begun; what was made may be there still (L{remove}).
         """
 

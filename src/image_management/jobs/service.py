@@ -107,18 +107,34 @@ class JobService(Background):
         backend = self._backend
         if backend is None:
             raise Problem(503, "no job backend is configured")
-        planned = {**backend.plan(prepared), "backend": backend.name}
+        planned = {**await backend.plan(prepared), "backend": backend.name}
         record = replace(prepared.record, document={**prepared.record.document, **planned})
         job = replace(prepared, record=record)
         await self._store.add(record)
         try:
-            await backend.start(job)
+            return self._count(await self._begun(backend, job))
+        except StoreUnavailable:
+            raise  # there are a record and a job
         except Exception as error:
             await self._take_back(backend, job)
             if isinstance(error, BackendError):
                 raise Problem(502, str(error)) from None
+            if isinstance(error, NotFound):
+                raise Problem(409, f"job {record.id} was deleted as it was made") from None
             raise
-        return self._count(await self._store.get(Kind.JOB, record.id))
+
+    async def _begun(self, backend: JobBackend, job: NewJob) -> Record:
+        """
+        The record of a job that is begun.
+
+        @raise NotFound: it was deleted meanwhile, before all was there that had to be deleted.
+        """
+        otherwise = await backend.start(job)
+        if not otherwise:
+            return await self._store.get(Kind.JOB, job.record.id)
+        return await self._store.change(
+            Kind.JOB, job.record.id, lambda now: {**now.document, **otherwise}
+        )
 
     async def change(self, job: Record, change: Mapping[str, Any]) -> Record:
         """

@@ -65,14 +65,16 @@ class Remembering:
         self.report = report
         self.done: list[tuple[str, str]] = []
         self.failing: set[str] = set()
+        self.otherwise: Mapping[str, Any] = {}
         self.never_begun: Collection[str] = ()
         self.recovered: Sequence[Record] = ()
 
-    def plan(self, job: NewJob) -> Mapping[str, Any]:
+    async def plan(self, job: NewJob) -> Mapping[str, Any]:
         return {"kubernetes_namespace": "planned"}
 
-    async def start(self, job: NewJob) -> None:
+    async def start(self, job: NewJob) -> Mapping[str, Any]:
         self._did("start", job.record)
+        return self.otherwise
 
     async def finish(self, job: Record, *, failed: bool) -> None:
         self._did("fail" if failed else "finish", job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -24,9 +25,13 @@ class Watching(Remembering):
     seen: Record
     store: Store
 
-    async def start(self, job: Any) -> None:
+    is_deleted = False
+
+    async def start(self, job: Any) -> Mapping[str, Any]:
         self.seen = await self.store.get(Kind.JOB, job.record.id)
-        await super().start(job)
+        if self.is_deleted:
+            await self.store.remove(Kind.JOB, job.record.id)
+        return await super().start(job)
 
 
 class JobServiceTests(OnSqlite, StoreCase):
@@ -67,6 +72,23 @@ class JobServiceTests(OnSqlite, StoreCase):
             self.assertEqual(
                 (refused.exception.status, refused.exception.detail), (502, "cannot start")
             )
+            self.assertEqual([what for what, _ in self.backend.done], ["start", "remove"])
+            self.backend.done.clear()
+            self.assertEqual(await self.jobs(), [])
+
+    async def test_otherwise_than_planned(self) -> None:
+        self.backend.otherwise = {"kubernetes_namespace": None}
+        job = await self.create()
+        self.assertIsNone(job.document["kubernetes_namespace"])
+        self.assertEqual(await self.jobs(), [job])
+
+    async def test_deleted_as_it_was_made(self) -> None:
+        """What was made after that is taken back."""
+        self.backend.is_deleted = True
+        for self.backend.otherwise in ({}, {"kubernetes_namespace": None}):
+            with self.assertRaises(Problem) as refused:
+                await self.create()
+            self.assertEqual(refused.exception.status, 409)
             self.assertEqual([what for what, _ in self.backend.done], ["start", "remove"])
             self.backend.done.clear()
             self.assertEqual(await self.jobs(), [])

@@ -60,6 +60,10 @@ class JobObjects:
             "cluster.local": {"host": inside, "port": _SSH_PORT},
         }
 
+    def without_secret(self, id: str) -> JobObjects:
+        """The same, with a pod that begins although it has no copy of the Secret."""
+        return JobObjects({**self.by_resource, JOB: _without(self.by_resource[JOB], id)})
+
 
 def objects_of(
     id: str, namespace: str, templates: TemplateSet, values: Mapping[str, Value]
@@ -99,12 +103,10 @@ def secret_copy(original: Object, id: str, namespace: str) -> Object:
     return _marked(copy, id, namespace)
 
 
-def without_secret(job: Object, name: str) -> Object:
-    """The Job, whose pod begins although there is no Secret of that name."""
-
+def _without(job: Object, id: str) -> Object:
     def volume(one: Object) -> Object:
         secret = one.get("secret")
-        if not isinstance(secret, dict) or secret.get("secretName") != name:
+        if not isinstance(secret, dict) or secret.get("secretName") != secret_name(id):
             return one
         return {**one, "secret": {**secret, "optional": True}}
 

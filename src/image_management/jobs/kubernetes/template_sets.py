@@ -103,10 +103,13 @@ def _read(
 
 def _template(file: Path, resource: Resource, places: frozenset[str]) -> Template:
     try:
-        return parsed(file.read_text("utf-8"), resource.kind, places)
+        template = parsed(file.read_text("utf-8"), resource.kind, places)
+        if resource is JOB and not template.has("spec", "template", "spec"):
+            raise BadTemplate("its Job has no pod; expected spec.template.spec")
     except OSError as error:
         raise BadTemplate(f"{file} cannot be read: {os_error_text(error)}") from None
     except UnicodeDecodeError:
         raise BadTemplate(f"{file} is no text in UTF-8") from None
     except BadTemplate as error:
         raise BadTemplate(f"{file}: {error}") from None
+    return template

@@ -49,6 +49,13 @@ class Template:
         filled: Object = _filled(self._tree, values)
         return filled
 
+    def has(self, *path: str) -> bool:
+        """Whether there is an object at a path of keys."""
+        found = self._tree
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return isinstance(found, dict)
+
 
 def parsed(text: str, kind: str, known: Collection[str]) -> Template:
     """

@@ -43,7 +43,7 @@ class LocalBackend:
         self._shop = shop
         self._running: dict[str, _Running] = {}
 
-    def plan(self, job: NewJob) -> Mapping[str, Any]:
+    async def plan(self, job: NewJob) -> Mapping[str, Any]:
         """Where one is going to log in."""
         containers = job.record.document["ssh_containers"]
         if not containers:
@@ -61,7 +61,7 @@ class LocalBackend:
         places = {"customer_access": place, "cluster.local": place}
         return {"ssh_containers": [{**one, "connection_info": places} for one in containers]}
 
-    async def start(self, job: NewJob) -> None:
+    async def start(self, job: NewJob) -> Mapping[str, Any]:
         """Queue it."""
         folder = self._folder(job.record)
         try:
@@ -70,6 +70,7 @@ class LocalBackend:
         except OSError as error:
             raise BackendError(f"{folder.path}: {error.strerror or error}") from None
         self._run(job.record)
+        return {}
 
     async def finish(self, job: Record, *, failed: bool) -> None:
         """End the user's turn."""
