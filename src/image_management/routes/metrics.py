@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 
-from prometheus_client import Gauge, Histogram, Metric
+from prometheus_client import Counter, Gauge, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -58,6 +58,19 @@ class Metrics(HttpMetrics):
             registry=self.counts,
         )
 
+        self._reaped = Counter(
+            _PREFIX + "kubernetes_reaped_objects",
+            "The objects that jobs had left in Kubernetes and that were deleted, by kind.",
+            ("kind",),
+            registry=self.counts,
+        )
+        self._watch_restarts = Counter(
+            _PREFIX + "kubernetes_watch_restarts",
+            "How often a watch of Kubernetes broke and had to be begun again, by resource.",
+            ("resource",),
+            registry=self.counts,
+        )
+
     def watch_jobs(self, counts: Callable[[], Mapping[tuple[str, str], int]]) -> None:
         """Tell of the jobs what C{counts} says, by status and type, at each scrape."""
         self.state.register(_Jobs(counts))
@@ -65,6 +78,14 @@ class Metrics(HttpMetrics):
     def stage_ended(self, stage: str, seconds: float) -> None:
         """Note how long a stage of a job has taken."""
         self._stages.labels(stage).observe(seconds)
+
+    def reaped(self, kind: str) -> None:
+        """Count an object of Kubernetes that was deleted, as no job needed it."""
+        self._reaped.labels(kind).inc()
+
+    def watch_restarted(self, resource: str) -> None:
+        """Count a watch of Kubernetes that broke."""
+        self._watch_restarts.labels(resource).inc()
 
     def s3_called(self, operation: str, outcome: str, seconds: float) -> None:
         """Count a try of a request to S3."""

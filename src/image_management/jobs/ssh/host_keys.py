@@ -50,19 +50,27 @@ def load_host_keys(folder: Path) -> HostKeys:
     @raise OSError: the folder cannot be read or written.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return HostKeys(dict(_loaded(folder / f"ssh_host_{kind}_key", kind) for kind in _KINDS))
+    keys = [load_key(folder / f"ssh_host_{kind}_key", kind) for kind in _KINDS]
+    return HostKeys({key.sshType(): key for key in keys})
 
 
-def _loaded(path: Path, kind: str) -> tuple[bytes, Key]:
+def load_key(path: Path, kind: str) -> Key:
+    """
+    The private key in a file; where there is none, one is made.  Blocking.
+
+    @param kind: C{ed25519} or C{ecdsa}.
+    @raise BadHostKey: the file holds something else.
+    @raise OSError: it cannot be read or written.
+    """
     if not path.exists():
         _make(path, _KINDS[kind]())
     try:
-        key = Key.fromString(path.read_bytes())
+        key: Key = Key.fromString(path.read_bytes())
     except (BadKeyError, EncryptedKeyError, ValueError):
         raise BadHostKey(
             f"{path} is no private key of SSH; without the file a new one is made"
         ) from None
-    return key.sshType(), key
+    return key
 
 
 def _make(path: Path, key: _PrivateKey) -> None:
