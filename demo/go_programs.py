@@ -23,10 +23,12 @@ def go_program(module: Path, package: str) -> Path:
 
     Blocking, so that no time limit of a test runs meanwhile.  Of several processes one builds.
 
-    @param module: a directory with C{go.mod} and C{go.sum}, which name the package's module.
+    @param module: a directory with C{go.mod} and C{go.sum}, which name the package's module, and
+        the module's own source where it has any.
     @raise subprocess.CalledProcessError: it cannot be built; stderr says why.
     """
-    locked = (module / "go.mod").read_bytes() + (module / "go.sum").read_bytes()
+    files = [module / "go.mod", module / "go.sum", *sorted(module.glob("*.go"))]
+    locked = b"".join(file.read_bytes() for file in files)
     directory = cache() / hashlib.sha256(locked).hexdigest()[:16]
     program = directory / package.rpartition("/")[2]
     if program.exists():
