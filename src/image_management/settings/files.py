@@ -11,6 +11,7 @@ from httpd.listening.tls import tls_problems
 from httpd.outbound.trust import tls_policy
 from httpd.settings.files import readable_file, writable_directory
 from httpd.web.bearer_keys import read_jwks, read_public_key
+from image_management.jobs.kubernetes.checks import kubernetes_problems
 from image_management.jobs.local.tools import missing_tools
 from image_management.settings.readers import JobBackendName
 
@@ -33,6 +34,8 @@ def file_problems(values: Mapping[str, Any], names: Mapping[str, str]) -> Iterat
             yield from problems(names[key], file)
     if values.get("database_url") is None and "ims_data_dir" in values:
         yield from writable_directory(names["ims_data_dir"], values["ims_data_dir"])
+    if values.get("ims_job_backend") is JobBackendName.KUBERNETES:
+        yield from kubernetes_problems(values, names)
     if values.get("ims_job_backend") is JobBackendName.LOCAL:
         for missing in missing_tools(values.get("ims_kiwi", "")):
             yield f"{names['ims_job_backend']}: {missing}"

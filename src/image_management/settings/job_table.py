@@ -7,6 +7,8 @@ from httpd.settings.setting import Setting
 from image_management.records.inputs import LARGEST_SIZE
 from image_management.settings import readers
 
+_NAMED_BY_TEMPLATES = "named by templates; required where IMS_JOB_TEMPLATE_PATH has none"
+
 JOB_SETTINGS: tuple[Setting, ...] = (
     Setting(
         ("DEFAULT_IMS_IMAGE_SIZE",),
@@ -46,7 +48,8 @@ JOB_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("IMS_JOB_TEMPLATE_PATH",),
-        "directory of the templates of jobs' Kubernetes objects",
+        "directory of the site's own templates of jobs' Kubernetes objects, in the files of Cray's"
+        " chart; where there are none, those of this service are used",
         common.path,
         "/mnt/ims/v2/job_templates",
     ),
@@ -98,10 +101,59 @@ JOB_SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("IMS_JOB_BACKEND",),
-        "where jobs are worked on: local, by this host itself, for which the service has to be root"
-        " and needs some programs; none, nowhere: a new job is refused",
+        "where jobs are worked on: kubernetes, in a cluster; local, by this host itself, for which"
+        " the service has to be root and needs some programs; none, nowhere: a new job is refused",
         readers.job_backend,
-        "none",
+        absent_text="kubernetes where KUBECONFIG or KUBERNETES_SERVICE_HOST is set, else none",
+    ),
+    Setting(
+        ("KUBECONFIG",),
+        "kubeconfig of the cluster in which jobs are worked on, whose current context counts",
+        common.path,
+        absent_text="the cluster in which the service runs, as its pod's service account",
+    ),
+    Setting(
+        ("KUBERNETES_SERVICE_HOST",),
+        "host of that cluster's API, as a pod has it",
+        readers.ssh_host,
+        absent_text="the service is in no pod",
+    ),
+    Setting(
+        ("KUBERNETES_SERVICE_PORT",),
+        "port of that cluster's API, as a pod has it",
+        common.count(1, 65535),
+        "443",
+    ),
+    Setting(
+        ("IMS_UTILS_IMAGE",),
+        "container image that prepares, packs and uploads what jobs in a cluster work on",
+        readers.container_image,
+        absent_text=_NAMED_BY_TEMPLATES,
+    ),
+    Setting(
+        ("IMS_BUILDER_IMAGE",),
+        "container image that builds images of recipes",
+        readers.container_image,
+        absent_text=_NAMED_BY_TEMPLATES,
+    ),
+    Setting(
+        ("IMS_SSHD_IMAGE",),
+        "container image that users of jobs in a cluster log in to",
+        readers.container_image,
+        absent_text=_NAMED_BY_TEMPLATES,
+    ),
+    Setting(
+        ("IMS_JOB_PENDING_TIMEOUT",),
+        "seconds after which a job in a cluster has failed that cannot be begun there",
+        common.seconds(zero=False),
+        "1800",
+    ),
+    Setting(
+        ("IMS_REAP_CRAY",),
+        "whether objects of jobs that have no record are deleted, too, where Cray's service made"
+        " them, or an earlier release of it: they are known by their names alone",
+        readers.boolean,
+        "false",
     ),
     Setting(
         ("IMS_WORK_DIR",),

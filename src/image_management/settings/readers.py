@@ -88,6 +88,7 @@ dns_name = name(
 class JobBackendName(StrEnum):
     """Where jobs are worked on."""
 
+    KUBERNETES = "kubernetes"
     LOCAL = "local"
     NONE = "none"
 
@@ -95,6 +96,15 @@ class JobBackendName(StrEnum):
 def job_backend(text: str) -> JobBackendName:
     """Read where jobs are worked on."""
     return JobBackendName(one_of(text, [*JobBackendName]))
+
+
+def container_image(text: str) -> str:
+    """Read where a container's image is, with its tag or digest."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,1023}", text):
+        raise ValueError(
+            f"{quoted(text)}; expected a container image such as registry.example.com/sshd:1.2"
+        )
+    return text
 
 
 def ssh_host(text: str) -> str:

@@ -79,6 +79,14 @@ class Settings:
     ca_cert: Path | None
     api_gateway_hostname: str | None
     ims_job_backend: JobBackendName
+    kubeconfig: Path | None
+    kubernetes_service_host: str | None
+    kubernetes_service_port: int
+    ims_utils_image: str | None
+    ims_builder_image: str | None
+    ims_sshd_image: str | None
+    ims_job_pending_timeout: float
+    ims_reap_cray: bool
     ims_work_dir: Path
     ims_ssh_host: str
     ims_ssh_ports: Sequence[int]
@@ -119,6 +127,9 @@ def parse_settings(texts: Mapping[str, str], home: str = "") -> Settings:
             found[others] = found[own]
     if found.get("ims_work_dir") is None and "ims_data_dir" in found:
         found["ims_work_dir"] = found["ims_data_dir"] / "jobs"
+    if found.get("ims_job_backend") is None:
+        in_reach = reading.given & _CLUSTER
+        found["ims_job_backend"] = JobBackendName.KUBERNETES if in_reach else JobBackendName.NONE
     if found.get("ims_ssh_host") is None:
         found["ims_ssh_host"] = gethostname()
     reading.problems += _contradictions(found, reading.given)
@@ -138,6 +149,9 @@ def parse_store_place(texts: Mapping[str, str], home: str = "") -> StorePlace:
     reading.require_none_wrong()
     return StorePlace(**reading.found)
 
+
+_CLUSTER = frozenset({"kubeconfig", "kubernetes_service_host"})
+"""The settings that say where a cluster is."""
 
 _LOG_LEVEL = next(setting for setting in SETTINGS if setting.key == "log_level")
 _DATA_DIR = next(setting for setting in SETTINGS if setting.key == "ims_data_dir")
@@ -174,6 +188,11 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
         yield (
             f"{keys.pop().upper()}: set alone; expected S3_STS_ACCESS_KEY and S3_STS_SECRET_KEY, or"
             " neither"
+        )
+    if found.get("ims_job_backend") is JobBackendName.KUBERNETES and not given & _CLUSTER:
+        yield (
+            "IMS_JOB_BACKEND: kubernetes, and nothing says where that is; expected KUBECONFIG, or"
+            " KUBERNETES_SERVICE_HOST as a pod has it"
         )
     if {"ims_auth_jwks_file", "ims_auth_public_key_file"} <= given:
         yield (

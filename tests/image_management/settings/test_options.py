@@ -100,6 +100,36 @@ class OptionsTests(SynchronousTestCase):
             (told,) = self.refusal(**{name: str(self.directory / "none")})
             self.assertIn("cannot be read", told)
 
+    def test_cluster(self) -> None:
+        """Where it is, and what jobs are made of there."""
+        names = ("IMS_UTILS_IMAGE", "IMS_BUILDER_IMAGE", "IMS_SSHD_IMAGE")
+        images = dict.fromkeys(names, "registry.example.com/image:1")
+        user = {"token": "s3cr3t"}
+        kubeconfig = {
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:8001"}}],
+            "users": [{"name": "u", "user": user}],
+        }
+        good = {"KUBECONFIG": self.file("good", json.dumps(kubeconfig)), **images}
+        self.options(**good)
+        user["exec"] = "s3cr3t"
+        (told,) = self.refusal(**good | {"KUBECONFIG": self.file("exec", json.dumps(kubeconfig))})
+        self.assertIn("KUBECONFIG: its user has exec, which is not known here; expected", told)
+        self.assertNotIn("s3cr3t", told)
+        (told,) = self.refusal(KUBERNETES_SERVICE_HOST="10.96.0.1", **images)
+        self.assertIn("KUBERNETES_SERVICE_HOST: /var/run/secrets/", told)
+        told = "".join(self.refusal(KUBECONFIG=good["KUBECONFIG"]))
+        for name in images:
+            self.assertIn(f"{name}: not set; expected a container image", told)
+        folder = self.directory / "templates" / "customize"
+        folder.mkdir(parents=True)
+        (folder / "image_configmap_customize.yaml.template").write_text("kind: ConfigMap\n\na: $b")
+        place = {"IMS_JOB_TEMPLATE_PATH": str(folder.parent)}
+        (told,) = self.refusal(KUBECONFIG=good["KUBECONFIG"], **place)
+        self.assertIn(f"IMS_JOB_TEMPLATE_PATH: {folder}/image_configmap_customize.yaml", told)
+        self.assertIn(": line 3: unknown place '$b'; expected $$", told)
+
     def test_files_and_texts_together(self) -> None:
         told = self.refusal(
             S3_URL_EXPIRATION="700000", S3_SSL_VALIDATE=str(self.directory / "none")

@@ -123,6 +123,20 @@ class MeaningTests(SynchronousTestCase):
         for others in (parsed(development), parsed({"FLASK_ENV": "production"}, "/home/me")):
             self.assertEqual(others.ims_data_dir, Path("/var/ims/data"))
 
+    def test_job_backend(self) -> None:
+        """The cluster, where there is one."""
+        host, file = {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, {"KUBECONFIG": "/k"}
+        for given, backend in (
+            ({}, "none"),
+            (host, "kubernetes"),
+            (file, "kubernetes"),
+            (file | {"IMS_JOB_BACKEND": "kubernetes"}, "kubernetes"),
+            (host | {"IMS_JOB_BACKEND": "local"}, "local"),
+            (host | {"IMS_JOB_BACKEND": "none"}, "none"),
+        ):
+            self.assertEqual(parsed(given).ims_job_backend, backend)
+        self.assertEqual(parsed(host).kubernetes_service_port, 443)
+
     def test_prefix(self) -> None:
         for text, prefix in (("/", ""), ("/apis/ims", "/apis/ims"), ("/apis/ims/", "/apis/ims")):
             self.assertEqual(parsed({"IMS_PATH_PREFIX": text}).ims_path_prefix, prefix)
@@ -178,6 +192,8 @@ WRONG = {
     "DEFAULT_IMS_JOB_REMOTE_TIMEOUT_COUNT": (["0"], "expected a whole number from 1"),
     "JOB_CUSTOMER_ACCESS_NETWORK_DOMAIN": (["a..b", "a b", "a." * 127 + "aa"], "domain's name"),
     "JOB_ENABLE_DKMS": (["maybe"], "expected true or false"),
+    "IMS_SSHD_IMAGE": (["a b", "-v", "\u00e9"], "expected a container image such as"),
+    "IMS_JOB_PENDING_TIMEOUT": (["0", "1h"], "expected a number of seconds, more than 0"),
     "IMS_READY_NEEDS_S3": (["2"], "expected true or false"),
     "DEBUG": (["verbose"], "expected true or false"),
     "IMS_PATH_PREFIX": (["apis", "/a b", "/a//b", "/../x", "/a?b"], "expected a path such as"),
@@ -241,6 +257,7 @@ class WrongTests(SynchronousTestCase):
                 {"IMS_AUTH_JWKS_FILE": "/a", "IMS_AUTH_PUBLIC_KEY_FILE": "/b"},
                 "IMS_AUTH_JWKS_FILE, IMS_AUTH_PUBLIC_KEY_FILE: both are set; expected one",
             ),
+            ({"IMS_JOB_BACKEND": "kubernetes"}, "IMS_JOB_BACKEND: kubernetes, and nothing says"),
             ({"HTTPS_KEY_FILE": "/a"}, "HTTPS_KEY_FILE: set alone; expected "),
         ):
             (told,) = problems(changes)
