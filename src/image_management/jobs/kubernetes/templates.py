@@ -65,8 +65,8 @@ def parsed(text: str, kind: str, known: Collection[str]) -> Template:
     @param known: the names that places may have.
     @raise BadTemplate: it is none.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         tree = None if node is None else _Reader(loader, known).read(node)
     except yaml.MarkedYAMLError as error:
@@ -76,8 +76,6 @@ def parsed(text: str, kind: str, known: Collection[str]) -> Template:
         raise BadTemplate("it is no YAML") from None
     except RecursionError:
         raise BadTemplate("it is nested too deeply, or within itself") from None
-    finally:
-        loader.dispose()
     if not isinstance(tree, dict) or tree.get("kind") != kind:
         raise BadTemplate(f"it is no {kind}; expected an object with kind: {kind}")
     metadata = tree.get("metadata")
