@@ -22,21 +22,26 @@ class WheelTests(SynchronousTestCase):
     def test_holds_every_module_and_the_plugin(self) -> None:
         """A new package that setup.cfg does not list would be missing."""
         wheels = Path(self.mktemp()).resolve()
-        source = Path(self.mktemp()).resolve()
+        copy = Path(self.mktemp()).resolve()
         for directory in ("src", "twisted"):
-            shutil.copytree(ROOT / directory, source / directory, ignore=_CACHES)
+            shutil.copytree(ROOT / directory, copy / directory, ignore=_CACHES)
         for name in ("setup.cfg", "pyproject.toml", "README.md"):
-            shutil.copy(ROOT / name, source)
+            shutil.copy(ROOT / name, copy)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
-        command += ["--no-build-isolation", "--wheel-dir", str(wheels), str(source)]
+        command += ["--no-build-isolation", "--wheel-dir", str(wheels), str(copy)]
         built = subprocess.run(command, capture_output=True, text=True, check=False)
         self.assertEqual(built.returncode, 0, built.stdout + built.stderr)
         (wheel,) = wheels.glob("*.whl")
         self.assertTrue(wheel.name.startswith(f"assisted_images-{__version__}-"), wheel.name)
         with zipfile.ZipFile(wheel) as archive:
             held = {name for name in archive.namelist() if ".dist-info/" not in name}
-        modules = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.py")}
-        expected = modules | {
+        source = ROOT / "src"
+        kept = {
+            str(path.relative_to(source))
+            for pattern in ("*.py", "*.yaml")
+            for path in source.rglob(pattern)
+        }
+        expected = kept | {
             *(
                 f"{package}/py.typed"
                 for package in ("assisted_images", "httpd", "image_management")

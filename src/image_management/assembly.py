@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -23,6 +24,9 @@ from image_management.images.images import Images
 from image_management.images.links import LinkChecks
 from image_management.jobs.backend import MakeBackend
 from image_management.jobs.creation import JobCreation, JobDefaults
+from image_management.jobs.kubernetes.checks import find_cluster
+from image_management.jobs.kubernetes.opening import Opening
+from image_management.jobs.kubernetes.places import KubernetesSettings
 from image_management.jobs.local.opening import local_backend
 from image_management.jobs.local.workshop import LocalSettings
 from image_management.jobs.nodes.host_keys import KeysOfFile, KeysOfFirstUse
@@ -106,10 +110,9 @@ class Parts:
         s3_watch = S3Watch(objects, buckets, reactor)
         metrics.watch_s3(lambda: s3_watch.is_up)
         creation = JobCreation(store, objects, _job_defaults(settings))
-        jobs = JobService(
-            store, creation, _job_backend(settings, reactor, store, objects, metrics), reactor
-        )
         nodes = _node_probes(settings, reactor, store)
+        backend = _job_backend(settings, reactor, store, objects, nodes, metrics)
+        jobs = JobService(store, creation, backend, reactor)
         metrics.watch_jobs(jobs.counts)
         self.services: tuple[Service, ...] = (store, s3, s3_watch, images, nodes, jobs)
         self.issuer_keys = _issuer_keys(settings)
@@ -147,10 +150,68 @@ def _issuer_keys(settings: Settings) -> IssuerKeys | None:
 
 
 def _job_backend(
-    settings: Settings, reactor: Any, store: Store, objects: ObjectStore, metrics: Metrics
+    settings: Settings,
+    reactor: Any,
+    store: Store,
+    objects: ObjectStore,
+    nodes: NodeProbes,
+    metrics: Metrics,
 ) -> MakeBackend | None:
-    if settings.ims_job_backend is not JobBackendName.LOCAL:
-        return None
+    if settings.ims_job_backend is JobBackendName.KUBERNETES:
+        return _kubernetes_backend(settings, reactor, store, objects, nodes, metrics)
+    if settings.ims_job_backend is JobBackendName.LOCAL:
+        return _local_backend(settings, reactor, store, objects, metrics)
+    return None
+
+
+def _kubernetes_backend(
+    settings: Settings,
+    reactor: Any,
+    store: Store,
+    objects: ObjectStore,
+    nodes: NodeProbes,
+    metrics: Metrics,
+) -> MakeBackend:
+    domain = settings.job_customer_access_network_domain
+    kubernetes = KubernetesSettings(
+        namespace=settings.default_ims_job_namespace,
+        template_path=settings.ims_job_template_path,
+        network=f"{settings.job_customer_access_subnet_name}.{domain}",
+        address_pool=settings.job_customer_access_network_access_pool,
+        kata_runtime=settings.job_kata_runtime,
+        aarch64_runtime=settings.job_aarch64_runtime,
+        heartbeats=settings.default_ims_job_remote_timeout_count,
+        boot_images_bucket=settings.s3_boot_images_bucket,
+        s3_host=urlsplit(settings.s3_endpoint).netloc,
+        api_gateway=settings.api_gateway_hostname,
+        utils_image=settings.ims_utils_image,
+        builder_image=settings.ims_builder_image,
+        sshd_image=settings.ims_sshd_image,
+        pending_seconds=settings.ims_job_pending_timeout,
+        reap_cray=settings.ims_reap_cray,
+        has_replicas=settings.database_url is not None,
+    )
+    cluster = find_cluster(
+        settings.kubeconfig, settings.kubernetes_service_host, settings.kubernetes_service_port
+    )
+    opening = Opening(
+        settings=kubernetes,
+        cluster=cluster,
+        reactor=reactor,
+        store=store,
+        objects=objects,
+        nodes=nodes,
+        key_dir=settings.ims_data_dir / "ssh",
+        environment=os.environ,
+        watch_restarted=metrics.watch_restarted,
+        reaped=metrics.reaped,
+    )
+    return opening.backend()
+
+
+def _local_backend(
+    settings: Settings, reactor: Any, store: Store, objects: ObjectStore, metrics: Metrics
+) -> MakeBackend:
     local = LocalSettings(
         work_dir=settings.ims_work_dir.resolve(),
         key_dir=settings.ims_data_dir / "ssh",

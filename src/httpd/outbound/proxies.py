@@ -70,6 +70,16 @@ class Proxies:
         }
         return cls(by_scheme, NoProxy.parse(no_proxy or ""))
 
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> Proxies:
+        """
+        Read those variables, which may be in small letters.
+
+        @raise ValueError: one is no proxy's URL.
+        """
+        names = ("http_proxy", "https_proxy", "no_proxy")
+        return cls.of(*(environment.get(one.upper()) or environment.get(one) for one in names))
+
     def for_server(self, scheme: str, host: str, port: int) -> Proxy | None:
         """The proxy to go through; None when the server is reached directly."""
         proxy = self.by_scheme.get(scheme)

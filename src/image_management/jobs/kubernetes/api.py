@@ -19,7 +19,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from httpd.concurrency.slots import OwnSlots
-from httpd.outbound.agent import IOutboundAgent
+from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.bodies import BodyTooLarge, read_body, retry_after
 from httpd.outbound.failures import reason_of, was_cancelled
 from httpd.representation.segments import Representation
@@ -66,7 +66,7 @@ class KubernetesApi:
     def __init__(
         self,
         cluster: Cluster,
-        agent: IOutboundAgent,
+        agent: OutboundAgent,
         clock: IReactorTime,
         pauses: tuple[float, ...] = PAUSES,
     ) -> None:
@@ -202,6 +202,10 @@ class KubernetesApi:
         }
         path = _with_query(f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query)
         return await self._open(path, f"log of {container} of Pod {pod}", None)
+
+    async def close(self) -> None:
+        """Close what is idle."""
+        await self._agent.close()
 
     async def _tried(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
         """Try once, and then a few times more while the trouble is one that may pass."""

@@ -162,6 +162,7 @@ class KubernetesBackend:
         """Look no more; jobs go on."""
         running = [one for one in self._site.background if one.running]
         await gatherResults([maybeDeferred(one.stopService) for one in running])
+        await self._site.api.close()
 
     def _objects(self, job: NewJob) -> JobObjects:
         document, settings = job.record.document, self._site.settings

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from image_management.jobs.kubernetes.connection import Cluster, cluster_of_file, cluster_of_pod
+from image_management.jobs.kubernetes.finishing import load_own_key
 from image_management.jobs.kubernetes.template_sets import has_templates, template_sets
 from image_management.jobs.kubernetes.templates import BadTemplate
+from image_management.jobs.ssh.host_keys import BadHostKey
 
 _IMAGES = ("ims_utils_image", "ims_builder_image", "ims_sshd_image")
 
@@ -43,9 +45,18 @@ def kubernetes_problems(values: Mapping[str, Any], names: Mapping[str, str]) -> 
             find_cluster(kubeconfig, host, values.get("kubernetes_service_port", 443))
         except ValueError as error:
             yield f"{names[place]}: {error}"
-    folder = values.get("ims_job_template_path")
-    if folder is None:
-        return
+    if (data_dir := values.get("ims_data_dir")) is not None:
+        try:
+            load_own_key(data_dir / "ssh")
+        except (OSError, BadHostKey) as error:
+            yield f"{names['ims_data_dir']}: the key to log in to jobs with: {error}"
+    if (folder := values.get("ims_job_template_path")) is not None:
+        yield from _template_problems(folder, values, names)
+
+
+def _template_problems(
+    folder: Path, values: Mapping[str, Any], names: Mapping[str, str]
+) -> Iterator[str]:
     try:
         template_sets(folder)
     except BadTemplate as error:

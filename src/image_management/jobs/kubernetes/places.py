@@ -41,6 +41,12 @@ class KubernetesSettings:
     """This and the next two are of containers where the site has no templates."""
     builder_image: str | None
     sshd_image: str | None
+    pending_seconds: float = 1800.0
+    """For which a job may stand still before it works."""
+    reap_cray: bool = False
+    """Whether what Cray's service has left is deleted, too."""
+    has_replicas: bool = False
+    """Whether other processes have the same records."""
 
 
 BUILT_IN_PLACES = frozenset(

@@ -36,8 +36,7 @@ def local_backend(
     @raise ValueError: the environment names no proxies.
     """
     inherited = environment(given)
-    named = {name.lower(): value for name, value in inherited.items()}
-    proxies = Proxies.of(*(named.get(f"{one}_proxy") for one in ("http", "https", "no")))
+    proxies = Proxies.of_environment(inherited)
     agent = OutboundAgent(reactor, tls_policy(), proxies, user_agent=USER_AGENT)
 
     def make(report: Reports) -> LocalBackend:
