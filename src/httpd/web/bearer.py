@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jwt
@@ -70,17 +70,20 @@ def _may_be(key: IssuerKey, algorithm: object, identifier: object) -> bool:
 
 
 class Guarded(Resource):
-    """A resource for those whose token has the scope (RFC 6749, section 3.3) that it takes."""
+    """A resource for those whose token has a scope (RFC 6749, section 3.3) that it takes."""
 
     def __init__(
-        self, resource: Resource, bearer: Bearer, scope_of: Callable[[bytes], str]
+        self,
+        resource: Resource,
+        bearer: Bearer,
+        scopes_of: Callable[[ServiceRequest], Sequence[str]],
     ) -> None:
         """
-        @param scope_of: the scope that a method takes.
+        @param scopes_of: the scopes that a request takes, each enough; refusals name the first.
         """
         self._resource = resource
         self._bearer = bearer
-        self._scope_of = scope_of
+        self._scopes_of = scopes_of
         self.allowed_origins = resource.allowed_origins
 
     def answer(self, request: ServiceRequest) -> None:
@@ -90,9 +93,9 @@ class Guarded(Resource):
             subject = claims.get("sub")
             if isinstance(subject, str):
                 request.facts["subject"] = shortened(subject)
-            scope = self._scope_of(request.method)
-            if scope not in _scopes(claims):
-                raise _insufficient(scope)
+            scopes = self._scopes_of(request)
+            if _scopes(claims).isdisjoint(scopes):
+                raise _insufficient(scopes[0])
         except Problem as problem:
             request.refuse(problem)
         else:

@@ -31,7 +31,8 @@ PROBLEMS: Mapping[int, str] = {
     400: "The request, its query or its JSON is malformed; nothing was sent; a manifest is too"
     " large, or has no or several root file systems; what a job is to work on is not there.",
     401: "Tokens are asked for, and there is none, or it is not valid.",
-    403: "The token is not for this: ims:read to read, ims:write for the rest.",
+    403: "The token is not for this: ims:read to read, ims:write for the rest, ims:job:ID to change"
+    " the job ID alone.",
     404: "There is no such record, artifact or path.",
     409: "Another link is set already, something would be overwritten, or the record is being"
     " moved.",
@@ -209,5 +210,5 @@ TOKEN: Mapping[str, str] = {
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "Only where the service was told whose tokens count. ims:read is the scope to"
-    " read, ims:write for the rest.",
+    " read, ims:write for the rest; with ims:job:ID one may PATCH the job ID, and nothing else.",
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from httpd.web.request import ServiceRequest
 from image_management.records.kinds import Kind
 
 
@@ -68,3 +69,14 @@ def many(schema: str) -> Mapping[str, Any]:
 def scope_of(method: bytes) -> str:
     """The scope that a bearer token needs to have for a method (RFC 6749, section 3.3)."""
     return "ims:read" if method in {b"GET", b"HEAD"} else "ims:write"
+
+
+def scopes_of(request: ServiceRequest) -> list[str]:
+    """The scopes of which it needs to have one for a request."""
+    return [scope_of(request.method)]
+
+
+def scopes_of_job(request: ServiceRequest) -> list[str]:
+    """The same for one job: its own containers may change it, and nothing else."""
+    scopes = scopes_of(request)
+    return [*scopes, f"ims:job:{request.path_values[0]}"] if request.method == b"PATCH" else scopes

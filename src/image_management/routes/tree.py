@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from httpd.web.bearer import Guarded
+from httpd.web.bearer import Bearer, Guarded
 from httpd.web.metrics import MetricsResource
 from httpd.web.problems import PROBLEM_JSON
 from httpd.web.routes import GET, PROBE, UNNAMED, Route
@@ -25,7 +25,7 @@ from image_management.routes.job_logs import JobLog
 from image_management.routes.jobs import Jobs
 from image_management.routes.nodes import Nodes, NodeStatuses
 from image_management.routes.openapi import OpenApi, openapi_document
-from image_management.routes.operation import scope_of
+from image_management.routes.operation import scopes_of, scopes_of_job
 from image_management.routes.probes import Probes
 from image_management.routes.records import Records
 from image_management.routes.row import row
@@ -41,10 +41,7 @@ def route_table(application: Application) -> tuple[Route, ...]:
     records = (*_records(application), *_deleted(application), *_jobs(application))
     guarded = [*records, *_nodes(application), *_artifacts(application)]
     if application.bearer is not None:
-        guarded = [
-            replace(route, resource=Guarded(route.resource, application.bearer, scope_of))
-            for route in guarded
-        ]
+        guarded = [_guarded(route, application.bearer) for route in guarded]
     told_of = (*guarded, *_operations(application))
     table = (*told_of, _document(told_of, application.path_prefix))
     if not application.path_prefix:
@@ -54,6 +51,11 @@ def route_table(application: Application) -> tuple[Route, ...]:
         for route in table
     )
     return (*table, *below)
+
+
+def _guarded(route: Route, bearer: Bearer) -> Route:
+    scopes = scopes_of_job if route.pattern.endswith("/jobs/:id") else scopes_of
+    return replace(route, resource=Guarded(route.resource, bearer, scopes))
 
 
 def _records(application: Application) -> Iterator[Route]:

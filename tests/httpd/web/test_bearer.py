@@ -25,6 +25,7 @@ from httpd.web.bearer_keys import (
     read_public_key,
 )
 from httpd.web.problems import Problem
+from httpd.web.request import ServiceRequest
 from httpd.web.resource import TextResource
 from httpd.web.routes import GET, Route, Routes
 from tests.httpd.web.serving import ask, listen, site_of
@@ -156,16 +157,21 @@ class RenewalTests(KeyTestCase):
         self.assertEqual(clock.getDelayedCalls(), [])
 
 
+def _scopes(request: ServiceRequest) -> list[str]:
+    return [f"x:{request.method.decode()}", "x:all"]
+
+
 class GuardedTests(TestCase):
     async def test_scopes(self) -> None:
         file = Path(self.mktemp())
         file.write_bytes(pem(RSA))
         bearer = Bearer(IssuerKeys(file, read_public_key))
-        guarded = Guarded(TextResource("secret"), bearer, lambda method: f"x:{method.decode()}")
+        guarded = Guarded(TextResource("secret"), bearer, _scopes)
         port = listen(self, site_of(Routes([Route("/", GET, guarded)])))
         for scope, status in (
             ({"scope": "x:GET y"}, 200),
             ({"scope": None, "scp": ["x:GET"]}, 200),
+            ({"scope": "x:all"}, 200),
             ({"scope": "x:HEAD"}, 403),
             ({"scope": "x:GETTER"}, 403),
             ({"scope": None}, 403),

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.httpd.web.test_bearer import EC, RSA, jwk, pem, token
+from tests.image_management.clients.kept_jobs import folder_with, kept_job
 from tests.image_management.service import Ims, ServiceTestCase
 
 OPEN = "/version", "/healthz/live", "/healthz/ready", "/metrics"
@@ -22,6 +23,32 @@ class TokenTests(ServiceTestCase):
         file = Path(self.mktemp()).resolve()
         file.write_bytes(content)
         return str(file)
+
+    async def test_one_job(self) -> None:
+        """What a job's own containers may do with the token of their job: change that job."""
+        first, second = kept_job(1), kept_job(2)
+        settings = folder_with(self.mktemp(), first, second)
+        ims = await self.start({**settings, "IMS_AUTH_PUBLIC_KEY_FILE": self.file(pem(RSA))})
+        own = f"/jobs/{first['id']}"
+        change = {"status": "building_image"}
+        for scope, method, path, given, status in (
+            (f"ims:job:{first['id']}", "PATCH", own, change, 200),
+            (f"ims:job:{first['id']}", "PATCH", f"/v3{own}", change, 200),
+            (f"ims:job:{second['id']}", "PATCH", own, change, 403),
+            ("ims:job:", "PATCH", own, change, 403),
+            ("ims:job:*", "PATCH", own, change, 403),
+            (f"ims:job:{first['id']}", "PATCH", f"/jobs/{second['id']}", change, 403),
+            (f"ims:job:{first['id']}", "GET", own, None, 403),
+            (f"ims:job:{first['id']}", "DELETE", own, None, 403),
+            (f"ims:job:{first['id']}", "GET", f"/v3{own}/log", None, 403),
+            (f"ims:job:{first['id']}", "DELETE", "/jobs", None, 403),
+            (f"ims:job:{first['id']}", "POST", "/jobs", {}, 403),
+            (f"ims:job:{first['id']}", "PATCH", f"/images/{first['id']}", {}, 403),
+            ("ims:write", "PATCH", own, change, 200),
+        ):
+            headers = {"Authorization": f"Bearer {token(scope=scope)}"}
+            answer = await ims.ask(method, path, given, headers=headers)
+            self.assertEqual(answer.status, status, (scope, method, path, answer.text))
 
     async def test_scopes(self) -> None:
         jwks = json.dumps({"keys": [jwk(RSA, "RS256", kid="a"), jwk(EC, "ES256", kid="b")]})
