@@ -18,6 +18,7 @@ from twisted.trial.unittest import TestCase
 from tests.httpd.outbound.servers import response, trial_reactor
 
 _ERROR = b"<?xml version='1.0'?>\n<Error><Code>InternalError</Code></Error>"
+_RANGE = re.compile(rb"\r\nrange: *([^\r]+)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -55,6 +56,7 @@ class FaultyProxy(Factory):
 
     @ivar seen: how often each operation was asked for, whatever came of it; by S3's names, such as
         C{HeadObject}.
+    @ivar ranges: of which bytes each C{GetObject} was, as its field Range says.
     @ivar open: connections of clients that there are.
     @ivar sent: bytes of answers that were handed on as they came.
     """
@@ -70,6 +72,7 @@ class FaultyProxy(Factory):
         assert parts.port is not None
         self.server = HostnameEndpoint(trial_reactor(), parts.hostname, parts.port)
         self.seen: Counter[str] = Counter()
+        self.ranges: list[str] = []
         self.open = 0
         self.sent = 0
         self.port = 0
@@ -130,7 +133,11 @@ class _Client(Protocol):
         if self._begun or not end or len(body) < int(length[1] if length else 0):
             return
         self._begun = True
-        fault = self._proxy.fault_of(operation_of(head.decode("latin-1")))
+        operation = operation_of(head.decode("latin-1"))
+        if operation == "GetObject":
+            wanted = _RANGE.search(head)
+            self._proxy.ranges.append(wanted[1].decode() if wanted else "")
+        fault = self._proxy.fault_of(operation)
         match fault:
             case Fault.CUT:
                 self.transport.abortConnection()

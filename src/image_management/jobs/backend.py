@@ -75,6 +75,7 @@ class JobBackend(Protocol):
 
         @return: the members of its record that have come out otherwise than planned.
         @raise BackendError: it cannot be begun; what was made may be there still (L{remove}).
+        @raise Problem: 503, there is no room for it any more.
         """
 
     async def finish(self, job: Record, *, failed: bool) -> None:

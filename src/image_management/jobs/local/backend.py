@@ -48,21 +48,14 @@ class LocalBackend:
         containers = job.record.document["ssh_containers"]
         if not containers:
             return {}
-        settings = self._shop.settings
-        others = [one.job.record for one in self._running.values()]
-        open_jobs = [job for job in others if job.document["ssh_containers"]]
-        if len(open_jobs) >= settings.shells:
-            raise Problem(503, f"{len(open_jobs)} jobs wait for their users already", _RETRY)
-        taken = {port_of(job) for job in open_jobs}
-        free = [port for port in settings.ssh_ports if not port or port not in taken]
-        if not free:
-            raise Problem(503, "every port of IMS_SSH_PORTS is another job's", _RETRY)
-        place = {"host": settings.ssh_host, "port": free[0]}
+        place = {"host": self._shop.settings.ssh_host, "port": self._free_port()}
         places = {"customer_access": place, "cluster.local": place}
         return {"ssh_containers": [{**one, "connection_info": places} for one in containers]}
 
     async def start(self, job: NewJob) -> Mapping[str, Any]:
         """Queue it."""
+        if job.record.document["ssh_containers"]:
+            self._free_port()  # others may have come since it was planned
         folder = self._folder(job.record)
         try:
             folder.begin(Notes.of(job))
@@ -131,6 +124,23 @@ class LocalBackend:
             running.cancel()
         for running in [*self._running.values()]:
             await running.over()
+
+    def _free_port(self) -> int:
+        """
+        Where one more job can listen, as far as jobs are concerned.
+
+        @raise Problem: 503, there is no room for one.
+        """
+        settings = self._shop.settings
+        others = [one.job.record for one in self._running.values()]
+        open_jobs = [job for job in others if job.document["ssh_containers"]]
+        if len(open_jobs) >= settings.shells:
+            raise Problem(503, f"{len(open_jobs)} jobs wait for their users already", _RETRY)
+        taken = {port_of(job) for job in open_jobs}
+        free = [port for port in settings.ssh_ports if not port or port not in taken]
+        if not free:
+            raise Problem(503, "every port of IMS_SSH_PORTS is another job's", _RETRY)
+        return free[0]
 
     def _folder(self, job: Record) -> JobFolder:
         return JobFolder.of(self._shop.settings.work_dir, job)

@@ -29,7 +29,9 @@ class Notes(msgspec.Struct):
     begun: dict[str, int]
     """How often each stage was begun."""
     failure: str = ""
-    """Why the build has failed that somebody looks at now."""
+    """Why the build has failed that somebody looks at now, or the job."""
+    has_failed: bool = False
+    """Whether the job has: nothing more is done but to say so."""
 
     @classmethod
     def of(cls, job: NewJob) -> Notes:
@@ -120,9 +122,9 @@ class JobFolder:
 
     @property
     def has_failed(self) -> bool:
-        """Whether that has been written down (L{Notes.failure})."""
+        """Whether that has been written down (L{Notes.has_failed})."""
         try:
-            return bool(self.read().failure)
+            return self.read().has_failed
         except (OSError, ValueError):
             return False
 

@@ -71,6 +71,8 @@ class LocalJob:
         """
         try:
             self._notes = self._folder.read()
+            if self._notes.has_failed:
+                return Report(self.record.id, JobStatus.ERROR, self._notes.failure)
             if self.record.document["job_type"] == JobType.CREATE:
                 await self._create()
             else:
@@ -101,7 +103,8 @@ class LocalJob:
                 except ProgramFailed as error:
                     if not debug or not folder.built_root.is_dir():
                         raise
-                    self._note_failure(str(error))
+                    self._notes.failure = str(error)
+                    self._folder.write(self._notes)
         if self._notes.failure:
             await self._show_failure()
         async with self._shop.slots:
@@ -183,12 +186,9 @@ class LocalJob:
         await self._users_turn(self._folder.built_root)
         raise StageFailed(self._notes.failure)
 
-    def _note_failure(self, reason: str) -> None:
-        self._notes.failure = reason
-        self._folder.write(self._notes)
-
     def _failed(self, reason: str) -> Report:
         reason = reason[-_LONGEST_REASON:]
-        self._note_failure(reason)
+        self._notes.failure, self._notes.has_failed = reason, True
+        self._folder.write(self._notes)
         append(self._folder.log, f"== {JobStatus.ERROR} {time_text(self._shop.now())}\n{reason}")
         return Report(self.record.id, JobStatus.ERROR, reason)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 # What is loaded when it is first used has to be there before the root is another.
 import bz2  # noqa: F401
+import ctypes
 import gzip  # noqa: F401
 import json
 import lzma  # noqa: F401
@@ -36,6 +37,9 @@ _MOST_MEMORY = 1024**3
 """Bytes of address space."""
 
 _NOBODY = 65534
+
+_PR_SET_NO_NEW_PRIVS = 38
+"""Of prctl(2)."""
 
 
 def main() -> None:
@@ -67,6 +71,7 @@ def _become_nobody() -> None:
     os.setresuid(_NOBODY, _NOBODY, _NOBODY)
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 if __name__ == "__main__":

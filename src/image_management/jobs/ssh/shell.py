@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -15,7 +16,7 @@ from image_management.jobs.ssh.additions import BadRoot, add, take_out
 from image_management.jobs.ssh.host_keys import HostKeys
 from image_management.jobs.ssh.place import Place
 from image_management.jobs.ssh.server import Server
-from image_management.jobs.ssh.signal_files import Signal, remove_signals, signal_in
+from image_management.jobs.ssh.signal_files import Signal, put_signal, remove_signals, signal_in
 
 __all__ = ["BadRoot", "NoFreePort", "Place", "Shell", "Signal", "open_shell"]
 
@@ -66,14 +67,23 @@ class Shell:
         return signalled
 
     def signal(self, signal: Signal) -> None:
-        """Signal, as the file of that name would; the first signal counts."""
+        """
+        Signal, by the file of that name: it is there after a restart, too.  The first signal
+        counts.
+        """
+        if self._signal is None:
+            # Whoever is logged in may have made of the directory what they like.
+            with suppress(OSError):
+                put_signal(self._server.place.root, signal)
+            self._signalled(signal)
+
+    def _signalled(self, signal: Signal) -> None:
         if self._looking.running:
             self._looking.stop()
-        if self._signal is None:
-            self._signal = signal
-            waiting, self._waiting = self._waiting, []
-            for deferred in waiting:
-                deferred.callback(signal)
+        self._signal = signal
+        waiting, self._waiting = self._waiting, []
+        for deferred in waiting:
+            deferred.callback(signal)
 
     async def close(self) -> None:
         """
@@ -99,7 +109,7 @@ class Shell:
     def _look(self) -> None:
         signal = signal_in(self._server.place.root)
         if signal is not None:
-            self.signal(signal)
+            self._signalled(signal)
 
 
 async def open_shell(

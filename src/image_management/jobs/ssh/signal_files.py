@@ -37,6 +37,17 @@ def signal_in(root: Path) -> Signal | None:
     return next((signal for signal in Signal if signal.value in names), None)
 
 
+def put_signal(root: Path, signal: Signal) -> None:
+    """
+    Say it, in the name of whoever is logged in; blocking.
+
+    @raise OSError: it cannot be said.
+    """
+    with opened_in_root(root, _DIRECTORIES[0], os.O_PATH | os.O_DIRECTORY) as parent:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+        os.close(os.open(signal.value, flags, 0o644, dir_fd=parent))
+
+
 def remove_signals(root: Path) -> None:
     """
     Have no signal files any more; blocking.

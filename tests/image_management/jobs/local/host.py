@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import shutil
+import socket
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
@@ -22,10 +21,9 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 from tests.httpd.web.serving import CLEAR, head_of
-from tests.image_management.service import Ims, ServiceTestCase
+from tests.image_management.jobs.local.archives import tar_of
+from tests.image_management.service import S3, Ims, ServiceTestCase
 from tests.running import found_program, require_root
-
-KERNEL, INITRD, PARAMETERS = b"a kernel", b"an initrd", b"console=ttyS0"
 
 STAND_IN = Path(__file__).with_name("kiwi_stand_in.py")
 """A program in place of kiwi, which makes a root file system within no time."""
@@ -66,57 +64,6 @@ class Follower(Protocol):
             deferred: Deferred[None] = Deferred()
             self._awaited.append((text, deferred))
             await deferred
-
-
-def tar_of(files: Mapping[str, bytes]) -> bytes:
-    """A compressed archive with these files."""
-    data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode="w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            member.mode = 0o755 if name.endswith(".sh") else 0o644
-            tar.addfile(member, io.BytesIO(content))
-    return data.getvalue()
-
-
-def busybox_root(root: Path) -> Path:
-    """A root file system of busybox, with a kernel to boot."""
-    for name in ("bin", "etc", "root", "boot", "tmp"):
-        (root / name).mkdir(parents=True)
-    shutil.copy(found_program("busybox"), root / "bin/busybox")
-    for applet in ("sh", "cat", "ls", "touch", "sleep", "test", "id", "mount", "mknod", "ps"):
-        (root / "bin" / applet).symlink_to("busybox")
-    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
-    (root / "boot/vmlinuz-1").write_bytes(KERNEL)
-    (root / "boot/vmlinuz").symlink_to("/boot/vmlinuz-1")
-    (root / "boot/initrd").write_bytes(INITRD)
-    (root / "boot/kernel-parameters").write_bytes(PARAMETERS)
-    return root
-
-
-def squashfs_of(root: Path) -> bytes:
-    """A root file system as images have it."""
-    packed = root.with_suffix(".sqsh")
-    command = [found_program("mksquashfs"), str(root), str(packed), "-comp", "zstd", "-quiet"]
-    subprocess.run([*command, "-no-progress"], check=True, capture_output=True)
-    return packed.read_bytes()
-
-
-def unpacked(data: bytes, target: Path) -> Path:
-    """The root file system that an image holds."""
-    packed = target.with_suffix(".sqsh")
-    packed.write_bytes(data)
-    command = [
-        found_program("unsquashfs"),
-        "-no-progress",
-        "-quiet",
-        "-dest",
-        str(target),
-        str(packed),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
-    return target
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +169,10 @@ class HostCase(ServiceTestCase):
 
     async def start_host(self, **settings: str) -> Host:
         """Start it; the test's end stops it."""
+        return await self.start_host_beside(await self.start_s3(), settings)
+
+    async def start_host_beside(self, s3: S3, settings: Mapping[str, str]) -> Host:
+        """Start it beside an S3 server that is there."""
         kiwi = self.folder / "kiwi"
         kiwi.write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} "$@"\n')
         kiwi.chmod(0o755)
@@ -235,7 +186,7 @@ class HostCase(ServiceTestCase):
             "IMS_KIWI": str(kiwi),
             **settings,
         }
-        ims = await self.start(all_settings)
+        ims = await self.start_beside(s3, all_settings)
         key_file = self.folder / "key"
         keygen = [found_program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(key_file)]
         subprocess.run(keygen, check=True)
@@ -289,11 +240,38 @@ class HostCase(ServiceTestCase):
 
     async def delete(self, host: Host, job: Mapping[str, Any]) -> None:
         """Delete a job, and see that nothing of it is left."""
+        before = await host.ims.get(f"/jobs/{job['id']}")
         self.assert_nothing(await host.ims.ask("DELETE", f"/v3/jobs/{job['id']}"))
-        self.assertEqual((await host.ims.ask("GET", f"/jobs/{job['id']}")).status, 404)
+        for path in (f"/jobs/{job['id']}", f"/v3/jobs/{job['id']}/log"):
+            self.assert_problem(await host.ims.ask("GET", path), 404)
         self.assertFalse((host.work_dir / job["id"]).exists())
         self.assertEqual(processes_of(job), [])
         self.assertNotIn(job["id"], Path("/proc/self/mountinfo").read_text())
+        if port := port_of(before):
+            self.assertFalse(listens(port))
+        if before["resultant_image_id"] is None:
+            image = str(uuid5(UUID(job["id"]), "image"))
+            objects = [key.partition("/")[0] for key in (*host.ims.keys(), *uploads(host))]
+            self.assertNotIn(image, objects)
+
+
+def port_of(job: Mapping[str, Any]) -> int:
+    """Where it listens, or is to; 0: nowhere."""
+    for container in job["ssh_containers"]:
+        return int(container["connection_info"]["cluster.local"]["port"])
+    return 0
+
+
+def listens(port: int) -> bool:
+    """Whether anybody listens on a port here."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def uploads(host: Host) -> list[str]:
+    """The keys of which there are unfinished uploads."""
+    listed = host.ims.s3.client().list_multipart_uploads(Bucket="boot-images")
+    return [one["Key"] for one in listed.get("Uploads", ())]
 
 
 def processes_of(job: Mapping[str, Any]) -> list[str]:

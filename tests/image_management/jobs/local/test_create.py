@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import tarfile
 
-from tests.image_management.jobs.local.host import HostCase, tar_of, unpacked
+from tests.image_management.jobs.local.archives import tar_of, unpacked
+from tests.image_management.jobs.local.host import HostCase
 from tests.image_management.service import Unhurried, connection_of
 
 CONFIG = b"<image><repository><source path='obs://x'/></repository></image>"

@@ -15,7 +15,7 @@ from image_management.jobs.local.inside import write_new
 from image_management.jobs.local.leftovers import end_leftovers
 from image_management.jobs.local.processes import Limits, ProgramFailed, Programs, environment
 from tests.httpd.outbound.servers import trial_reactor
-from tests.image_management.jobs.local.host import tar_of
+from tests.image_management.jobs.local.archives import tar_of
 from tests.running import require_root
 
 LIMITS = Limits(memory=1024**3, file=1024**2)

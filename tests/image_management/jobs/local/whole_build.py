@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from demo.packaged_programs import packaged_programs
-from tests.image_management.jobs.local.host import HostCase, unpacked
+from tests.image_management.jobs.local.archives import unpacked
+from tests.image_management.jobs.local.host import HostCase
 
 _CONFIG = """\
 <?xml version="1.0" encoding="utf-8"?>
