@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 
 from httpd.outbound.agent import OutboundAgent
 from httpd.web.problems import Problem
@@ -15,7 +16,7 @@ from image_management.jobs.creation import JobCreation, NewJob
 from image_management.jobs.kubernetes.api import KubernetesApi
 from image_management.jobs.kubernetes.backend import KubernetesBackend, Site
 from image_management.jobs.kubernetes.connection import cluster_of_file
-from image_management.jobs.kubernetes.labels import JOB_LABEL, OURS
+from image_management.jobs.kubernetes.labels import JOB_LABEL, MANAGED_LABEL, MANAGER, labels_of
 from image_management.jobs.kubernetes.remote_nodes import RemoteNodes
 from image_management.jobs.kubernetes.template_sets import template_sets
 from image_management.jobs.nodes.status import NodeStatus
@@ -26,6 +27,7 @@ from image_management.records.record import Record
 from image_management.store.store import Store
 from image_management.values import USER_AGENT
 from tests.engines.kubernetes.double import Double, start_double
+from tests.engines.kubernetes.resources import KINDS
 from tests.httpd.outbound.servers import trial_reactor
 from tests.image_management.jobs.kubernetes.samples import SETTINGS, cluster_job
 from tests.image_management.store.case import CREATED, OnSqlite, StoreCase
@@ -128,10 +130,18 @@ class MakingCase(OnSqlite, StoreCase):
     async def jobs(self) -> list[Record]:
         return await self.store.list_records(Kind.JOB)
 
-    async def made(self) -> list[str]:
+    def things(self, *resources: str) -> list[Any]:
+        """The objects of jobs, looked at where the double has them."""
+        objects = self.double.registry.objects
+
+        def is_ours(thing: Any) -> bool:
+            return labels_of(thing).get(MANAGED_LABEL) == MANAGER
+
+        return [thing for one in resources for thing in objects.list(KINDS[one], "ims", is_ours)]
+
+    def made(self) -> list[str]:
         """The kinds of all objects of jobs, but pods, each as often as there are some."""
-        everything = [one.partition("/")[0] for one in await self.double.everything()]
-        return [one for one in everything if one != "pods"]
+        return [one for one in MADE for _ in self.things(one)]
 
     async def assert_nothing(self, told: str = "") -> None:
         """
@@ -139,25 +149,17 @@ class MakingCase(OnSqlite, StoreCase):
         does in the background: pods go after their Jobs, and claims after the pods.
         """
         self.assertEqual(await self.jobs(), [], told)
-        while await self.background():
-            pass
-        self.assertEqual(await self.double.everything(), [], told)
-
-    async def background(self) -> list[Any]:
-        """The objects that are going, and pods whose Job is gone."""
-        client = self.double.client
-        claims = await client.items("persistentvolumeclaims", OURS)
-        going = [one for one in claims if "deletionTimestamp" in one["metadata"]]
-        return going + (
-            [] if await client.names("jobs", OURS) else await client.items("pods", OURS)
-        )
+        while self.things("pods") and not self.things("jobs"):
+            await deferLater(trial_reactor(), 0)
+        while any("deletionTimestamp" in one["metadata"] for one in self.things(*MADE)):
+            await deferLater(trial_reactor(), 0)
+        self.assertEqual(self.things(*MADE, "pods"), [], told)
 
     async def assert_whole(self, job: Record, told: str = "") -> None:
         """See that everything of a job is there, and nothing of others."""
         self.assertEqual([one.id for one in await self.jobs()], [job.id], told)
-        self.assertEqual(await self.made(), MADE, told)
-        labelled = await self.double.everything(f"{JOB_LABEL}={job.id}")
-        self.assertEqual(labelled, await self.double.everything(), told)
+        self.assertEqual(self.made(), MADE, told)
+        self.assertEqual({labels_of(one)[JOB_LABEL] for one in self.things(*MADE)}, {job.id}, told)
 
     def asked(self, *verbs: str) -> list[str]:
         """What has been asked of the cluster so far."""

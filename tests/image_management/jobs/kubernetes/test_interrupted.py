@@ -118,7 +118,7 @@ class InterruptedTests(MakingCase):
         service.startService()
         assert service._running is not None
         await service._running
-        self.assertEqual((await self.made(), len(await self.jobs())), (made, 1))
+        self.assertEqual((self.made(), len(await self.jobs())), (made, 1))
         await maybeDeferred(service.stopService)
         await self.restart()
         await self.assert_nothing()
@@ -166,9 +166,9 @@ class RemovalTests(MakingCase):
                 changed = await self.service.change(job, {"status": status})
                 self.assertEqual(changed.document["status"], status)
             # The claim goes once the pod does not use it any more.
-            [claim] = await self.double.client.items("persistentvolumeclaims")
+            [claim] = self.things("persistentvolumeclaims")
             self.assertIn("deletionTimestamp", claim["metadata"])
-            self.assertEqual(await self.made(), ["configmaps", "jobs", "persistentvolumeclaims"])
+            self.assertEqual(self.made(), ["configmaps", "jobs", "persistentvolumeclaims"])
             await self.service.remove(job)
             await self.assert_nothing()
 

@@ -81,7 +81,7 @@ class StartTests(MakingCase):
         add = self.store.add
 
         async def noting(record: Record) -> Record:
-            seen.append((record.document, await self.made()))
+            seen.append((record.document, self.made()))
             return await add(record)
 
         self.patch(self.store, "add", noting)
@@ -100,7 +100,7 @@ class StartTests(MakingCase):
             self.double.fail(forbidden, "secrets", FORBIDDEN, FOR_GOOD)
             job = await self.create()
             self.assertIsNone(job.document["kubernetes_secret"])
-            self.assertEqual(await self.made(), [one for one in MADE if one != "secrets"])
+            self.assertEqual(self.made(), [one for one in MADE if one != "secrets"])
             made = await self.double.client.get("jobs", job.document["kubernetes_job"])
             volumes = made["spec"]["template"]["spec"]["volumes"]
             [secret] = [one["secret"] for one in volumes if one["name"] == "signing-keys"]
@@ -159,7 +159,7 @@ class StartTests(MakingCase):
         self.double.fail("delete", "configmaps", FORBIDDEN, FOR_GOOD)
         await self.refusal(self.create())
         self.assertEqual(await self.jobs(), [])
-        self.assertEqual(await self.made(), ["configmaps"])
+        self.assertEqual(self.made(), ["configmaps"])
 
     async def test_another_of_the_same_name(self) -> None:
         """It is not taken for ours, however the first try ended."""
@@ -192,9 +192,7 @@ class WithoutIstioTests(MakingCase):
 
     async def test_no_rule(self) -> None:
         job = await self.create()
-        self.assertEqual(
-            await self.made(), ["configmaps", "jobs", "persistentvolumeclaims", "services"]
-        )
+        self.assertEqual(self.made(), ["configmaps", "jobs", "persistentvolumeclaims", "services"])
         await self.service.change(job, {"status": "success"})
         await self.service.remove(job)
         await self.assert_nothing()
