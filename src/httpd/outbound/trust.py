@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
 from OpenSSL import SSL
 
@@ -118,12 +118,21 @@ def private_policy(
     except ValueError:
         raise ValueError("its certificate authority is no PEM certificate") from None
     try:
-        shown = None if own is None else PrivateCertificate.loadPEM(own)
-    except Exception:  # of the several libraries that read them
+        shown = None if own is None else _own_certificate(own)
+    except (ValueError, TypeError, SSL.Error):
         raise ValueError(
             "its client certificate and key are none in PEM without a passphrase"
         ) from None
     return HostnameCachingHTTPSPolicy(_TrustSome(root, shown, name))
+
+
+def _own_certificate(pem: bytes) -> PrivateCertificate:
+    """
+    A certificate and its key.  OpenSSL would ask the terminal for a passphrase: so look before.
+    """
+    load_pem_private_key(pem, None)
+    certificate: PrivateCertificate = PrivateCertificate.loadPEM(pem)
+    return certificate
 
 
 def tls_policy(bundle: Path | None = None, *, verify: bool = True) -> IPolicyForHTTPS:
