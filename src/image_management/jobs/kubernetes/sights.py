@@ -46,6 +46,9 @@ class Sights:
         seen = self._jobs.objects.get(name)
         if seen is None:
             seen = await self._asked(JOB, namespace, name)
+        else:
+            # Of no use once it is gone again.
+            self._answers.pop((JOB, namespace, name), None)
         return Sight(seen, self._pods_of(job))
 
     async def claim_of(self, job: Record) -> Object | None:

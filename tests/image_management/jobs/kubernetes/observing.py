@@ -57,10 +57,14 @@ class ObservingCase(KubernetesTestCase):
         self.restarted: list[str] = []
         self.reports: list[Report] = []
         self.double = start_double(self)
-        cluster = cluster_of_file(self.double.kubeconfig, trial_reactor().seconds)
+        self.api = self.client_of(self.double)
+
+    def client_of(self, double: Double) -> KubernetesApi:
+        """One that waits for nothing before it tries again."""
+        cluster = cluster_of_file(double.kubeconfig, trial_reactor().seconds)
         agent = OutboundAgent(trial_reactor(), cluster.policy, user_agent=USER_AGENT)
         self.addCleanup(agent.close)
-        self.api = KubernetesApi(cluster, agent, trial_reactor(), pauses=(0.0, 0.0, 0.0))
+        return KubernetesApi(cluster, agent, trial_reactor(), pauses=(0.0, 0.0, 0.0))
 
     def mirror(self, resource: Resource) -> Mirror:
         """What is watched of a kind, from now until the test ends."""
