@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +34,7 @@ class Stage:
 
     pod: str
     container: str
-    began: float
+    began: float = field(compare=False)
     """The Unix time."""
 
 

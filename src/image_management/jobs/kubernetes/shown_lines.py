@@ -39,4 +39,5 @@ def _shown(data: bytes) -> bytes:
 def _shown_line(line: bytes) -> bytes:
     if not REDACTION.may_be_needed(line):
         return line
-    return REDACTION.redacted(line.decode("utf-8", "replace")).encode()
+    text = line.decode("utf-8", "surrogateescape")
+    return REDACTION.redacted(text).encode("utf-8", "surrogateescape")
