@@ -9,6 +9,7 @@ from pathlib import Path
 
 from demo.certificate import CertificateFiles
 from demo.environment import with_listeners
+from demo.image_management.jobs import set_up_jobs
 from demo.s3_server import S3Server
 from demo.service import Reactor
 
@@ -29,10 +30,14 @@ class Prepared:
     server: S3Server | None
     """The S3 server, where it is one of ours; it runs."""
 
+    no_jobs: str | None
+    """Why this host does not work on jobs; C{None}: it does."""
+
 
 async def prepare(reactor: Reactor, environment: Mapping[str, str], data: Path) -> Prepared:
     """
-    Make a certificate, and start an S3 server on a folder, where the user names none.
+    Make a certificate, start an S3 server on a folder where the user names none, and have what jobs
+    take where this host can work on them.
 
     @param environment: the user's.
     @param data: where all of it is.
@@ -44,6 +49,7 @@ async def prepare(reactor: Reactor, environment: Mapping[str, str], data: Path) 
     certificate = with_listeners(settings, data / "certificate", TLS_PORT, PLAIN_PORT)
     settings.setdefault("DRAIN_SECONDS", "5")
     settings.setdefault("IMS_DATA_DIR", str(data / "records"))
+    no_jobs = set_up_jobs(settings)
     server = None
     if "S3_ENDPOINT" not in settings:
         server = S3Server(reactor, data / "s3", _ACCESS_KEY, secrets.token_hex(16))
@@ -53,4 +59,4 @@ async def prepare(reactor: Reactor, environment: Mapping[str, str], data: Path) 
             "S3_ACCESS_KEY": server.access.access_key,
             "S3_SECRET_KEY": server.access.secret_key,
         }
-    return Prepared(settings, certificate, server)
+    return Prepared(settings, certificate, server, no_jobs)

@@ -13,6 +13,7 @@ from demo.image_management.samples import (
     RECIPE_NAME,
     image_artifacts,
     recipe_archive,
+    recipe_dictionary,
 )
 from demo.ingredients import Found
 from demo.service import ServiceFailed, ServiceProcess
@@ -48,7 +49,12 @@ class Filling:
             return found
         id = await self._made(
             "recipes",
-            {"name": RECIPE_NAME, "recipe_type": "kiwi-ng", "linux_distribution": "debian12"},
+            {
+                "name": RECIPE_NAME,
+                "recipe_type": "kiwi-ng",
+                "linux_distribution": "debian12",
+                "template_dictionary": recipe_dictionary(),
+            },
         )
         link = await self._written(Link(bucket, f"recipes/{id}/recipe.tar.gz"), recipe_archive())
         await self._ask("PATCH", f"/v3/recipes/{id}", {"link": link.document})
@@ -71,6 +77,13 @@ class Filling:
         link = await self._written(Link(bucket, f"{id}/manifest.json"), data)
         await self._ask("PATCH", f"/v3/images/{id}", {"link": link.document})
         return id
+
+    async def public_key(self, text: str) -> str:
+        """The id of a public key."""
+        for record in await self._ask("GET", "/v3/public-keys"):
+            if record["public_key"] == text:
+                return str(record["id"])
+        return await self._made("public-keys", {"name": "run-ims", "public_key": text})
 
     async def _written(self, link: Link, data: bytes) -> Link:
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.drivers import CARD
+from demo.image_management.job_guide import Workable, job_guide
+from demo.image_management.samples import BOOT_PARAMETERS, RECIPE_CARD
 
 IPXE_SCRIPT = "boot.ipxe"
 
@@ -28,7 +30,10 @@ class Served:
     image_id: str
     recipe_id: str
     boot_files: Path
-    """A directory with the L{IPXE_SCRIPT} that boots the image."""
+    """A directory with the L{IPXE_SCRIPT}."""
+
+    workable: Workable | str
+    """What jobs can be begun with, or why none can."""
 
 
 def guide(served: Served) -> Iterator[str]:
@@ -59,32 +64,48 @@ def guide(served: Served) -> Iterator[str]:
     yield f"  curl --request DELETE {image}"
     yield f"""  curl --request PATCH --json '{{"operation": "undelete"}}' {deleted}"""
     yield "Boot a virtual machine from it, by iPXE; its serial console in this terminal:"
-    yield f"  {_virtual_machine(served.boot_files)}"
+    yield f"  {virtual_machine(served.boot_files, CARD, served.image_id)}"
+    if isinstance(served.workable, str):
+        yield f"Jobs are refused: {served.workable}"
+    else:
+        machine = virtual_machine(served.boot_files, RECIPE_CARD, "$image")
+        yield from job_guide(served.workable, machine)
 
 
-def ipxe_script(base: str, parameters: str) -> str:
+_SHARED_TRANSLATIONS = "norandmaps"
+"""
+A kernel argument by which programs lie at the same addresses in each process.  Where they do not,
+QEMU 7.2 without KVM keeps a translation for each, and then looks at thousands of them whenever
+memory that held a program is cleared: a machine that has started many programs stands still.
+"""
+
+
+def ipxe_script(base: str) -> str:
     """
-    What iPXE is told to boot.
+    What iPXE is told to boot: the image whose id is the machine's UUID.
 
-    @param base: the URL of the image's artifacts, as the machine reaches it.
-    @param parameters: kernel arguments.
+    @param base: the URL of the images, as the machine reaches it.
     """
     return (
         "#!ipxe\n"
-        f"kernel {base}/kernel initrd=initrd root=live:{base}/rootfs {parameters}\n"
-        f"initrd --name initrd {base}/initrd\n"
+        f"set artifacts {base}/${{uuid}}/artifacts\n"
+        "kernel ${artifacts}/kernel initrd=initrd root=live:${artifacts}/rootfs"
+        f" {BOOT_PARAMETERS} rd.live.overlay.overlayfs=1 {_SHARED_TRANSLATIONS}\n"
+        "initrd --name initrd ${artifacts}/initrd\n"
         "boot\n"
     )
 
 
-def _virtual_machine(boot_files: Path) -> str:
-    """QEMU with a network card whose ROM is iPXE; emulated, so it runs anywhere."""
+def virtual_machine(boot_files: Path, card: str, image: str) -> str:
+    """
+    QEMU with a network card whose ROM is iPXE; emulated, so it runs anywhere.
+
+    @param boot_files: a directory with the L{IPXE_SCRIPT}.
+    @param card: the network card's model.
+    @param image: the id of what it boots, or a shell's variable that has it.
+    """
     files = str(boot_files).replace(",", ",,")
-    return shlex.join(
-        [
-            "qemu-system-x86_64",
-            *("-machine", "q35,accel=tcg", "-m", "1024", "-nographic", "-no-reboot"),
-            *("-netdev", f"user,id=network,tftp={files},bootfile={IPXE_SCRIPT}"),
-            *("-device", f"{CARD},netdev=network,bootindex=1"),
-        ]
-    )
+    machine = ("-machine", "q35,accel=tcg", "-m", "1024", "-nographic", "-no-reboot")
+    network = ("-netdev", f"user,id=network,tftp={files},bootfile={IPXE_SCRIPT}")
+    device = ("-device", f"{card},netdev=network,bootindex=1")
+    return f"{shlex.join(['qemu-system-x86_64', *machine, *network, *device])} -uuid {image}"

@@ -15,7 +15,8 @@ from demo.certificate import QEMU_HOST
 from demo.image_management.environment import Prepared, prepare
 from demo.image_management.filling import Filling
 from demo.image_management.guide import IPXE_SCRIPT, Served, guide, ipxe_script
-from demo.image_management.samples import BOOT_PARAMETERS
+from demo.image_management.job_guide import Workable
+from demo.image_management.jobs import Login
 from demo.ingredients import find_ingredients
 from demo.s3_server import S3ServerFailed
 from demo.service import ROOT, Reactor, ServiceProcess
@@ -93,9 +94,14 @@ async def _show(
     tls, plain = (service.url("", scheme=scheme) for scheme in ("https", "http"))
     boot_files = data / "boot"
     boot_files.mkdir(exist_ok=True)
-    base = f"http://{QEMU_HOST}:{service.ports['http']}/v3/images/{image_id}/artifacts"
-    (boot_files / IPXE_SCRIPT).write_text(ipxe_script(base, BOOT_PARAMETERS))
-    for line in guide(Served(tls, plain, authority, image_id, recipe_id, boot_files)):
+    base = f"http://{QEMU_HOST}:{service.ports['http']}/v3/images"
+    (boot_files / IPXE_SCRIPT).write_text(ipxe_script(base))
+    workable: Workable | str | None = prepared.no_jobs
+    if workable is None:
+        login = Login(data / "ssh", settings.ims_ssh_host)
+        key_id = await filling.public_key(login.public_key)
+        workable = Workable(plain, recipe_id, key_id, login.config)
+    for line in guide(Served(tls, plain, authority, image_id, recipe_id, boot_files, workable)):
         say(line)
     if found.kernel is None or found.busybox is None:
         say("\nThe sample image does not boot: no kernel or busybox was found.  For one that does:")

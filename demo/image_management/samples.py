@@ -1,8 +1,9 @@
-"""A sample recipe for kiwi-ng, and the artifacts of a sample image that boots."""
+"""A sample recipe for kiwi-ng, and the artifacts of a sample image."""
 
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
 import tarfile
@@ -14,52 +15,20 @@ from demo.drivers import network_driver
 from demo.ingredients import Found
 from demo.ramdisk import initial_ramdisk
 
-RECIPE_NAME = "sample-recipe"
+RECIPE_NAME = "sample-debian"
 IMAGE_NAME = "sample-image"
 
 BOOT_PARAMETERS = "console=ttyS0 panic=-1"
 """The kernel arguments that the sample image brings along."""
 
-_CONFIG = """\
-<?xml version="1.0" encoding="utf-8"?>
-<image schemaversion="8.5" name="sample">
-  <description type="system">
-    <author>image-management</author>
-    <contact>root@localhost</contact>
-    <specification>A small Debian that boots</specification>
-  </description>
-  <preferences>
-    <version>1.0.0</version>
-    <packagemanager>apt</packagemanager>
-    <type image="tbz"/>
-  </preferences>
-  <users>
-    <user name="root" password="!" home="/root" pwdformat="encrypted"/>
-  </users>
-  <repository type="apt-deb" alias="debian" components="main" distribution="bookworm">
-    <source path="http://deb.debian.org/debian"/>
-  </repository>
-  <packages type="bootstrap">
-    <package name="ca-certificates"/>
-  </packages>
-  <packages type="image">
-    <package name="linux-image-cloud-amd64"/>
-    <package name="initramfs-tools"/>
-    <package name="openssh-server"/>
-    <package name="systemd-sysv"/>
-  </packages>
-</image>
-"""
-_SCRIPT = """\
-#!/bin/bash
-set -eu
-printf 'squashfs\\noverlay\\n' >> /etc/initramfs-tools/modules
-update-initramfs -u
-cd /boot
-ln -sf vmlinuz-* vmlinuz
-ln -sf initrd.img-* initrd
-printf 'console=ttyS0' > kernel-parameters
-"""
+RECIPE_CARD = "virtio-net-pci"
+"""The network card, of QEMU's, for which what the recipe builds has a driver."""
+
+_RECIPE = Path(__file__).with_name("sample_recipe")
+_RELEASE = "bookworm"
+_MIRROR = "http://deb.debian.org/debian"
+_SOURCE = re.compile(r"^(?:URIs:|deb(?: \[.*?\])?)\s+(http\S+/debian)/?(?:\s|$)", re.MULTILINE)
+"""Of either format of sources; Debian's security archive is no whole mirror."""
 _ROOT_FILES = {
     "etc/motd": b"The root file system of a sample image of image-management\n",
     "etc/image-release": b"sample-image\n",
@@ -67,14 +36,31 @@ _ROOT_FILES = {
 
 
 def recipe_archive() -> bytes:
-    """The recipe: a gzipped tar with what kiwi-ng calls a description; always the same bytes."""
+    """
+    The recipe: a gzipped tar with what kiwi-ng calls a description, always the same bytes; it
+    builds a small Debian that boots over the network.
+    """
     packed = BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, text, mode in (("config.xml", _CONFIG, 0o644), ("config.sh", _SCRIPT, 0o755)):
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(text), mode
-            archive.addfile(member, BytesIO(text.encode("ascii")))
+        for file in sorted(_RECIPE.iterdir()):
+            data = file.read_bytes()
+            member = tarfile.TarInfo(file.name)
+            member.size, member.mode = len(data), 0o755 if file.suffix == ".sh" else 0o644
+            archive.addfile(member, BytesIO(data))
     return gzip.compress(packed.getvalue(), mtime=0)
+
+
+def recipe_dictionary(apt: Path = Path("/etc/apt")) -> Mapping[str, str]:
+    """
+    What the recipe's templates are filled in from: where this machine has Debian's packages from.
+
+    @param apt: apt's configuration (sources.list(5)).
+    """
+    for file in (*sorted(apt.glob("sources.list.d/*")), apt / "sources.list"):
+        found = _SOURCE.search(file.read_text("utf-8", "replace")) if file.is_file() else None
+        if found:
+            return {"MIRROR": found[1], "RELEASE": _RELEASE}
+    return {"MIRROR": _MIRROR, "RELEASE": _RELEASE}
 
 
 def image_artifacts(found: Found, scratch: Path) -> Mapping[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ class VirtualMachine(ProcessProtocol):
         self._ended: Deferred[None] = Deferred()
         self._process: Any = None
         self._dead_end = ""
+        self._last = b""
+        self._has_said_it = False
 
     async def boot(self, *arguments: str, seconds: float = 90) -> str:
         """
@@ -53,9 +56,21 @@ class VirtualMachine(ProcessProtocol):
         @return: what it wrote to its serial console, without escape sequences.
         @raise AssertionError: it hangs or went nowhere; with the console's last lines.
         """
+        return await self.run([*_COMMON, *arguments], seconds)
+
+    async def run(self, arguments: Sequence[str], seconds: float, last: str = "") -> str:
+        """
+        Run the machine until its guest powers it off.
+
+        @param arguments: all of QEMU's.
+        @param last: what on its console ends it, as well.
+        @return: what it wrote to its serial console, without escape sequences.
+        @raise AssertionError: it hangs or went nowhere; with the console's last lines.
+        """
+        self._last = last.encode()
         qemu = found_program("qemu-system-x86_64")
         self._process = self._reactor.spawnProcess(
-            self, qemu, [qemu, *_COMMON, *arguments], {"PATH": "/usr/bin:/bin"}
+            self, qemu, [qemu, *arguments], {"PATH": "/usr/bin:/bin"}
         )
         deadline = self._reactor.callLater(seconds, self._kill, f"not off after {seconds} s")
         try:
@@ -82,14 +97,18 @@ class VirtualMachine(ProcessProtocol):
     def childDataReceived(self, childFD: int, data: bytes) -> None:
         """Collect the console; QEMU's own complaints too."""
         self._console += data
+        said = self._console[-len(data) - 64 :]
+        if self._last and self._last in said:
+            self._has_said_it = True
+            self._stop()
         for text in _DEAD_ENDS:
-            if text in self._console[-len(data) - 64 :]:
+            if text in said:
                 self._kill(f"{text.decode('ascii')!r} is on the console")
 
     def processEnded(self, reason: Failure) -> None:
         """The guest powered off, or QEMU was killed or failed."""
         status = getattr(reason.value, "exitCode", None)
-        if status != 0 and not self._dead_end:
+        if status != 0 and not self._dead_end and not self._has_said_it:
             self._dead_end = f"QEMU ended with status {status}"
         self._ended.callback(None)
 

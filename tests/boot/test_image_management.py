@@ -48,12 +48,14 @@ class BootTests(TestCase):
         boot_files.mkdir()
         found = find_ingredients()
         image = await Filling(service, None, objects).image("boot-images", found, scratch)
-        base = f"http://{HOST}:{service.ports['http']}/v3/images/{image}/artifacts"
-        (boot_files / IPXE_SCRIPT).write_text(ipxe_script(base, BOOT_PARAMETERS))
+        images = f"http://{HOST}:{service.ports['http']}/v3/images"
+        (boot_files / IPXE_SCRIPT).write_text(ipxe_script(images))
         console = await VirtualMachine(reactor).boot(
+            *("-uuid", image),
             *("-netdev", f"user,id=network,tftp={boot_files},bootfile={IPXE_SCRIPT}"),
             *("-device", f"{CARD},netdev=network,bootindex=1"),
         )
         rootfs = s3.client().get_object(Bucket="boot-images", Key=f"{image}/rootfs")["Body"].read()
         self.assertIn(f"ROOTFS: sha256 {hashlib.sha256(rootfs).hexdigest()}", console)
-        self.assertIn(f"root=live:{base}/rootfs {BOOT_PARAMETERS}", console)
+        root = f"root=live:{images}/{image}/artifacts/rootfs"
+        self.assertIn(f"{root} {BOOT_PARAMETERS}", console)

@@ -21,8 +21,9 @@ class RunImsTests(DemoTestCase):
 
     async def test_every_line(self) -> None:
         """In their order, by a shell's words; a second start shows the same samples."""
-        terminal = self.run_demo()
+        terminal = self.run_demo(IMS_JOB_BACKEND="none")
         await terminal.until(READY)
+        self.assertIn("\nJobs are refused: IMS_JOB_BACKEND is none\n", terminal.output)
         commands = [
             shlex.split(line) for line in terminal.output.splitlines() if line.startswith("  curl ")
         ]
@@ -40,7 +41,7 @@ class RunImsTests(DemoTestCase):
             self.assertGreater(len(await self.answered(["curl", artifact])), 10)
         terminal.press(CTRL_C)
         await self.assert_ends(terminal)
-        second = self.run_demo()
+        second = self.run_demo(IMS_JOB_BACKEND="none")
         await second.until(READY)
         self.assertIn(f"/v3/images/{sample['id']}\n", second.output)
         second.press(CTRL_C)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,9 @@ def main() -> None:
     for name in ("vmlinuz", "initrd"):
         (root / "boot" / name).write_text(f"{name} of kiwi")
     (root / "description").write_text(description)
+    for folder in ("bin", "etc/issue.d"):
+        (root / folder).mkdir(parents=True)
+    shutil.copy(shutil.which("busybox") or "busybox", root / "bin/sh")
     print("building", flush=True)
     once = re.search("<once>(.*)</once>", description)
     if "<slow/>" in description or (once and not Path(once[1]).exists()):

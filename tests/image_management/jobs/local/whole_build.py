@@ -1,115 +1,112 @@
 """
-C{make jobs-test}: a recipe becomes an image by kiwi-ng, somebody customises that, and what comes of
-it has the change.  Each stage's seconds are printed.
+C{make jobs-test}: what C{make run-ims} prints of jobs, pasted into a shell, all of it for real.  A
+recipe becomes an image by kiwi-ng; that is customised by ssh, sftp and Ansible; what comes of it
+boots in a virtual machine, and shows so.  The seconds of each step and stage are printed.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import time
 from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from twisted.internet.utils import getProcessOutputAndValue
 
 from demo.packaged_programs import packaged_programs
-from tests.image_management.jobs.local.archives import unpacked
-from tests.image_management.jobs.local.host import HostCase
+from tests.boot.machine import VirtualMachine
+from tests.demo.terminal import reactor
+from tests.image_management.jobs.local.pasting import PastingTestCase
 
-_CONFIG = """\
-<?xml version="1.0" encoding="utf-8"?>
-<image schemaversion="8.5" name="small">
-  <description type="system">
-    <author>Image management's tests</author>
-    <contact>tests@example.org</contact>
-    <specification>A Debian that boots to a login</specification>
-  </description>
-  <preferences>
-    <version>1.0.0</version>
-    <packagemanager>apt</packagemanager>
-    <type image="tbz"/>
-  </preferences>
-  <users>
-    <user name="root" password="!" home="/root" pwdformat="encrypted"/>
-  </users>
-  <repository type="apt-deb" alias="debian" components="main" distribution="{{RELEASE}}"
-      repository_gpgcheck="true">
-    <source path="{{MIRROR}}">
-      <signing key="file:///usr/share/keyrings/debian-archive-keyring.gpg"/>
-    </source>
-  </repository>
-  <packages type="bootstrap">
-    <package name="ca-certificates"/>
-  </packages>
-  <packages type="image">
-    <package name="linux-image-cloud-amd64"/>
-    <package name="initramfs-tools"/>
-    <package name="busybox"/>
-    <package name="systemd-sysv"/>
-    <package name="zstd"/>
-  </packages>
-</image>
+_PLAYBOOK = """
+- hosts: all
+  tasks:
+    - copy:
+        content: "Customised by Ansible on {{ ansible_facts.distribution }}\\n"
+        dest: /etc/issue.d/ansible.issue
 """
 
-_SCRIPT = """\
-#!/bin/bash
-set -eu
-printf 'squashfs\\noverlay\\n' >> /etc/initramfs-tools/modules
-update-initramfs -u
-cd /boot
-ln -sf vmlinuz-* vmlinuz
-ln -sf initrd.img-* initrd
-printf 'console=ttyS0' > kernel-parameters
-apt-get clean
-"""
+_BOOT_SECONDS = 900
+"""A machine without KVM, beside whatever else is done meanwhile."""
 
 
-class WholeBuildTests(HostCase):
-    timeout = 3600
+class WholePathTests(PastingTestCase):
+    timeout = 7200
 
-    async def test_built_and_customised(self) -> None:
-        kiwi = packaged_programs("kiwi", "60 MB") / "kiwi-ng"
-        host = await self.start_host(IMS_KIWI=str(kiwi))
-        recipe = await self.make_recipe(
-            host,
-            {
-                "config.xml": _CONFIG.encode(),
-                "config.sh": _SCRIPT.encode(),
-                ".ims_recipe_template.yaml": b"template_files: [config.xml]",
-            },
-            template_dictionary=_debian(),
+    async def test_from_a_recipe_to_a_booted_machine(self) -> None:
+        self.ansible = packaged_programs("ansible", "70 MB")
+        build, customise, finish, boot = await self.steps()
+        await self.timed(build)
+        await self.succeeded()
+        await self.timed(customise)
+        await self.by_sftp()
+        await self.by_ansible()
+        await self.timed(finish)
+        await self.succeeded()
+        heading, (image, machine) = boot
+        await self.timed((heading, [image]))
+        began = time.monotonic()
+        console = await self.booted(machine)
+        _print_seconds("the login is on the console", time.monotonic() - began)
+        for said in ("by ssh", "by sftp", "by Ansible on Debian"):
+            self.assertIn(f"Customised {said}", console)
+        await self.nothing_left()
+
+    async def timed(self, step: tuple[str, list[str]]) -> None:
+        heading, commands = step
+        began = time.monotonic()
+        for command in commands:
+            await self.shell.paste(command)
+        _print_seconds(heading, time.monotonic() - began)
+
+    async def succeeded(self) -> None:
+        """See that the job has, and say how long its stages took."""
+        log = await self.succeeded_log()
+        stages = re.findall(r"^== (\w+) (\S+)\r?$", log, re.MULTILINE)
+        for (stage, began), (_, ended) in pairwise(stages):
+            took = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
+            _print_seconds(f"  {stage}", took.total_seconds())
+
+    async def by_sftp(self) -> None:
+        (self.folder / "sftp.issue").write_text("Customised by sftp\n")
+        put = "put sftp.issue /etc/issue.d/sftp.issue"
+        began = time.monotonic()
+        await self.shell.paste(f"echo {put} | sftp -b - -F {self.ssh_config} -P $port image")
+        _print_seconds("sftp", time.monotonic() - began)
+
+    async def by_ansible(self) -> None:
+        """A module that Python runs, and facts."""
+        (self.folder / "playbook.yml").write_text(_PLAYBOOK)
+        # Its sockets' names may have no more than 108 bytes: unix(7).
+        sockets = TemporaryDirectory(prefix="ansible-")
+        self.addCleanup(sockets.cleanup)
+        environment = {
+            "PATH": f"{self.ansible}:{os.environ['PATH']}",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(self.folder),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": sockets.name,
+            "ANSIBLE_SSH_ARGS": shlex.join(["-F", str(self.ssh_config)]),
+        }
+        port = await self.shell.variable("port")
+        began = time.monotonic()
+        output, errors, status = await getProcessOutputAndValue(
+            str(self.ansible / "ansible-playbook"),
+            ["-i", "image,", "-e", f"ansible_port={port}", "playbook.yml"],
+            environment,
+            str(self.folder),
         )
-        sizes = {"build_env_size": 8, "job_mem_size": 8}
-        built = await host.ended(await host.make_job("create", recipe, **sizes))
-        self.assertEqual(built["status"], "success", built["log"][-8000:])
-        _print_stages(built["log"])
-        artifacts = await host.artifacts(built["resultant_image_id"])
-        self.assertEqual({*artifacts}, {"kernel", "initrd", "boot_parameters", "rootfs"})
-        job = await host.make_job("customize", built["resultant_image_id"], **sizes)
-        await (await host.follow(job)).until("== waiting_on_user")
-        self.assertEqual(await host.ssh(job, "echo mine > /etc/image-release"), (0, ""))
-        await host.ssh(job, "touch /mnt/image/complete")
-        ended = await host.ended(job)
-        self.assertEqual(ended["status"], "success", ended["log"][-8000:])
-        _print_stages(ended["log"])
-        rootfs = (await host.artifacts(ended["resultant_image_id"]))["rootfs"]
-        root = unpacked(rootfs, self.folder / "new")
-        self.assertEqual((root / "etc/image-release").read_text(), "mine\n")
-        for one in (job, built):
-            await self.delete(host, one)
+        self.assertEqual(status, 0, (output + errors).decode())
+        _print_seconds("Ansible", time.monotonic() - began)
+
+    async def booted(self, machine: str) -> str:
+        """What the machine shows until somebody could log in."""
+        image = await self.shell.variable("image")
+        _, *arguments = shlex.split(machine.replace("$image", image))
+        return await VirtualMachine(reactor).run(arguments, _BOOT_SECONDS, "login:")
 
 
-def _debian() -> dict[str, str]:
-    """Where this machine has its own packages from."""
-    release = "bookworm"
-    for sources in Path("/etc/apt").glob("sources.list*/*"):
-        mirror = re.search(r"^URIs:\s*(\S+/debian)/?\s*$", sources.read_text(), re.MULTILINE)
-        if mirror:
-            return {"MIRROR": mirror[1], "RELEASE": release}
-    return {"MIRROR": "http://deb.debian.org/debian", "RELEASE": release}
-
-
-def _print_stages(log: str) -> None:
-    stages = re.findall(r"^== (\w+) (\S+)\r?$", log, re.MULTILINE)
-    for (stage, began), (_, ended) in pairwise(stages):
-        seconds = datetime.fromisoformat(ended) - datetime.fromisoformat(began)
-        print(f"\n  {stage}: {seconds.total_seconds():.1f} s", end="")
-    print(f"\n  {stages[-1][0]}: the last")
+def _print_seconds(what: str, seconds: float) -> None:
+    print(f"\n  {what}: {seconds:.1f} s", end="", flush=True)
