@@ -30,7 +30,7 @@ help:
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
-	@echo 'make jobs-test    a recipe built by kiwi-ng, and its image customised (as root): minutes'
+	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
