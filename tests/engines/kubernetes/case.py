@@ -10,19 +10,19 @@ from typing import TypeVar
 
 from twisted.trial.unittest import TestCase
 
-from tests.engines.kubernetes.bed import KubernetesBed
 from tests.engines.kubernetes.double import start_double
+from tests.engines.kubernetes.failing_server import FailingServer
 from tests.engines.kubernetes.resources import StatusError
 
 _T = TypeVar("_T")
 
 
 class KubernetesTestCase(TestCase):
-    """Has a Kubernetes; what needs one that fails has to ask for a L{Double} by itself."""
+    """Has a Kubernetes."""
 
     timeout = 60
 
-    async def start_kubernetes(self) -> KubernetesBed:
+    def start_kubernetes(self) -> FailingServer:
         """An empty one, which is gone at the test's end."""
         return start_double(self)
 

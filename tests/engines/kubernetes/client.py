@@ -7,6 +7,8 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificates
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.web.client import (
     Agent,
@@ -39,8 +41,9 @@ class Client:
         self.authority = authority
         policy = BrowserLikePolicyForHTTPS()
         if authority:
-            trusted = trustRootFromCertificates([Certificate.loadPEM(authority)])
-            policy = BrowserLikePolicyForHTTPS(trusted)
+            chain = load_pem_x509_certificates(authority)
+            trusted = [Certificate.loadPEM(one.public_bytes(Encoding.PEM)) for one in chain]
+            policy = BrowserLikePolicyForHTTPS(trustRootFromCertificates(trusted))
         reactor = trial_reactor()
         pool = HTTPConnectionPool(reactor, persistent=False)
         self._agent = Agent(reactor, policy, connectTimeout=_CONNECT_SECONDS, pool=pool)
@@ -114,23 +117,24 @@ class Client:
         answer: Json = json.loads(await self._exchange(method, path, body, kind))
         return answer
 
-    async def open(
-        self,
-        path: str,
-        method: str = "GET",
-        body: Json | None = None,
-        kind: str = "application/json",
+    async def open(self, path: str) -> IResponse:
+        """The answer to a GET, whose body is still to be delivered."""
+        return await self.send("GET", path)
+
+    async def send(
+        self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
     ) -> IResponse:
         """The answer to one request, whose body is still to be delivered."""
         fields = {"authorization": [f"Bearer {self._token}"], "content-type": [kind]}
-        sent = None if body is None else FileBodyProducer(BytesIO(json.dumps(body).encode()))
+        sent = None if body is None else FileBodyProducer(BytesIO(body))
         url = (self._server + path).encode()
         return await self._agent.request(method.encode(), url, Headers(fields), sent)
 
     async def _exchange(
         self, method: str, path: str, body: Json | None = None, kind: str = "application/json"
     ) -> bytes:
-        response = await self.open(path, method, body, kind)
+        sent = None if body is None else json.dumps(body).encode()
+        response = await self.send(method, path, sent, kind)
         data = bytes(await readBody(response))
         if response.code < 300:
             return data

@@ -10,16 +10,18 @@ from urllib.parse import parse_qsl, urlsplit
 from twisted.web.server import Request
 
 from tests.engines.kubernetes.orders import Asked
-from tests.engines.kubernetes.registry import Registry
-from tests.engines.kubernetes.resources import Kind, StatusError
+from tests.engines.kubernetes.resources import Kind, StatusError, place_of
 
 _VERBS = {"POST": "create", "GET": "get", "DELETE": "delete", "PATCH": "patch"}
 
 
-def read(request: Request, registry: Registry, users: Mapping[str, str]) -> tuple[str, Asked, Kind]:
+def read(
+    request: Request, kinds: Mapping[str, Kind], users: Mapping[str, str]
+) -> tuple[str, Asked, Kind]:
     """
     Who asks for what, and for which kind of objects.
 
+    @param kinds: what there is.
     @param users: by their tokens.
     @raise StatusError: that is nobody, or nothing that there is.
     """
@@ -29,7 +31,7 @@ def read(request: Request, registry: Registry, users: Mapping[str, str]) -> tupl
         raise StatusError(401, "Unauthorized", "Unauthorized")
     parts = urlsplit(request.uri.decode())
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    kind, namespace, name, subresource = registry.place_of(parts.path)
+    kind, namespace, name, subresource = place_of(parts.path, kinds)
     verb = _VERBS.get(request.method.decode())
     if verb is None:
         raise StatusError(405, "MethodNotAllowed", "the server does not allow this method")
@@ -45,15 +47,21 @@ def body_of(request: Request) -> tuple[Any, str]:
 
     @raise StatusError: nothing that can be read.
     """
-    assert request.content is not None
-    request.content.seek(0)
-    data = request.content.read()
+    data = body_bytes(request)
     media_type = (request.getHeader("content-type") or "").partition(";")[0]
     try:
         return json.loads(data or b"null"), media_type
     except ValueError:
         message = "couldn't get version/kind; json parse error"
         raise StatusError(400, "BadRequest", message) from None
+
+
+def body_bytes(request: Request) -> bytes:
+    """What a request says."""
+    assert request.content is not None
+    request.content.seek(0)
+    data: bytes = request.content.read()
+    return data
 
 
 def send(request: Request, what: Any) -> None:

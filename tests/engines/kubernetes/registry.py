@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -31,28 +30,10 @@ class Registry:
     @ivar logs: what containers have written.
     """
 
-    def __init__(self, kinds: Mapping[str, Kind], soon: Soon) -> None:
+    def __init__(self, soon: Soon) -> None:
         self.objects = Objects()
         self.logs = Logs(self.objects)
-        self._kinds = kinds
         self._controllers = Controllers(self.objects, soon)
-
-    def place_of(self, path: str) -> tuple[Kind, str, str, str]:
-        """
-        The kind, namespace, name and subresource of a path; what it has not is empty.
-
-        @raise StatusError: nothing is there.
-        """
-        for kind in self._kinds.values():
-            if not path.startswith(f"{kind.prefix}/"):
-                continue
-            parts = path.removeprefix(f"{kind.prefix}/").split("/")
-            namespace = parts[1] if parts[0] == "namespaces" and len(parts) > 1 else ""
-            rest = parts[2:] if namespace else parts
-            if rest and rest[0] == kind.plural and len(rest) <= 3:
-                name, subresource = (*rest[1:], "", "")[:2]
-                return kind, namespace, name, subresource
-        raise StatusError(404, "", "404 page not found")
 
     @staticmethod
     def test_of(asked: Asked) -> Test:

@@ -109,6 +109,24 @@ def merged(target: Any, change: Any) -> Any:
     return members
 
 
+def place_of(path: str, kinds: Mapping[str, Kind]) -> tuple[Kind, str, str, str]:
+    """
+    The kind, namespace, name and subresource of a path; what it has not is empty.
+
+    @raise StatusError: nothing is there.
+    """
+    for kind in kinds.values():
+        if not path.startswith(f"{kind.prefix}/"):
+            continue
+        parts = path.removeprefix(f"{kind.prefix}/").split("/")
+        namespace = parts[1] if parts[0] == "namespaces" and len(parts) > 1 else ""
+        rest = parts[2:] if namespace else parts
+        if rest and rest[0] == kind.plural and len(rest) <= 3:
+            name, subresource = (*rest[1:], "", "")[:2]
+            return kind, namespace, name, subresource
+    raise StatusError(404, "", "404 page not found")
+
+
 Test = Callable[[Json], bool]
 """Whether an object is meant."""
 

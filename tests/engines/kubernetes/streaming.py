@@ -1,4 +1,4 @@
-"""Answers of the double that go on: watches, and logs that are followed."""
+"""Answers that go on: watches, and logs that are followed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import zlib
 from collections.abc import Callable
 from typing import Any, cast
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
 from tests.engines.kubernetes.objects import Event
@@ -21,12 +22,14 @@ class Answering:
     An answer that goes on until somebody ends it.
 
     @ivar open: whether it does.
+    @ivar closed: fires when it does no more.
     """
 
     def __init__(self, request: Request) -> None:
         self.open = True
+        self.closed: Deferred[None] = Deferred()
         self._request = request
-        request.notifyFinish().addErrback(lambda _: None).addCallback(self._closed)
+        request.notifyFinish().addBoth(self._close)
 
     def end(self) -> None:
         """End it as it should end."""
@@ -38,8 +41,9 @@ class Answering:
         if self.open:
             cast(Any, self._request.transport).abortConnection()
 
-    def _closed(self, _: object) -> None:
+    def _close(self, _: object) -> None:
         self.open = False
+        self.closed.callback(None)
 
 
 class Watch(Answering):
@@ -64,7 +68,8 @@ class Watch(Answering):
             request.setHeader("content-encoding", "gzip")
         request.write(b"")
         seconds = float(query.get("timeoutSeconds") or _LONGEST_WATCH)
-        self._timer: IDelayedCall = clock.callLater(seconds, self.end)
+        timer = clock.callLater(seconds, self.end)
+        self.closed.addCallback(lambda _: timer.cancel() if timer.active() else None)
 
     def tell(self, event: Event) -> None:
         """Let the client know, if it wants to."""
@@ -96,11 +101,6 @@ class Watch(Answering):
             member = zlib.compressobj(wbits=31)
             line = member.compress(line) + member.flush()
         self._request.write(line)
-
-    def _closed(self, _: object) -> None:
-        super()._closed(_)
-        if self._timer.active():
-            self._timer.cancel()
 
 
 class Log(Answering):

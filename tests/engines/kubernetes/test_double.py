@@ -15,7 +15,8 @@ from twisted.web.http_headers import Headers
 from tests.engines.kubernetes.bed import KubernetesBed, sample_job
 from tests.engines.kubernetes.case import KubernetesTestCase
 from tests.engines.kubernetes.client import Client
-from tests.engines.kubernetes.double import TOKEN, Double, start_double
+from tests.engines.kubernetes.double import start_double
+from tests.engines.kubernetes.failing_server import TOKEN, FailingServer
 from tests.engines.kubernetes.kubelet import ended_with, running
 from tests.engines.kubernetes.orders import CUT, FOR_GOOD, FORBIDDEN, UNAVAILABLE, too_many
 from tests.engines.kubernetes.resources import KINDS
@@ -91,7 +92,7 @@ class ObjectTests(KubernetesTestCase):
 
     async def test_life_of_an_object(self) -> None:
         """It has what the server gives it; deleted, it is gone."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         made = await bed.client.create("configmaps", configmap(**LABELS))
         self.assertEqual((made["kind"], made["apiVersion"]), ("ConfigMap", "v1"))
         for member in ("uid", "resourceVersion", "creationTimestamp"):
@@ -111,7 +112,7 @@ class ObjectTests(KubernetesTestCase):
 
     async def test_refusals(self) -> None:
         """Each has its status and reason."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         client = bed.client
         made = await client.create("configmaps", configmap())
         again = await self.refusal(client.create("configmaps", configmap()))
@@ -137,14 +138,14 @@ class ObjectTests(KubernetesTestCase):
 
     async def test_unknown_group(self) -> None:
         """What no part of the server knows is not even a Status."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         path = f"/apis/nowhere.example/v1/namespaces/{bed.namespace}/things"
         error = await self.refusal(bed.client.ask("GET", path))
         self.assertEqual((error.code, error.message), (404, "404 page not found\n"))
 
     async def test_selectors(self) -> None:
         """Labels that are equal, and that exist."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         await bed.client.create("configmaps", configmap("one", **LABELS))
         await bed.client.create("configmaps", configmap("two", **LABELS | {"ims-job-id": "2"}))
         await bed.client.create("configmaps", configmap("three", other="x"))
@@ -159,14 +160,14 @@ class ObjectTests(KubernetesTestCase):
 
     async def test_items_say_not_what_they_are(self) -> None:
         """Their list does."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         await bed.client.create("configmaps", configmap(**LABELS))
         (item,) = await bed.client.items("configmaps", "ims-job-id")
         self.assertNotIn("kind", item)
 
     async def test_claims_go_late(self) -> None:
         """Their DELETE is answered while they are still there."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         await bed.client.create("persistentvolumeclaims", CLAIM)
         left = await bed.client.delete("persistentvolumeclaims", "claim")
         self.assertEqual(left["kind"], "PersistentVolumeClaim")
@@ -179,7 +180,7 @@ class JobTests(KubernetesTestCase):
 
     async def test_success(self) -> None:
         """All containers ended well."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         await bed.client.create("jobs", sample_job("job", LABELS))
         pod = await bed.kubelet.pod_of("job")
         labels = (await bed.client.get("pods", pod))["metadata"]["labels"]
@@ -190,7 +191,7 @@ class JobTests(KubernetesTestCase):
 
     async def test_failures(self) -> None:
         """The Job says only that it failed; the pod says why."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         for name, fail in (
             ("memory", bed.kubelet.out_of_memory("memory", "main")),
             ("evicted", bed.kubelet.evict("evicted")),
@@ -205,7 +206,7 @@ class JobTests(KubernetesTestCase):
 
     async def test_pods_go_with_their_job(self) -> None:
         """In the background."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         await bed.client.create("jobs", sample_job("job"))
         pod = await bed.kubelet.pod_of("job")
         await bed.client.delete("jobs", "job", propagationPolicy="Background")
@@ -218,7 +219,7 @@ class WatchTests(KubernetesTestCase):
 
     async def test_nothing_is_missed(self) -> None:
         """What happened after the version comes first."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         before = (await bed.client.create("configmaps", configmap("before")))["metadata"]
         await bed.client.create("configmaps", configmap("between"))
         watching = await watch(bed, "configmaps", before["resourceVersion"])
@@ -231,7 +232,7 @@ class WatchTests(KubernetesTestCase):
 
     async def test_by_labels(self) -> None:
         """An object that loses its label is gone, for those who ask for it."""
-        bed = await self.start_kubernetes()
+        bed = self.start_kubernetes()
         version = (await bed.client.create("configmaps", configmap("other")))["metadata"]
         watching = await watch(bed, "configmaps", version["resourceVersion"], "ims-job-id")
         await bed.client.create("configmaps", configmap("ours", **LABELS))
@@ -245,7 +246,7 @@ class WatchTests(KubernetesTestCase):
 class TroubleTests(KubernetesTestCase):
     """What only the double does."""
 
-    def service(self, double: Double) -> Client:
+    def service(self, double: FailingServer) -> Client:
         """A client with the service's token."""
         return Client(double.server, TOKEN, double.namespace)
 

@@ -13,7 +13,7 @@ from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.task import deferLater
 
 from tests.engines.kubernetes.case import KubernetesTestCase
-from tests.engines.kubernetes.double import Double, start_double
+from tests.engines.kubernetes.failing_server import FailingServer
 from tests.httpd.outbound.servers import trial_reactor
 from tests.httpd.web.serving import Answer
 from tests.image_management.jobs.kubernetes.running import Jobs, start_jobs
@@ -27,12 +27,12 @@ Moment = tuple[int, bool]
 class Killed(KubernetesTestCase):
     """A service that dies while it makes or deletes a job."""
 
-    double: Double
+    double: FailingServer
     jobs: Jobs
 
     async def begin(self) -> None:
         """Have a service, and all that jobs need; there are keys that packages are signed by."""
-        self.double = start_double(self)
+        self.double = self.start_kubernetes()
         keys = {"metadata": {"name": "hpe-signing-key"}, "data": {"key": "a2V5"}}
         await self.double.client.within("services").create("secrets", keys)
         self.jobs = await start_jobs(self, self.double)
