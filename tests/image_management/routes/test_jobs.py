@@ -136,6 +136,10 @@ class NewJobTests(ServiceTestCase):
         ):
             for base in BASES:
                 self.assert_problem(await ims.ask("POST", f"{base}/jobs", given), status, text)
+        for body, kind, status in ((b"{", "application/json", 400), (b"{}", "text/plain", 415)):
+            headers = {"Content-Type": kind}
+            answer = await ims.ask("POST", "/jobs", body=body, headers=headers)
+            self.assert_problem(answer, status)
         self.assertEqual(await ims.lists("/jobs"), [])
         # A manifest may have been written anew since it was set.
         link = ims.put("root", b"hsqs")
@@ -157,4 +161,5 @@ class NewJobTests(ServiceTestCase):
             self.assert_problem(answer, status, text)
         await ims.s3.kill()
         self.assert_problem(await ims.ask("POST", "/jobs", create), 502, "HEAD of the object")
+        self.assert_problem(await ims.ask("POST", "/jobs", customize), 502, "of the object")
         self.assertEqual(await ims.lists("/jobs"), [])

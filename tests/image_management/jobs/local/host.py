@@ -160,7 +160,7 @@ class Host:
 class HostCase(ServiceTestCase):
     """Runs the service as root, with its local backend."""
 
-    timeout = 120
+    timeout = 300
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).resolve()
@@ -223,16 +223,20 @@ class HostCase(ServiceTestCase):
         )
         return str(recipe["id"])
 
-    async def make_image(self, host: Host, data: bytes, md5: str = "") -> str:
-        """An image's id."""
-        name = hashlib.md5(data + md5.encode()).hexdigest()
+    async def make_image(self, host: Host, data: bytes, md5: str | None = "") -> str:
+        """
+        An image's id.
+
+        @param md5: what its manifest says; empty: what is right, C{None}: nothing.
+        """
+        name = hashlib.md5(data + (md5 or "").encode()).hexdigest()
         link = host.ims.put(f"{name}/rootfs", data)
         kind = "application/vnd.cray.image.rootfs.squashfs"
-        digest = md5 or hashlib.md5(data).hexdigest()
+        digest = {} if md5 is None else {"md5": md5 or hashlib.md5(data).hexdigest()}
         manifest = {
             "version": "1.0",
             "created": "2026-01-01 00:00:00",
-            "artifacts": [{"type": kind, "md5": digest, "link": link}],
+            "artifacts": [{"type": kind, "link": link, **digest}],
         }
         link = host.ims.put(f"{name}/manifest.json", json.dumps(manifest).encode())
         image = await host.ims.make("/images", name="source", link=link)

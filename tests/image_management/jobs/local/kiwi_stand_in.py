@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import resource
 import shutil
 import sys
 import time
@@ -28,6 +29,8 @@ def main() -> None:
     for folder in ("bin", "etc/issue.d"):
         (root / folder).mkdir(parents=True)
     shutil.copy(shutil.which("busybox") or "busybox", root / "bin/sh")
+    for limit in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+        print(f"limit {resource.getrlimit(limit)[0] >> 30} GiB")
     print("building", flush=True)
     once = re.search("<once>(.*)</once>", description)
     if "<slow/>" in description or (once and not Path(once[1]).exists()):

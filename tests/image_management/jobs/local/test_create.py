@@ -44,6 +44,7 @@ class CreateTests(HostCase):
             ],
         )
         self.assertIn("no repository", ended["log"])
+        self.assertIn("limit 5 GiB\nlimit 2 GiB\n", ended["log"], "of memory, and of a file")
         counted = 'image_management_jobs{job_type="create",status="success"} 1.0'
         metrics = ""
         while counted not in metrics:  # what is written down is counted at once
@@ -145,6 +146,7 @@ class CreateTests(HostCase):
         slow = await host.ims.begin(Unhurried(), "GET", f"/v3/jobs/{job['id']}/log?follow=true")
         ended = await host.ended(job)
         self.assertEqual(ended["status"], "success", ended["log"][-2000:])
+        await self.delete(host, job)
         connection_of(slow).abortConnection()
 
     async def test_debug(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 
 from tests.image_management.jobs.local.archives import (
     INITRD,
@@ -16,6 +17,7 @@ from tests.image_management.jobs.local.archives import (
     unpacked,
 )
 from tests.image_management.jobs.local.host import Host, HostCase, listens, port_of
+from tests.running import run
 
 
 class CustomizeTests(HostCase):
@@ -23,7 +25,11 @@ class CustomizeTests(HostCase):
         host = await self.start_host()
         image = await self.make_image(host, squashfs_of(busybox_root(self.folder / "root")))
         job = await host.make_job("customize", image)
+        # The job has a copy of it.
+        self.assert_nothing(await host.ims.ask("DELETE", f"/public-keys/{host.public_key_id}"))
         self.assertEqual(job["backend"], "local")
+        for folder in (host.work_dir, host.work_dir / job["id"]):
+            self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
         follower = await host.follow(job)
         await follower.until("== waiting_on_user")
         waiting = await host.ims.get(f"/jobs/{job['id']}")
@@ -138,8 +144,72 @@ class CustomizeTests(HostCase):
             self.assertTrue(ended["status_reason"].startswith("boot/vmlinuz: "), ended)
             root.with_suffix(".sqsh").unlink()
 
+    async def test_what_a_session_sees_of_the_service(self) -> None:
+        """The network is shared, as in a pod; what the service knows is nowhere in there."""
+        host = await self.start_host()
+        job = await host.make_job("customize", await self.image(host))
+        await (await host.follow(job)).until("== waiting_on_user")
+        version = f"http://127.0.0.1:{host.ims.process.ports['http']}/version"
+        self.assertIn("version", (await host.ssh(job, f"wget -q -O - {version}"))[1])
+        status, said = await host.ssh(job, "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; ls /")
+        self.assertEqual(status, 0)
+        self.assertIn(f"IMS_JOB_ID={job['id']}", said)
+        access = host.ims.s3.access
+        for secret in (access.access_key, access.secret_key, access.endpoint, str(host.work_dir)):
+            self.assertNotIn(secret, said)
+
+    async def test_unknown_md5(self) -> None:
+        host = await self.start_host()
+        data = squashfs_of(busybox_root(self.folder / "root"))
+        job = await host.make_job("customize", await self.make_image(host, data, None))
+        follower = await host.follow(job)
+        await follower.until("== waiting_on_user")
+        self.assertIn("nobody knows the MD5: nothing is checked", follower.text)
+
+    async def test_waiting_takes_no_slot(self) -> None:
+        host = await self.start_host(IMS_JOB_SLOTS="1")
+        image = await self.image(host)
+        for _ in range(2):
+            job = await host.make_job("customize", image)
+            await (await host.follow(job)).until("== waiting_on_user")
+
+    async def test_something_cannot_be_removed(self) -> None:
+        """Nothing is removed across a mount; that job stays, and others go."""
+        host = await self.start_host()
+        recipe = await self.make_recipe_of(host, b"no archive")
+        jobs = [await host.make_job("create", recipe) for _ in range(3)]
+        for job in jobs:
+            await host.ended(job)
+        mount = host.work_dir / jobs[1]["id"] / "mount"
+        mount.mkdir()
+        await run("mount", "-t", "tmpfs", "x", mount)
+        try:
+            (mount / "file").touch()
+            answer = await host.ims.ask("DELETE", "/v3/jobs?status=error")
+            problem = self.assert_problem(answer, 502, "mount")
+            [told] = problem["errors"]["jobs"]
+            self.assertIn(jobs[1]["id"], told)
+            self.assertEqual(await host.ims.lists("/jobs"), [jobs[1]["id"]])
+            one = await host.ims.ask("DELETE", f"/v3/jobs/{jobs[1]['id']}")
+            self.assert_problem(one, 502, "mount")
+            self.assertTrue((mount / "file").exists())
+        finally:
+            await run("umount", mount)
+        self.assert_nothing(await host.ims.ask("DELETE", "/v3/jobs?status=error"))
+        self.assertEqual([*host.work_dir.iterdir()], [])
+
     async def test_no_more_shells(self) -> None:
         await self.check_room("wait for their users", IMS_JOB_SHELLS="1")
+
+    async def test_at_once(self) -> None:
+        """There are no more than there may be, however many ask at once."""
+        host = await self.start_host(IMS_JOB_SHELLS="2")
+        given = self.given(host, await self.image(host))
+        asked = [Deferred.fromCoroutine(host.ims.ask("POST", "/jobs", given)) for _ in range(6)]
+        statuses = sorted(answer.status for answer in await gatherResults(asked))
+        self.assertEqual(statuses, [201, 201, 503, 503, 503, 503])
+        self.assertEqual(len(await host.ims.lists("/jobs")), 2)
+        self.assertEqual(len([*host.work_dir.iterdir()]), 2)
 
     async def test_no_more_ports(self) -> None:
         """None is listened on that the site's firewall does not know."""
@@ -152,19 +222,23 @@ class CustomizeTests(HostCase):
         host = await self.start_host(**settings)
         image = await self.image(host)
         job = await host.make_job("customize", image)
-        given = {
-            "job_type": "customize",
-            "artifact_id": image,
-            "public_key_id": host.public_key_id,
-            "image_root_archive_name": "x",
-            "build_env_size": 1,
-        }
+        given = self.given(host, image)
         refused = await host.ims.ask("POST", "/jobs", given)
         self.assert_problem(refused, 503, reason)
         self.assertEqual(refused.header("retry-after"), "60")
         self.assertEqual(await host.ims.lists("/jobs"), [job["id"]])
         await self.delete(host, job)
         await host.make_job("customize", image)
+
+    def given(self, host: Host, image: str) -> dict[str, Any]:
+        """What makes a job."""
+        return {
+            "job_type": "customize",
+            "artifact_id": image,
+            "public_key_id": host.public_key_id,
+            "image_root_archive_name": "x",
+            "build_env_size": 1,
+        }
 
     async def test_nobody_came(self) -> None:
         """The user's turn is not for ever, where that is asked for."""

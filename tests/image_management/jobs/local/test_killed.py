@@ -23,9 +23,7 @@ def nothing_runs(job: Mapping[str, Any]) -> bool:
     return processes_of(job) == []
 
 
-class KilledTests(ServerTestCase, KilledCase):
-    timeout = 400
-
+class KilledTests(KilledCase, ServerTestCase):
     async def test_deleted(self) -> None:
         s3 = await self.start_s3()
         self.proxy = start_faulty_proxy(self, s3.access.endpoint)

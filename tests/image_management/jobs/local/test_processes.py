@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.trial.unittest import TestCase
 
 from image_management.jobs.local import unpack
@@ -16,7 +18,7 @@ from image_management.jobs.local.leftovers import end_leftovers
 from image_management.jobs.local.processes import Limits, ProgramFailed, Programs, environment
 from tests.httpd.outbound.servers import trial_reactor
 from tests.image_management.jobs.local.archives import tar_of
-from tests.running import require_root
+from tests.running import require_root, run
 
 LIMITS = Limits(memory=1024**3, file=1024**2)
 
@@ -95,10 +97,23 @@ class ProgramTests(TestCase):
         command = [sys.executable, "-P", "-m", unpack.__name__, str(1024**2), "1"]
         with archive.open("rb") as given, dictionary.open("rb") as pairs:
             files = {0: given.fileno(), unpack.DICTIONARY_FILE: pairs.fileno()}
+            self.privileges: set[str] = set()
+            looking = LoopingCall(self.look_at_privileges, recipe)
+            looking.start(0.05)
             with self.assertRaises(ProgramFailed) as failed:
                 await self.programs.run(command, recipe, self.log, LIMITS, files)
+            looking.stop()
         self.assertIn("SIGALRM", str(failed.exception))
+        self.assertEqual(self.privileges, {"1"}, "it can gain none")
         self.assertEqual((recipe / "x").stat().st_uid, 65534)
+
+    def look_at_privileges(self, root: Path) -> None:
+        """Whether those whose root that is may not gain any (prctl(2), PR_SET_NO_NEW_PRIVS)."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "root").readlink() == root:
+                    status = (process / "status").read_text()
+                    self.privileges |= set(re.findall("NoNewPrivs:\t(.)", status))
 
     async def test_leftovers(self) -> None:
         running = Deferred.fromCoroutine(self.run_script("echo begun; sleep 3600"))
@@ -107,6 +122,24 @@ class ProgramTests(TestCase):
         await end_leftovers(self.reactor, self.folder.parent)
         await self.assertFailure(running, ProgramFailed)
         self.assertEqual(processes_below(self.folder), [])
+
+    async def test_stray_mounts(self) -> None:
+        """They are detached, deepest first, and nothing else is."""
+        there, beside = self.folder / "it has a space", self.folder.with_name("beside")
+        (there / "deep").mkdir(parents=True)
+        beside.mkdir()
+        await run("mount", "-t", "tmpfs", "x", beside)
+        try:
+            await run("mount", "-t", "tmpfs", "x", there)
+            (there / "deep").mkdir()
+            (there / "deep" / "file").touch()
+            await run("mount", "-t", "tmpfs", "x", there / "deep")
+            await end_leftovers(self.reactor, self.folder)
+            self.assertEqual([*there.iterdir()], [there / "deep"])
+            self.assertFalse(there.is_mount())
+            self.assertTrue(beside.is_mount())
+        finally:
+            await run("umount", beside)
 
     def test_written_inside(self) -> None:
         """Not where links lead that are somebody else's."""

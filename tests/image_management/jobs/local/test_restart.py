@@ -33,7 +33,7 @@ os.execv({program!r}, sys.argv)
 class KilledCase(HostCase):
     """Kills the service while jobs are at something."""
 
-    timeout = 240
+    timeout = 600
 
     async def kill(self, host: Host) -> None:
         process = host.ims.process
@@ -89,7 +89,7 @@ class KilledCase(HostCase):
         return job, follower
 
 
-class RestartTests(ServerTestCase, KilledCase):
+class RestartTests(KilledCase, ServerTestCase):
     """Another process goes on with them."""
 
     async def test_fetching_image(self) -> None:

@@ -125,6 +125,20 @@ class UnpackingTests(SynchronousTestCase):
         self.assertIn("'b'", str(refused.exception))
         self.assertLessEqual(sum(one.stat().st_size for one in self.folder.iterdir()), 1500)
 
+    def test_zeros_that_are_not_there(self) -> None:
+        """A tera-byte that the archive only says that it has: a sparse file."""
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
+            member = tarfile.TarInfo("zeros")
+            size = str(10**12)
+            member.pax_headers = {"GNU.sparse.size": size, "GNU.sparse.map": f"{size},0"}
+            tar.addfile(member)
+        data.seek(0)
+        with self.assertRaises(BadArchive) as refused:
+            self.unpack_file(data, Bounds(size=1500))
+        self.assertIn("'zeros': the archive holds more", str(refused.exception))
+        self.assertEqual((self.folder / "zeros").stat().st_size, 0)
+
     def test_no_archive(self) -> None:
         whole = _archive(("a",), os.urandom(10_000)).getvalue()
         for data in (b"", b"nothing of the kind", b"\x1f\x8b" + b"x" * 100, whole[:6000]):
