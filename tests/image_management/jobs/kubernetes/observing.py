@@ -23,7 +23,8 @@ from image_management.records.record import Record
 from image_management.values import USER_AGENT
 from tests.engines.kubernetes.bed import sample_job
 from tests.engines.kubernetes.case import KubernetesTestCase
-from tests.engines.kubernetes.double import Double, start_double
+from tests.engines.kubernetes.double import Double
+from tests.engines.kubernetes.failing_server import FailingServer
 from tests.httpd.outbound.servers import trial_reactor
 from tests.image_management.jobs.samples import job_record
 
@@ -43,25 +44,31 @@ def labels_of_job(id: str) -> dict[str, str]:
 
 class ObservingCase(KubernetesTestCase):
     """
-    Has the double, and our client of it.
+    Has a Kubernetes, and our client of it.
 
     @ivar clock: by which those who look wait; requests have the reactor's time.
     @ivar restarted: which watches broke.
     """
 
-    double: Double
+    bed: FailingServer
     api: KubernetesApi
 
     def setUp(self) -> None:
         self.clock = Clock()
         self.restarted: list[str] = []
         self.reports: list[Report] = []
-        self.double = start_double(self)
-        self.api = self.client_of(self.double)
+        self.bed = self.start_kubernetes()
+        self.api = self.api_of(self.bed)
 
-    def client_of(self, double: Double) -> KubernetesApi:
+    @property
+    def double(self) -> Double:
+        """The Kubernetes, for what only the double can do."""
+        assert isinstance(self.bed, Double)
+        return self.bed
+
+    def api_of(self, bed: FailingServer) -> KubernetesApi:
         """One that waits for nothing before it tries again."""
-        cluster = cluster_of_file(double.kubeconfig, trial_reactor().seconds)
+        cluster = cluster_of_file(bed.kubeconfig, trial_reactor().seconds)
         agent = OutboundAgent(trial_reactor(), cluster.policy, user_agent=USER_AGENT)
         self.addCleanup(agent.close)
         return KubernetesApi(cluster, agent, trial_reactor(), pauses=(0.0, 0.0, 0.0))
@@ -69,7 +76,7 @@ class ObservingCase(KubernetesTestCase):
     def mirror(self, resource: Resource) -> Mirror:
         """What is watched of a kind, from now until the test ends."""
         mirror = Mirror(
-            self.api, resource, self.double.namespace, OURS, self.clock, self.restarted.append
+            self.api, resource, self.bed.namespace, OURS, self.clock, self.restarted.append
         )
         self.run_service(mirror)
         return mirror
@@ -83,12 +90,12 @@ class ObservingCase(KubernetesTestCase):
         """A job with its Job and pod, which are to have begun."""
         record = job_record()
         name = f"cray-ims-{record.id}-customize"
-        await self.double.client.create("jobs", sample_job(name, labels_of_job(record.id)))
-        await self.double.kubelet.pod_of(name)
+        await self.bed.client.create("jobs", sample_job(name, labels_of_job(record.id)))
+        await self.bed.kubelet.pod_of(name)
         return with_members(
             record,
             backend="kubernetes",
-            kubernetes_namespace=self.double.namespace,
+            kubernetes_namespace=self.bed.namespace,
             kubernetes_job=name,
             kubernetes_pvc=f"cray-ims-{record.id}-job-claim",
             **members,

@@ -61,10 +61,10 @@ class PodLogTests(ObservingCase):
     async def begin(self) -> None:
         """Have a job whose containers C{fetch} and C{main} have not begun."""
         self.job = await self.make_job()
-        self.pod = await self.double.kubelet.pod_of(self.job.document["kubernetes_job"])
+        self.pod = await self.bed.kubelet.pod_of(self.job.document["kubernetes_job"])
 
     async def set(self, phase: str = "Running", **states: Any) -> None:
-        await self.double.kubelet.set_containers(self.pod, phase, **states)
+        await self.bed.kubelet.set_containers(self.pod, phase, **states)
 
     async def end(self) -> None:
         """Have both ended."""
@@ -160,7 +160,7 @@ class PodLogTests(ObservingCase):
         while not readings[0].read:
             self.write("main", "four")
             await self.until(lambda: readings[9].lines[-1] == "four")
-            await self.double.client.names("pods")
+            await self.bed.client.names("pods")
         await self.end()
         for reading in readings.values():
             await self.until_later(lambda: reading.ended.called)  # noqa: B023
@@ -224,7 +224,7 @@ class PodLogTests(ObservingCase):
         lines = [f"{number} {'x' * 1000}" for number in range(5000)]
         self.write("fetch", *lines)
         await self.until(lambda: len(fast.read) > 5_000_000)
-        await self.double.client.names("jobs")
+        await self.bed.client.names("jobs")
         rest = Reading(slow)
         await self.until(lambda: len(rest.read) > 5_000_000)
         await self.end()
@@ -248,7 +248,7 @@ class PodLogTests(ObservingCase):
         await self.begin()
         self.write("main", "three")
         await self.end()
-        self.double.fail("get", "pods/log", UNAVAILABLE, times=1)
+        self.bed.fail("get", "pods/log", UNAVAILABLE, times=1)
         first, told, *others = await self.text()
         self.assertEqual((first, others), ("== fetch", ["== main", "three"]))
         self.assertTrue(told.startswith("-- log of fetch of Pod"), told)
@@ -256,20 +256,20 @@ class PodLogTests(ObservingCase):
     async def test_not_allowed(self) -> None:
         await self.begin()
         await self.end()
-        self.double.fail("get", "pods/log", FORBIDDEN, FOR_GOOD)
+        self.bed.fail("get", "pods/log", FORBIDDEN, FOR_GOOD)
         lines = await self.text()
         self.assertEqual(len(lines), 4)
         self.assertIn('resource "pods/log"', lines[1])
         self.assertIn('resource "pods/log"', lines[3])
         self.assertEqual(await self.text(1), lines[3:])
-        self.double.fail("list", "pods", FORBIDDEN, FOR_GOOD)
+        self.bed.fail("list", "pods", FORBIDDEN, FOR_GOOD)
         [line] = await self.text()
         self.assertIn('cannot list resource "pods"', line)
 
     async def test_no_pod(self) -> None:
         await self.begin()
         await self.end()
-        await self.double.client.delete("pods", self.pod)
+        await self.bed.client.delete("pods", self.pod)
         self.goes_on = False
         for self.follows in (False, True):
             self.assertEqual(await self.text(), ["-- the job has no pod any more, or none yet"])

@@ -252,7 +252,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual(self.told.claims_asked, 0)
 
 
-class OnTheClusterTests(ObservingCase):
+class SeenTests(ObservingCase):
     """What is seen is what there is."""
 
     def setUp(self) -> None:
@@ -294,7 +294,7 @@ class OnTheClusterTests(ObservingCase):
     async def seen(self, job: Record) -> None:
         """Wait until all of it is seen as it is."""
         for resource, mirror in (("jobs", self.job_mirror), ("pods", self.pod_mirror)):
-            there = versions(await self.double.client.items(resource, f"ims-job-id={job.id}"))
+            there = versions(await self.bed.client.items(resource, f"ims-job-id={job.id}"))
             await self.until(lambda: there <= versions(mirror.objects.values()))  # noqa: B023
 
     async def reason(self, job: Record) -> str:
@@ -308,14 +308,14 @@ class OnTheClusterTests(ObservingCase):
 
     async def test_out_of_memory(self) -> None:
         job = await self.observed(status=BEGUN)
-        await self.double.kubelet.out_of_memory(job.document["kubernetes_job"], "main")
+        await self.bed.kubelet.out_of_memory(job.document["kubernetes_job"], "main")
         await self.seen(job)
         text = "container main was OOMKilled: it needs more memory than its node has"
         self.assertEqual(await self.reason(job), text)
 
     async def test_evicted(self) -> None:
         job = await self.observed(status=BEGUN)
-        await self.double.kubelet.evict(job.document["kubernetes_job"])
+        await self.bed.kubelet.evict(job.document["kubernetes_job"])
         await self.seen(job)
         text = "pod evicted: The node was low on resource: memory."
         self.assertEqual(await self.reason(job), text)
@@ -324,14 +324,14 @@ class OnTheClusterTests(ObservingCase):
         """Its pod goes in the end, too: what was seen of it stays."""
         job = await self.observed(status=BEGUN)
         name = job.document["kubernetes_job"]
-        pod = await self.double.kubelet.pod_of(name)
+        pod = await self.bed.kubelet.pod_of(name)
         said = {"reason": "DeletionByTaintManager", "message": "Taint manager: deleting"}
         condition = {"type": "DisruptionTarget", "status": "True", **said}
-        await self.double.kubelet.set_status(pod, conditions=[condition])
+        await self.bed.kubelet.set_status(pod, conditions=[condition])
         await self.seen(job)
         self.clock.advance(LOOK_SECONDS)
-        await self.double.client.delete("pods", pod)
-        await self.double.kubelet.ended(name)
+        await self.bed.client.delete("pods", pod)
+        await self.bed.kubelet.ended(name)
         await self.seen(job)
         await self.until_later(lambda: self.reports)
         self.assertIn("pod lost with its node", self.reports[0].reason)
@@ -339,13 +339,13 @@ class OnTheClusterTests(ObservingCase):
 
     async def test_a_container_fails(self) -> None:
         job = await self.observed(status=BEGUN)
-        await self.double.kubelet.fail(job.document["kubernetes_job"], "fetch", ended_with(22))
+        await self.bed.kubelet.fail(job.document["kubernetes_job"], "fetch", ended_with(22))
         await self.seen(job)
         self.assertEqual(await self.reason(job), "container fetch ended with exit status 22")
 
     async def test_complete_without_a_word(self) -> None:
         job = await self.observed(status=BEGUN)
-        await self.double.kubelet.succeed(job.document["kubernetes_job"])
+        await self.bed.kubelet.succeed(job.document["kubernetes_job"])
         await self.seen(job)
         self.assertIn("its Job is complete", await self.reason(job))
 
@@ -358,7 +358,7 @@ class OnTheClusterTests(ObservingCase):
                 self.observe(job)
                 await self.seen(job)
                 self.clock.advance(LOOK_SECONDS)
-            await self.double.client.delete("jobs", name, propagationPolicy="Background")
+            await self.bed.client.delete("jobs", name, propagationPolicy="Background")
             await self.until(lambda: name not in self.job_mirror.objects)  # noqa: B023
             self.records[job.id] = job
             self.assertIn("its Job is gone", await self.reason(job))
@@ -366,7 +366,7 @@ class OnTheClusterTests(ObservingCase):
 
     async def test_does_not_begin(self) -> None:
         """For half an hour; each has its own reason."""
-        kubelet = self.double.kubelet
+        kubelet = self.bed.kubelet
         for hinder, text in (
             (
                 kubelet.unschedulable,
@@ -398,7 +398,7 @@ class OnTheClusterTests(ObservingCase):
             "metadata": {"name": name},
             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}},
         }
-        await self.double.client.create("persistentvolumeclaims", claim)
+        await self.bed.client.create("persistentvolumeclaims", claim)
         self.observe(job)
         await self.seen(job)
         self.now += PENDING_SECONDS
@@ -408,19 +408,19 @@ class OnTheClusterTests(ObservingCase):
     async def test_forbidden(self) -> None:
         """Jobs that may not be watched are asked for, and reported all the same."""
         for verb in ("list", "watch"):
-            self.double.fail(verb, "*", FORBIDDEN, FOR_GOOD)
+            self.bed.fail(verb, "*", FORBIDDEN, FOR_GOOD)
         told = self.told_of("permission is missing")
         failing, going = await self.make_job(status=BEGUN), await self.make_job(status=BEGUN)
         self.observe(failing, going)
         await self.until_later(lambda: self.clock.seconds() > 100)
         self.assertEqual(self.reports, [])
-        await self.double.kubelet.out_of_memory(failing.document["kubernetes_job"], "main")
+        await self.bed.kubelet.out_of_memory(failing.document["kubernetes_job"], "main")
         await self.until_later(lambda: self.reports)
         # The pods may not be seen.
         text = "its Job failed: BackoffLimitExceeded: Job has reached the specified backoff limit"
         self.assertEqual([(one.job_id, one.reason) for one in self.reports], [(failing.id, text)])
         self.assertEqual(len(told), 2)
-        asked = [one.name for one in self.double.requests if one.verb == "get"]
+        asked = [one.name for one in self.bed.requests if one.verb == "get"]
         self.assertEqual({*asked}, {job.document["kubernetes_job"] for job in (failing, going)})
         most = self.clock.seconds() / ASK_SECONDS + 1
         self.assertLessEqual(asked.count(going.document["kubernetes_job"]), most)
@@ -428,7 +428,7 @@ class OnTheClusterTests(ObservingCase):
     async def test_no_telling(self) -> None:
         """A server that does not answer says nothing of any job."""
         job = await self.make_job(status=BEGUN)
-        self.double.fail("*", "*", CUT, FOR_GOOD)
+        self.bed.fail("*", "*", CUT, FOR_GOOD)
         self.observe(job)
         await self.until_later(lambda: self.clock.seconds() > 300)
         self.assertEqual(self.reports, [])
@@ -438,7 +438,7 @@ class OnTheClusterTests(ObservingCase):
         job = await self.observed(status=BEGUN)
         self.observe(job)
         await self.seen(job)
-        await self.double.kubelet.out_of_memory(job.document["kubernetes_job"], "main")
+        await self.bed.kubelet.out_of_memory(job.document["kubernetes_job"], "main")
         await self.seen(job)
         await self.until_later(lambda: self.records[job.id].document["status"] == "error")
         reason = self.reports[0].reason

@@ -57,7 +57,7 @@ class ReaperTests(ObservingCase):
 
     def asked_to_delete(self) -> int:
         """How often that was asked for."""
-        return len([one for one in self.double.requests if one.verb == "delete"])
+        return len([one for one in self.bed.requests if one.verb == "delete"])
 
     async def make(self, id: str, *, labels: bool = True, prefix: str = "cray-ims") -> list[str]:
         """All that a job consists of; what it is called."""
@@ -71,14 +71,14 @@ class ReaperTests(ObservingCase):
                     thing["spec"] = SPECS[resource]
             if labels:
                 thing["metadata"]["labels"] = labels_of_job(id)
-            await self.double.client.create(resource, thing)
+            await self.bed.client.create(resource, thing)
             made.append(f"{resource}/{name}")
         return sorted(made)
 
     def start(self) -> Reaper:
         reaper = Reaper(
             self.api,
-            self.double.namespace,
+            self.bed.namespace,
             self.list_jobs,
             self.clock,
             by_name=self.by_name,
@@ -94,7 +94,7 @@ class ReaperTests(ObservingCase):
 
     async def left(self) -> list[str]:
         """All that there is, but for pods."""
-        found = await self.double.everything("")
+        found = await self.bed.everything("")
         return [one for one in found if not one.startswith("pods/")]
 
     async def test_without_a_record(self) -> None:
@@ -113,7 +113,7 @@ class ReaperTests(ObservingCase):
         self.assertEqual(self.reaped[0], "Job")
         self.assertEqual(len(self.reaped), len(ENDS))
         # Its pods go with it.
-        self.assertEqual(await self.double.client.names("pods", f"ims-job-id={orphan}"), [])
+        self.assertEqual(await self.bed.client.names("pods", f"ims-job-id={orphan}"), [])
         await self.swept(SWEEP_SECONDS)
         self.assertEqual(len(self.reaped), len(ENDS))
 
@@ -165,8 +165,8 @@ class ReaperTests(ObservingCase):
         ):
             name = f"other-{number}"
             thing = {"metadata": {"name": name, "labels": labels}, "data": {}}
-            await self.double.client.create("configmaps", thing)
-        elsewhere = self.double.client.within("services")
+            await self.bed.client.create("configmaps", thing)
+        elsewhere = self.bed.client.within("services")
         await elsewhere.create(
             "configmaps", {"metadata": {"name": "x", "labels": labels_of_job(id)}}
         )
@@ -183,12 +183,12 @@ class ReaperTests(ObservingCase):
         id = str(uuid4())
         name = f"cray-ims-{id}-configmap"
         thing = {"metadata": {"name": name, "labels": labels_of_job(id)}}
-        await self.double.client.create("configmaps", thing)
+        await self.bed.client.create("configmaps", thing)
         self.start()
         await self.swept()
         await self.swept(SWEEP_SECONDS)
-        await self.double.client.delete("configmaps", name)
-        await self.double.client.create("configmaps", thing)
+        await self.bed.client.delete("configmaps", name)
+        await self.bed.client.create("configmaps", thing)
         await self.swept(SWEEP_SECONDS)
         self.assertEqual(self.reaped, [])
 
@@ -196,13 +196,13 @@ class ReaperTests(ObservingCase):
         """It is let alone, too."""
         name = f"cray-ims-{uuid4()}-configmap"
         thing = {"metadata": {"name": name, "labels": labels_of_job(str(uuid4()))}}
-        await self.double.client.create("configmaps", thing)
+        await self.bed.client.create("configmaps", thing)
         self.start()
         await self.swept()
 
         async def replace() -> None:
-            await self.double.client.delete("configmaps", name)
-            await self.double.client.create("configmaps", thing)
+            await self.bed.client.delete("configmaps", name)
+            await self.bed.client.create("configmaps", thing)
 
         self.meanwhile = replace
         await self.swept(GRACE_SECONDS)
@@ -226,14 +226,14 @@ class ReaperTests(ObservingCase):
         """One line for each kind; the others are swept."""
         told = self.told_of("what is left of jobs stays")
         await self.make(str(uuid4()))
-        self.double.fail("list", "secrets", FORBIDDEN, FOR_GOOD)
+        self.bed.fail("list", "secrets", FORBIDDEN, FOR_GOOD)
         self.start()
         for _ in range(4):
             await self.swept(SWEEP_SECONDS)
         self.assertEqual(len(self.reaped), len(ENDS) - 1)
         [line] = told
         self.assertIn('cannot list resource "secrets"', line)
-        self.double.heal()
+        self.bed.heal()
         for _ in range(3):
             await self.swept(SWEEP_SECONDS)
         self.assertEqual((self.reaped[-1], await self.left()), ("Secret", []))
@@ -241,12 +241,12 @@ class ReaperTests(ObservingCase):
     async def test_it_cannot_be_deleted(self) -> None:
         """It is tried again with the next sweep; the others go."""
         await self.make(str(uuid4()))
-        self.double.fail("delete", "services", UNAVAILABLE, FOR_GOOD)
+        self.bed.fail("delete", "services", UNAVAILABLE, FOR_GOOD)
         self.start()
         for _ in range(4):
             await self.swept(SWEEP_SECONDS)
         self.assertEqual(len(self.reaped), len(ENDS) - 1)
-        self.double.heal()
+        self.bed.heal()
         await self.swept(SWEEP_SECONDS)
         self.assertEqual((self.reaped[-1], await self.left()), ("Service", []))
 
@@ -262,11 +262,11 @@ class ReaperTests(ObservingCase):
 
     async def test_without_istio(self) -> None:
         told = self.told_of("what is left of jobs stays")
-        self.double = start_double(self, istio=False)
-        self.api = self.client_of(self.double)
+        self.bed = start_double(self, istio=False)
+        self.api = self.api_of(self.bed)
         id = str(uuid4())
         thing = {"metadata": {"name": "x", "labels": labels_of_job(id)}}
-        await self.double.client.create("configmaps", thing)
+        await self.bed.client.create("configmaps", thing)
         self.start()
         for _ in range(4):
             await self.swept(SWEEP_SECONDS)
