@@ -78,6 +78,20 @@ class StartTests(TapTestCase):
         names = [line.partition(":")[0].strip() for line in told]
         self.assertEqual(names, ["S3_ENDPOINT", "S3_URL_EXPIRATION", "IMS_PATH_PREFIX"])
 
+    async def test_local_jobs_without_tools(self) -> None:
+        """Each that is missing is named, with its package."""
+        output, errors, status = await self.outcome(
+            IMS_JOB_BACKEND="local", PATH=str(self.directory), IMS_KIWI="kiwi-of-nobody"
+        )
+        self.assertEqual((status, errors), (1, ""))
+        for told in (
+            "unsquashfs, of the package squashfs-tools",
+            "mksquashfs, of the package squashfs-tools",
+            "bwrap, of the package bubblewrap",
+            "kiwi-of-nobody, of the Python package kiwi",
+        ):
+            self.assertIn(f"local jobs need {told}", output)
+
     async def test_store_in_use(self) -> None:
         """One process has the embedded database."""
         await start_service(self, self.settings, service="image-management")
