@@ -28,12 +28,14 @@ class TokenTests(ServiceTestCase):
         """What a job's own containers may do with the token of their job: change that job."""
         first, second = kept_job(1), kept_job(2)
         settings = folder_with(self.mktemp(), first, second)
-        ims = await self.start({**settings, "IMS_AUTH_PUBLIC_KEY_FILE": self.file(pem(RSA))})
+        keys = {"IMS_AUTH_PUBLIC_KEY_FILE": self.file(pem(RSA)), "IMS_PATH_PREFIX": "/apis/ims"}
+        ims = await self.start({**settings, **keys})
         own = f"/jobs/{first['id']}"
         change = {"status": "building_image"}
         for scope, method, path, given, status in (
             (f"ims:job:{first['id']}", "PATCH", own, change, 200),
             (f"ims:job:{first['id']}", "PATCH", f"/v3{own}", change, 200),
+            (f"ims:job:{first['id']}", "PATCH", f"/apis/ims/v2{own}", change, 200),
             (f"ims:job:{second['id']}", "PATCH", own, change, 403),
             ("ims:job:", "PATCH", own, change, 403),
             ("ims:job:*", "PATCH", own, change, 403),

@@ -31,7 +31,7 @@ def main() -> None:
     shutil.copy(shutil.which("busybox") or "busybox", root / "bin/sh")
     for limit in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
         print(f"limit {resource.getrlimit(limit)[0] >> 30} GiB")
-    print("building", flush=True)
+    print("debugging" if given.debug else "building", flush=True)
     once = re.search("<once>(.*)</once>", description)
     if "<slow/>" in description or (once and not Path(once[1]).exists()):
         if once:

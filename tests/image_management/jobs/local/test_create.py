@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 
+from tests.engines.faulty_proxy import Fault, start_faulty_proxy
 from tests.image_management.jobs.local.archives import tar_of, unpacked
 from tests.image_management.jobs.local.host import HostCase
 from tests.image_management.service import Unhurried, connection_of
@@ -113,6 +114,23 @@ class CreateTests(HostCase):
             self.assertEqual(ended["status_reason"], f"{path}: no such file or directory")
             self.assertIsNone(ended["resultant_image_id"])
 
+    async def test_upload_fails(self) -> None:
+        """Of what was uploaded before nothing is left, and there is no image."""
+        s3 = await self.start_s3()
+        proxy = start_faulty_proxy(self, s3.access.endpoint)
+        host = await self.start_host_beside(s3, {"S3_ENDPOINT": proxy.endpoint})
+        recipe = await self.make_recipe(host, {"config.xml": CONFIG})
+        proxy.fail("PutObject", Fault.UNAVAILABLE, float("inf"), spared=2)
+        job = await host.make_job("create", recipe)
+        ended = await host.ended(job)
+        self.assertEqual(ended["status"], "error")
+        self.assertIn("503", ended["status_reason"])
+        self.assertIsNone(ended["resultant_image_id"])
+        self.assertIn("/rootfs: ", ended["log"])
+        self.assertEqual(host.ims.keys(), set())
+        self.assertEqual(await host.ims.lists("/images"), [])
+        await self.delete(host, job)
+
     async def test_no_room(self) -> None:
         host = await self.start_host()
         recipe = await self.make_recipe(host, {"config.xml": CONFIG})
@@ -161,6 +179,7 @@ class CreateTests(HostCase):
         ended = await host.ended(job)
         self.assertEqual(ended["status"], "error")
         self.assertIn("no such package", ended["status_reason"])
+        self.assertIn("debugging", ended["log"])
         self.assertTrue((host.work_dir / job["id"] / "build/build/image-root").is_dir())
         await self.delete(host, job)
 
