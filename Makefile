@@ -23,7 +23,7 @@ help:
 	@echo 'make test         everything: lint, types, layers, all tests, real clients, real boots'
 	@echo 'make unit         the tests of single parts: Python, and what makes disk images (bindep.txt: unit)'
 	@echo 'make bench-growth   how cost grows with streams, ranges, image size and images'
-	@echo 'make bench-ims      what records cost, and who waits while an image of 4 GiB moves'
+	@echo 'make bench-ims      what records cost, and who waits while images move and jobs work (those as root)'
 	@echo 'make bench-latency  how long /live takes while the disk is slow and an image is hashed'
 	@echo 'make bench-release  memory and disk while an ISO comes out of a release payload'
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'

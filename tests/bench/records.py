@@ -1,6 +1,6 @@
 """
-What image management's records cost, and how long anybody waits while an image of GiB moves:
-C{make bench-ims}.
+What image management's records cost, and how long anybody waits while an image of GiB moves, and
+while two jobs work: C{make bench-ims}.
 
 Nothing is asserted; the figures are printed, in milliseconds.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import random
 import shutil
 import sys
@@ -17,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from twisted.internet.threads import deferToThread
 
 from demo.service import ServiceProcess
 from tests.engines.versitygw import Versitygw
+from tests.image_management.jobs.local.archives import tar_of
 from tests.running import base_environment
 
 RECORDS = 10_000
@@ -35,6 +38,20 @@ GIB = 4
 _PART = 64 << 20
 _BUCKET = "boot-images"
 _START_SECONDS = 60.0
+_JOBS = 2
+_IS_ROOT = os.getuid() == 0
+_PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGo/+SxPiTEkoPeG15lCIUblFGtdv+m1QGADkxjOyr+d"
+
+# In place of kiwi-ng: a root file system of some hundred MiB, which is then packed as any other.
+_KIWI = """\
+#!/bin/sh
+set -eu
+for target; do :; done
+mkdir -p "$target/build/image-root/boot"
+cp -a /usr/bin "$target/build/image-root/"
+echo kernel > "$target/build/image-root/boot/vmlinuz"
+echo initrd > "$target/build/image-root/boot/initrd"
+"""
 
 
 async def measure(reactor: Any, directory: Path, records: int, gib: int) -> None:
@@ -43,7 +60,12 @@ async def measure(reactor: Any, directory: Path, records: int, gib: int) -> None
     await s3.start()
     for bucket in (_BUCKET, "ims"):
         s3.make_bucket(bucket)
+    kiwi = directory / "kiwi"
+    kiwi.write_text(_KIWI)
+    kiwi.chmod(0o755)
     settings = {
+        "IMS_JOB_BACKEND": "local" if _IS_ROOT else "none",
+        "IMS_KIWI": str(kiwi),
         "S3_ENDPOINT": s3.access.endpoint,
         "S3_ACCESS_KEY": s3.access.access_key,
         "S3_SECRET_KEY": s3.access.secret_key,
@@ -64,6 +86,10 @@ async def measure(reactor: Any, directory: Path, records: int, gib: int) -> None
         print(f"a list of all writes {written} bytes to the log")
         await deferToThread(moving_cost, client, s3, gib)
         print(f"peak memory after the move: {service.peak_memory >> 20} MiB")
+        if _IS_ROOT:
+            await deferToThread(working_cost, Client(client.port), s3)
+        else:
+            print("only root can have jobs worked on: not measured")
     finally:
         await service.stop(_START_SECONDS)
         await s3.kill()
@@ -88,6 +114,11 @@ class Client:
         data = response.read()
         assert response.status < 300, f"{method} {path}: {response.status} {data[:300]!r}"
         return json.loads(data) if data else None
+
+    def ask_for_text(self, path: str) -> str:
+        """What a text at a path says, once it is whole."""
+        self._connection.request("GET", path)
+        return self._connection.getresponse().read().decode()
 
     def timed(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> float:
         """How many milliseconds it took."""
@@ -125,23 +156,61 @@ def moving_cost(client: Client, s3: Versitygw, gib: int) -> None:
         ),
     )
     for name, step in steps:
-        over = threading.Event()
-        taken: list[float] = []
+        tell_lists(client, f"a {name} of {gib} GiB", partial(step, Client(client.port)))
 
-        def list_again(over: threading.Event = over, taken: list[float] = taken) -> None:
-            another = Client(client.port)
-            while not over.is_set():
-                taken.append(another.timed("GET", "/v3/images?limit=100"))
-                over.wait(0.005)
 
-        asking = threading.Thread(target=list_again)
-        asking.start()
-        started = time.perf_counter()
-        step(Client(client.port))
-        seconds = time.perf_counter() - started
-        over.set()
-        asking.join()
-        tell(f"GET /v3/images?limit=100 during a {name} of {gib} GiB ({seconds:.1f} s)", taken)
+def working_cost(client: Client, s3: Versitygw) -> None:
+    """The same while two jobs build, pack and upload an image each."""
+    recipe = _recipe(client, s3)
+    key = client.ask("POST", "/v3/public-keys", {"name": "bench", "public_key": _PUBLIC_KEY})
+    members = {
+        "job_type": "create",
+        "artifact_id": recipe,
+        "public_key_id": key["id"],
+        "image_root_archive_name": "built",
+        "build_env_size": 8,
+        "job_mem_size": 2,
+    }
+
+    def work() -> None:
+        jobs = [client.ask("POST", "/v3/jobs", members)["id"] for _ in range(_JOBS)]
+        for id in jobs:
+            client.ask_for_text(f"/v3/jobs/{id}/log?follow=true")
+            status = client.ask("GET", f"/v3/jobs/{id}")["status"]
+            assert status in {"success", "packaging_artifacts"}, status
+
+    tell_lists(client, f"{_JOBS} jobs", work)
+
+
+def tell_lists(client: Client, what: str, work: Callable[[], object]) -> None:
+    """Print how long lists take, one after the other, while something is done."""
+    over = threading.Event()
+    taken: list[float] = []
+
+    def list_again() -> None:
+        another = Client(client.port)
+        while not over.is_set():
+            taken.append(another.timed("GET", "/v3/images?limit=100"))
+            over.wait(0.005)
+
+    asking = threading.Thread(target=list_again)
+    asking.start()
+    started = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - started
+    over.set()
+    asking.join()
+    tell(f"GET /v3/images?limit=100 during {what} ({seconds:.1f} s)", taken)
+
+
+def _recipe(client: Client, s3: Versitygw) -> str:
+    """A recipe whose archive says nothing: what stands in for kiwi asks nothing."""
+    data = tar_of({"config.xml": b"<image/>"})
+    s3.client().put_object(Bucket="ims", Key="recipe.tar.gz", Body=data)
+    link = {"path": "s3://ims/recipe.tar.gz", "type": "s3"}
+    members = {"recipe_type": "kiwi-ng", "linux_distribution": "debian", "arch": "x86_64"}
+    recipe = client.ask("POST", "/v3/recipes", {"name": "bench", "link": link, **members})
+    return str(recipe["id"])
 
 
 def _large_image(client: Client, s3: Versitygw, gib: int) -> str:
