@@ -21,14 +21,7 @@ def main() -> None:
     given = parser.parse_args()
     assert (given.type, given.words) == ("tbz", ["system", "build"])
     description = (given.description / "config.xml").read_text()
-    root = given.target_dir / "build/image-root"
-    (root / "boot").mkdir(parents=True)
-    for name in ("vmlinuz", "initrd"):
-        (root / "boot" / name).write_text(f"{name} of kiwi")
-    (root / "description").write_text(description)
-    for folder in ("bin", "etc/issue.d"):
-        (root / folder).mkdir(parents=True)
-    shutil.copy(shutil.which("busybox") or "busybox", root / "bin/sh")
+    _make_root(given.target_dir / "build/image-root", description)
     for limit in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
         print(f"limit {resource.getrlimit(limit)[0] >> 30} GiB")
     print("debugging" if given.debug else "building", flush=True)
@@ -43,6 +36,16 @@ def main() -> None:
             print("x" * 1000)
     if "<fails/>" in description:
         sys.exit("no such package")
+
+
+def _make_root(root: Path, description: str) -> None:
+    (root / "boot").mkdir(parents=True)
+    for name in ("vmlinuz", "initrd"):
+        (root / "boot" / name).write_text(f"{name} of kiwi")
+    (root / "description").write_text(description)
+    for folder in ("bin", "etc/issue.d"):
+        (root / folder).mkdir(parents=True)
+    shutil.copy(shutil.which("busybox") or "busybox", root / "bin/sh")
 
 
 main()
