@@ -36,7 +36,7 @@ from image_management.jobs.kubernetes.resources import (
     Object,
     Resource,
 )
-from image_management.jobs.kubernetes.template_sets import TemplateSet, Variant
+from image_management.jobs.kubernetes.template_sets import TemplateSet, Variant, place_of
 from image_management.records.links import Link
 from image_management.records.record import Document, Record
 from image_management.records.words import JobStatus, JobType, RecipeType
@@ -165,17 +165,11 @@ class KubernetesBackend:
         await self._site.api.close()
 
     def _objects(self, job: NewJob) -> JobObjects:
-        document, settings = job.record.document, self._site.settings
-        job_type, recipe_type = JobType(document["job_type"]), None
-        if job_type is JobType.CREATE:
-            recipe_type = RecipeType(job.artifact.document["recipe_type"])
-        templates = self._site.templates.get((job_type, recipe_type))
+        settings, variant = self._site.settings, _variant_of(job)
+        templates = self._site.templates.get(variant)
         if templates is None:
-            raise Problem(
-                503,
-                f"there are no templates for jobs that {job_type} of {recipe_type or 'an image'}"
-                " in IMS_JOB_TEMPLATE_PATH",
-            )
+            place = place_of(variant)
+            raise Problem(503, f"IMS_JOB_TEMPLATE_PATH has no templates in {place}")
         public_keys = f"{job.public_key.rstrip()}\n{self._site.turns.public_key}\n"
         url = self._site.presigned(job.source.link)
         values = values_of(job, settings, url, public_keys)
@@ -238,6 +232,13 @@ class KubernetesBackend:
                 raise
             return False
         return True
+
+
+def _variant_of(job: NewJob) -> Variant:
+    job_type = JobType(job.record.document["job_type"])
+    if job_type is JobType.CUSTOMIZE:
+        return job_type, None
+    return job_type, RecipeType(job.artifact.document["recipe_type"])
 
 
 def _with(job: NewJob, change: Document) -> NewJob:

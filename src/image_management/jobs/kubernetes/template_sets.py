@@ -74,15 +74,19 @@ def has_templates(folder: Path) -> bool:
     return any(_any_of(folder, variant) for variant in VARIANTS)
 
 
+def place_of(variant: Variant) -> str:
+    """C{create/kiwi-ng}: where a site has the templates of a kind of jobs."""
+    job_type, recipe_type = variant
+    return job_type if recipe_type is None else f"{job_type}/{recipe_type}"
+
+
 def _any_of(folder: Path, variant: Variant) -> bool:
     return any((folder / _site_name(variant, one)).exists() for one in _WORDS)
 
 
 def _site_name(variant: Variant, resource: Resource) -> str:
     """C{create/kiwi-ng/image_job_create.yaml.template}: where Cray's chart has a template."""
-    job_type, recipe_type = variant
-    place = job_type if recipe_type is None else f"{job_type}/{recipe_type}"
-    return f"{place}/image_{_WORDS[resource]}_{job_type}.yaml.template"
+    return f"{place_of(variant)}/image_{_WORDS[resource]}_{variant[0]}.yaml.template"
 
 
 def _own_name(variant: Variant, resource: Resource) -> str:

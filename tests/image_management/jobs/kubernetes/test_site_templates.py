@@ -46,6 +46,7 @@ metadata:
   namespace: $namespace
 spec:
   storageClassName: site
+  accessModes: [ReadWriteOnce]
   resources:
     requests:
       storage: "$pvc_gb"
@@ -57,6 +58,11 @@ metadata:
   name: site-$id-service
   namespace: $namespace
   labels: {site: ours}
+spec:
+  selector:
+    app: ims-$id-create
+  ports:
+  - port: 22
 """,
     "job": """
 apiVersion: batch/v1
@@ -70,6 +76,7 @@ spec:
       labels:
         app: ims-$id-create
     spec:
+      restartPolicy: Never
       runtimeClassName: $runtime_class
       serviceAccountName: $service_account
       containers:
@@ -177,8 +184,8 @@ class SiteTests(SynchronousTestCase):
             ({"job": None}, "image_job_create.yaml.template cannot be read: No such file"),
             ({"pvc": "a: b"}, "image_pvc_create.yaml.template: it is no PersistentVolumeClaim"),
             (
-                {"service": SITE["service"] + "spec: $recipes"},
-                "image_service_create.yaml.template: line 8: unknown place '$recipes'",
+                {"service": SITE["service"] + "status: $recipes"},
+                "image_service_create.yaml.template: line 13: unknown place '$recipes'",
             ),
             (
                 {"job": "kind: Job\nmetadata: {name: x}\nspec: {template: {}}"},
