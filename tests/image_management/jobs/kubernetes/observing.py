@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import yaml
 from twisted.application.service import Service
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock, deferLater
@@ -31,6 +35,8 @@ from tests.image_management.jobs.samples import job_record
 _TURN = 0.005
 """Seconds."""
 
+_DOCUMENT = Path(__file__).parents[4] / "docs/jobs.md"
+
 
 def with_members(job: Record, **members: Any) -> Record:
     """The record of a job, changed."""
@@ -40,6 +46,19 @@ def with_members(job: Record, **members: Any) -> Record:
 def labels_of_job(id: str) -> dict[str, str]:
     """Those by which an object is known as a job's."""
     return {MANAGED_LABEL: MANAGER, JOB_LABEL: id}
+
+
+@cache
+def documented_role() -> set[tuple[str, str]]:
+    """The verbs, with their resources, that docs/jobs.md says the service needs."""
+    [text] = re.findall(r"(?s)```yaml\n(.*?)```", _DOCUMENT.read_text())
+    role, _ = yaml.safe_load_all(text)
+    return {
+        (verb, resource)
+        for rule in role["rules"]
+        for verb in rule["verbs"]
+        for resource in rule["resources"]
+    }
 
 
 class ObservingCase(KubernetesTestCase):
@@ -59,6 +78,12 @@ class ObservingCase(KubernetesTestCase):
         self.reports: list[Report] = []
         self.bed = self.start_kubernetes()
         self.api = self.api_of(self.bed)
+        self.addCleanup(self.check_role)
+
+    def check_role(self) -> None:
+        """Whether all that was asked for is in the role that sites are told of."""
+        allowed = documented_role()
+        self.assertEqual({(one.verb, one.resource) for one in self.bed.requests} - allowed, set())
 
     @property
     def double(self) -> Double:
