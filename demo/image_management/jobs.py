@@ -119,5 +119,5 @@ Host {SSH_HOST}
     UserKnownHostsFile "{directory}/known_hosts"
     HostKeyAlias {SSH_HOST}
     StrictHostKeyChecking accept-new
-    ConnectionAttempts 120
+    ConnectionAttempts 300
 """
