@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from tests.httpd.web.serving import CLEAR, head_of
 from tests.image_management.jobs.local.archives import tar_of
-from tests.image_management.service import S3, Ims, ServiceTestCase
+from tests.image_management.service import S3, SECRETS, Ims, ServiceTestCase
 from tests.running import found_program, require_root
 
 STAND_IN = Path(__file__).with_name("kiwi_stand_in.py")
@@ -104,6 +104,8 @@ class Host:
     async def ended(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """The job when it is over."""
         log = await (await self.follow(job)).closed
+        found = [secret for secret in SECRETS if secret in log]
+        assert not found, found
         record: dict[str, Any] = await self.ims.get(f"/jobs/{job['id']}")
         while record["status"] not in {"success", "error"}:  # it is written down at once
             record = await self.ims.get(f"/jobs/{job['id']}")

@@ -198,6 +198,18 @@ class CustomizeTests(HostCase):
         self.assert_nothing(await host.ims.ask("DELETE", "/v3/jobs?status=error"))
         self.assertEqual([*host.work_dir.iterdir()], [])
 
+    async def test_removed_while_s3_is_away(self) -> None:
+        """What may be left in S3 has its job, until it is not."""
+        host = await self.start_host()
+        job = await host.make_job("create", await self.make_recipe_of(host, b"no archive"))
+        await host.ended(job)
+        await host.ims.s3.kill()
+        answer = await host.ims.ask("DELETE", f"/v3/jobs/{job['id']}")
+        self.assert_problem(answer, 502, "S3: ")
+        self.assertEqual(await host.ims.lists("/jobs"), [job["id"]])
+        await host.ims.s3.start()
+        await self.delete(host, job)
+
     async def test_no_more_shells(self) -> None:
         await self.check_room("wait for their users", IMS_JOB_SHELLS="1")
 

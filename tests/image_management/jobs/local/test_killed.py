@@ -47,6 +47,7 @@ class KilledTests(KilledCase, ServerTestCase):
             }.items()
         }
         await self.kill(self.host)
+        self.assertNotEqual((await self.session)[0], 0)
         self.assertEqual(len(uploads(self.host)), 1)
         for job in jobs.values():
             await self.until(partial(nothing_runs, job))
@@ -66,7 +67,7 @@ class KilledTests(KilledCase, ServerTestCase):
 
     async def with_its_user(self) -> dict[str, Any]:
         job, _ = await self.customized(self.host, self.source)
-        Deferred.fromCoroutine(self.host.ssh(job, "touch /begun; sleep 3600"))
+        self.session = Deferred.fromCoroutine(self.host.ssh(job, "touch /begun; sleep 3600"))
         await self.host.ssh(job, "until test -e /begun; do sleep 0.1; done")
         found: dict[str, Any] = await self.host.ims.get(f"/jobs/{job['id']}")
         return found

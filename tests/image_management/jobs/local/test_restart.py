@@ -201,11 +201,12 @@ class RestartTests(KilledCase, ServerTestCase):
         host = await self.start_host()
         job, follower = await self.customized(host, await self.image(host))
         stubborn = "trap '' HUP TERM; touch /begun; while sleep 0.1; do :; done"
-        Deferred.fromCoroutine(host.ssh(job, stubborn))
+        session = Deferred.fromCoroutine(host.ssh(job, stubborn))
         await host.ssh(job, "until test -e /begun; do sleep 0.1; done")
         await self.finish(host, job)
         self.assertNotIn("== packaging_artifacts", follower.text)
         host = await self.killed(host)
+        self.assertNotEqual((await session)[0], 0)
         ended = await self.succeeded(host, job)
         rootfs = (await host.artifacts(ended["resultant_image_id"]))["rootfs"]
         self.assertFalse((unpacked(rootfs, self.folder / "new") / "tmp/complete").exists())
