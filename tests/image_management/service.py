@@ -167,6 +167,8 @@ class Ims:
 class ServiceTestCase(TestCase):
     """Runs the service."""
 
+    timeout = 300
+
     async def start(self, settings: Mapping[str, str] | None = None) -> Ims:
         """Start it, beside an S3 server with its buckets; the test's end stops both."""
         return await self.start_beside(await self.start_s3(), settings)

@@ -21,6 +21,8 @@ CREATED = "2026-11-27T07:00:00+00:00"
 class StoreCase(TestCase):
     """A test of stores in one place; it chooses a database by what else it derives from."""
 
+    timeout = 300
+
     folder: Path
     url: str | None
 

@@ -162,8 +162,6 @@ class Host:
 class HostCase(ServiceTestCase):
     """Runs the service as root, with its local backend."""
 
-    timeout = 300
-
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir()

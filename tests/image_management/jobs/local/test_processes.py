@@ -24,7 +24,7 @@ LIMITS = Limits(memory=1024**3, file=1024**2)
 
 
 class ProgramTests(TestCase):
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         require_root()

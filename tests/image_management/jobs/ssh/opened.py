@@ -68,7 +68,7 @@ class Said:
 class ShellTestCase(TestCase):
     """Tests of one root file system, open to one key."""
 
-    timeout = 120
+    timeout = 300
 
     shell: Shell
 
