@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from httpd.concurrency.coroutines import side_by_side
 from tests.engines.kubernetes.case import KubernetesTestCase
+from tests.image_management.jobs.kubernetes.observing import documented_role
 from tests.image_management.jobs.kubernetes.running import Jobs, start_jobs
 from tests.image_management.jobs.kubernetes.test_site_templates import SITE
 from tests.image_management.service import json_of
@@ -58,6 +59,12 @@ class WholeTests(KubernetesTestCase):
         self.assertIn('image_management_jobs{job_type="customize",status="success"} 1.0', metrics)
         self.assertEqual((await jobs.ims.ask("DELETE", path)).status, 204)
         self.assertNotIn("X-Amz-Signature", "".join(jobs.ims.process.lines))
+        await jobs.ims.ask("GET", f"/v3/jobs/{(await jobs.make())['id']}/log")
+        asked = {
+            (one.verb, one.resource) for one in self.bed.requests if one.namespace != "services"
+        }
+        self.assertGreater(len(asked), 15)
+        self.assertEqual(asked - documented_role(), set())
 
     async def test_site_templates(self) -> None:
         """Those of a site are used, and no image has to be named."""
