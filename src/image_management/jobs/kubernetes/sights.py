@@ -6,7 +6,6 @@ from cachetools import TTLCache
 from twisted.internet.interfaces import IReactorTime
 
 from image_management.jobs.kubernetes.api import ApiError, KubernetesApi
-from image_management.jobs.kubernetes.labels import JOB_LABEL, labels_of
 from image_management.jobs.kubernetes.resources import CLAIM, JOB, Object, Resource
 from image_management.jobs.kubernetes.verdicts import Sight
 from image_management.jobs.kubernetes.watch import Mirror
@@ -49,7 +48,7 @@ class Sights:
         else:
             # Of no use once it is gone again.
             self._answers.pop((JOB, namespace, name), None)
-        return Sight(seen, self._pods_of(job))
+        return Sight(seen, self._pods.of_job(job.id))
 
     async def claim_of(self, job: Record) -> Object | None:
         """
@@ -59,15 +58,13 @@ class Sights:
         """
         return await self._asked(CLAIM, *_place(job, "kubernetes_pvc"))
 
-    def _pods_of(self, job: Record) -> list[Object]:
-        pods = self._pods.objects.values()
-        return [pod for pod in pods if labels_of(pod).get(JOB_LABEL) == job.id]
-
     async def _asked(self, resource: Resource, namespace: str, name: str) -> Object | None:
         key = (resource, namespace, name)
-        if key not in self._answers:
-            self._answers[key] = await self._found(*key)
-        return self._answers.get(key)
+        try:
+            return self._answers[key]
+        except KeyError:
+            found = self._answers[key] = await self._found(*key)
+            return found
 
     async def _found(self, resource: Resource, namespace: str, name: str) -> Object | None:
         try:

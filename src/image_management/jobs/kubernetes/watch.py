@@ -5,7 +5,8 @@ Concepts, "Efficient detection of changes").
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from random import uniform
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,6 +15,7 @@ from twisted.logger import Logger
 
 from httpd.concurrency.coroutine_service import Background
 from image_management.jobs.kubernetes.api import ApiError, KubernetesApi
+from image_management.jobs.kubernetes.labels import JOB_LABEL, labels_of
 from image_management.jobs.kubernetes.resources import Object, Resource, name_of
 from image_management.jobs.kubernetes.streams import Event
 
@@ -52,6 +54,7 @@ class Mirror(Background):
         @param restarted: is told of which resource each time that a watch breaks.
         """
         self.objects: dict[str, Object] = {}
+        self._by_job: dict[str, list[Object]] | None = None
         self.namespace = namespace
         self._api = api
         self._resource = resource
@@ -61,6 +64,14 @@ class Mirror(Background):
         self._version: str | None = None
         self._most = SHORTEST_PAUSE
         self._is_refused = False
+
+    def of_job(self, id: str) -> Sequence[Object]:
+        """Those that are a job's."""
+        if self._by_job is None:
+            self._by_job = defaultdict(list)
+            for one in self.objects.values():
+                self._by_job[labels_of(one).get(JOB_LABEL, "")].append(one)
+        return self._by_job.get(id, ())
 
     async def run(self) -> None:
         """List, watch, and begin again wherever that ends."""
@@ -98,14 +109,19 @@ class Mirror(Background):
             listing = await self._api.list(self._resource, self.namespace, self._labels)
         except ApiError as error:
             if error.status == 403:
-                self.objects = {}
+                self._take_all(())
             raise
-        self.objects = {name_of(one): one for one in listing.items}
+        self._take_all(listing.items)
         return listing.version
+
+    def _take_all(self, things: Iterable[Object]) -> None:
+        self.objects = {name_of(one): one for one in things}
+        self._by_job = None
 
     def _take(self, event: Event) -> None:
         self._version = event.version
         self._most = SHORTEST_PAUSE
+        self._by_job = None
         if event.type == "DELETED":
             self.objects.pop(name_of(event.object), None)
         elif event.type != "BOOKMARK":
@@ -117,13 +133,13 @@ class Mirror(Background):
 
         @return: seconds until the next.
         """
-        self._restarted(self._resource.plural)
         if error.status is not None:
             # The server's own word (410: it does not know any more what came next): list again.
             self._version = None
         if error.status == 403:
             self._refused(error)
             return FORBIDDEN_PAUSE
+        self._restarted(self._resource.plural)
         self._most = min(2 * self._most, LONGEST_PAUSE)
         # Some time or other, so that replicas do not ask all at once.
         pause = uniform(SHORTEST_PAUSE, self._most)  # noqa: S311
@@ -136,7 +152,7 @@ class Mirror(Background):
             self._is_refused = True
             self._log.warn(
                 "permission is missing (docs/jobs.md has the role): {error}; until it is given,"
-                " each unfinished job's Job is asked for every {pause:g} s",
+                " jobs are looked at every {pause:g} s only",
                 error=str(error),
                 pause=FORBIDDEN_PAUSE,
             )
