@@ -23,10 +23,14 @@ from image_management.jobs.local.tools import missing_tools
 SSH_HOST = "image"
 """What L{Login.config} calls the root file system that a job has opened."""
 
-_PROGRAMS = ("apt-get", "gpg", "rsync", "xz", "jq", "ssh")
-"""By which kiwi builds the sample recipe, and those of the printed lines."""
+_PASTED = ("jq", "ssh")
+"""The programs of the printed lines."""
+
+_BUILDING = ("apt-get", "gpg", "rsync", "xz")
+"""Those by which kiwi builds the sample recipe."""
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""What the recipe trusts."""
 
 
 def set_up_jobs(settings: dict[str, str]) -> str | None:
@@ -48,10 +52,11 @@ def _why_not(settings: dict[str, str]) -> str | None:
     backend = settings.get("IMS_JOB_BACKEND", "local")
     if backend != "local":
         return f"IMS_JOB_BACKEND is {backend}"
-    missing = list(_missing())
+    kiwi_is_ours = "IMS_KIWI" not in settings
+    missing = list(_missing(building=kiwi_is_ours))
     if missing:
         return f"{'; '.join(missing)}.  What helps: {_remedy()}"
-    if "IMS_KIWI" not in settings:
+    if kiwi_is_ours:
         try:
             settings["IMS_KIWI"] = str(packaged_programs("kiwi", "60 MB") / "kiwi-ng")
         except (OSError, subprocess.CalledProcessError) as error:
@@ -59,13 +64,13 @@ def _why_not(settings: dict[str, str]) -> str | None:
     return None
 
 
-def _missing() -> Iterator[str]:
+def _missing(*, building: bool) -> Iterator[str]:
     # In place of kiwi, which comes last.
     yield from missing_tools(sys.executable)
-    for program in _PROGRAMS:
+    for program in (*_PASTED, *(_BUILDING if building else ())):
         if shutil.which(program) is None:
             yield f"{program} is not installed"
-    if not _KEYRING.exists():
+    if building and not _KEYRING.exists():
         yield f"{_KEYRING} is not there"
 
 

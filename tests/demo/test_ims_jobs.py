@@ -21,10 +21,18 @@ class SetUpTests(SynchronousTestCase):
         why_not = set_up_jobs(settings) or ""
         self.assertIn("local jobs need bwrap, of the package bubblewrap; ", why_not)
         self.assertIn("jq is not installed; ", why_not)
+        self.assertIn("rsync is not installed", why_not)
         self.assertIn("requirements/packages.sh demo jobs && ", why_not)
         self.assertNotIn("\n", why_not)
         self.assertEqual(settings["IMS_JOB_BACKEND"], "none")
         self.assertNotIn("IMS_KIWI", settings)
+
+    def test_kiwi_of_the_users(self) -> None:
+        """It is where it has what it builds by, which need not be here."""
+        self.patch(os, "environ", {"PATH": self.mktemp()})
+        settings = {"IMS_KIWI": "/srv/kiwi-ng"}
+        self.assertNotIn("rsync", set_up_jobs(settings) or "")
+        self.assertEqual(settings["IMS_KIWI"], "/srv/kiwi-ng")
 
     def test_backend_of_the_users(self) -> None:
         settings = {"IMS_JOB_BACKEND": "none"}

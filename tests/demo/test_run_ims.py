@@ -17,7 +17,11 @@ class RunImsTests(DemoTestCase):
     async def test_ctrl_c(self) -> None:
         for moment in ("Starting", "Making the samples", READY):
             for keys in (CTRL_C, CTRL_C * 2):
-                await self.interrupted(moment, lambda terminal, keys=keys: terminal.press(keys))  # type: ignore[misc]
+                await self.interrupted(
+                    moment,
+                    lambda terminal, keys=keys: terminal.press(keys),  # type: ignore[misc]
+                    IMS_JOB_BACKEND="none",
+                )
 
     async def test_every_line(self) -> None:
         """In their order, by a shell's words; a second start shows the same samples."""
