@@ -8,13 +8,14 @@ from typing import Any
 
 from image_management.images.links import LinkChecks
 from image_management.records.kinds import Kind
-from image_management.s3.access import S3Access, TimeLimits
+from image_management.s3.access import S3Access
 from image_management.s3.errors import S3Error
 from image_management.s3.objects import ObjectStore
 from tests.engines.faulty_proxy import Fault, start_faulty_proxy
 from tests.engines.versitygw import BUCKETS, start_versitygw
 from tests.httpd.outbound.servers import trial_reactor
 from tests.image_management.images.bed import Bed
+from tests.image_management.s3.case import QUICK
 from tests.image_management.store.case import OnSqlite
 
 _OPERATIONS = ("HeadObject", "GetObject", "CopyObject", "PutObject", "DeleteObject")
@@ -32,7 +33,7 @@ class FaultyS3Tests(OnSqlite, Bed):
     def make_objects(self) -> ObjectStore:
         own = self.s3.access
         access = S3Access(self.proxy.endpoint, own.access_key, own.secret_key)
-        objects = ObjectStore(trial_reactor(), access, limits=TimeLimits(1, 1))
+        objects = ObjectStore(trial_reactor(), access, limits=QUICK)
         self.addCleanup(objects.close)
         return objects
 
