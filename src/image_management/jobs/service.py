@@ -64,6 +64,7 @@ class JobService(Background):
         self._creation = creation
         self._clock = clock
         self._states: dict[str, tuple[str, str]] = {}
+        self._making: set[str] = set()
         self._backend: JobBackend | None = make_backend(self.report) if make_backend else None
 
     def counts(self) -> Counter[tuple[str, str]]:
@@ -110,7 +111,15 @@ class JobService(Background):
         planned = {**await backend.plan(prepared), "backend": backend.name}
         record = replace(prepared.record, document={**prepared.record.document, **planned})
         job = replace(prepared, record=record)
-        await self._store.add(record)
+        self._making.add(record.id)
+        try:
+            await self._store.add(record)
+            return await self._made(backend, job)
+        finally:
+            self._making.remove(record.id)
+
+    async def _made(self, backend: JobBackend, job: NewJob) -> Record:
+        """The record of a job that is begun; or of one that cannot be, nothing stays."""
         try:
             return self._count(await self._begun(backend, job))
         except StoreUnavailable:
@@ -120,7 +129,7 @@ class JobService(Background):
             if isinstance(error, BackendError):
                 raise Problem(502, str(error)) from None
             if isinstance(error, NotFound):
-                raise Problem(409, f"job {record.id} was deleted as it was made") from None
+                raise Problem(409, f"job {job.record.id} was deleted as it was made") from None
             raise
 
     async def _begun(self, backend: JobBackend, job: NewJob) -> Record:
@@ -212,8 +221,11 @@ class JobService(Background):
         )
 
     async def _own_jobs(self) -> list[Record]:
+        """The jobs of this backend that are there, and not just being made."""
         jobs = await self._store.list_records(Kind.JOB)
-        return [job for job in jobs if self._backend_of(job) is not None]
+        return [
+            job for job in jobs if self._backend_of(job) is not None and job.id not in self._making
+        ]
 
     def _backend_of(self, job: Record) -> JobBackend | None:
         """Who works on a job; C{None}: nobody here."""

@@ -134,6 +134,19 @@ class ProxiesTests(SynchronousTestCase):
         self.assertIsNone(Proxies.of().for_server("http", "a.example", 80))
         self.assertIsNone(Proxies.of("one:1").for_server("https", "a.example", 443))
 
+    def test_of_environment(self) -> None:
+        """In capitals or not; those in capitals count more."""
+        proxies = Proxies.of_environment(
+            {
+                "HTTP_PROXY": "one:1",
+                "http_proxy": "two:2",
+                "https_proxy": "three:3",
+                "NO_PROXY": "a",
+            }
+        )
+        self.assertEqual(proxies, Proxies.of("one:1", "three:3", "a"))
+        self.assertEqual(Proxies.of_environment({}), Proxies())
+
     def test_reached_directly(self) -> None:
         """Names with their subdomains, with ports, addresses, networks, everything."""
         for bypass, host, direct in [

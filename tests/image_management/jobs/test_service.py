@@ -214,6 +214,29 @@ class JobServiceTests(OnSqlite, StoreCase):
         await self.service.stopService()
         self.assertEqual(self.backend.done, [("stop", "")])
 
+    async def test_a_job_that_is_being_made(self) -> None:
+        """It is no earlier process's."""
+        begun: Deferred[None] = Deferred()
+        going_on: Deferred[None] = Deferred()
+        start = self.backend.start
+
+        async def slow(job: Any) -> Mapping[str, Any]:
+            begun.callback(None)
+            await going_on
+            return await start(job)
+
+        self.backend.start = slow  # type: ignore[method-assign]
+        other = await self.store.add(job_record(backend="remembering"))
+        creating = Deferred.fromCoroutine(self.create())
+        await begun
+        self.service.startService()
+        while not self.backend.recovered:
+            await self.store.check()
+        self.assertEqual(self.backend.recovered, [other])
+        going_on.callback(None)
+        await creating
+        await self.service.stopService()
+
     async def test_taken_back(self) -> None:
         """A POST that a crash has cut off was never answered."""
         cut_off, other = await self.create(), await self.create()

@@ -135,8 +135,8 @@ class KubernetesBackend:
 
     async def remove(self, job: Record) -> None:
         """Leave nothing; the Job goes first, so that nothing goes on with what is left."""
-        first, *others = names_of(job)
-        for several in ([first], others):
+        those = [*names_of(job)]
+        for several in (those[:1], those[1:]):
             await self._delete(job, several)
 
     def log(self, job: Record, *, follow: Follow, tail: int | None) -> LogReader | None:

@@ -105,7 +105,9 @@ class LocalBackend:
         work_dir = self._shop.settings.work_dir
         work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         await end_leftovers(self._shop.reactor, work_dir)
-        await self._remove(*_folders_of_others(work_dir, jobs))
+        await self._remove(
+            *_folders_of_others(work_dir, {*self._running, *(job.id for job in jobs)})
+        )
         never_begun = []
         for job in jobs:
             if is_over(job):
@@ -213,9 +215,8 @@ class _Running:
             one.callback(self._report)
 
 
-def _folders_of_others(work_dir: Path, jobs: Sequence[Record]) -> list[Path]:
-    """The folders of jobs that have no record."""
-    known = {job.id for job in jobs}
+def _folders_of_others(work_dir: Path, known: Collection[str]) -> list[Path]:
+    """The folders of jobs that are none of those with these ids."""
     return [one for one in work_dir.iterdir() if one.name not in known and _is_id(one.name)]
 
 
