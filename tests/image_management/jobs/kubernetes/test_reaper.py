@@ -210,6 +210,24 @@ class ReaperTests(ObservingCase):
         self.assertEqual(self.asked_to_delete(), 1)
         self.assertEqual(self.reaped, [])
 
+    async def test_on_its_way(self) -> None:
+        """A claim goes once no pod uses it any more: until then it is deleted once."""
+        orphan, known = str(uuid4()), job_record()
+        claim = f"cray-ims-{orphan}-job-claim"
+        self.records[known.id] = known
+        volume = {"name": "scratch", "persistentVolumeClaim": {"claimName": claim}}
+        thing = sample_job("user", labels_of_job(known.id), volumes=[volume])
+        await self.bed.client.create("jobs", thing)
+        await self.bed.kubelet.pod_of("user")
+        labelled = {"name": claim, "labels": labels_of_job(orphan)}
+        spec = SPECS["persistentvolumeclaims"]
+        await self.bed.client.create("persistentvolumeclaims", {"metadata": labelled, "spec": spec})
+        self.start()
+        for _ in range(6):
+            await self.swept(SWEEP_SECONDS)
+        self.assertEqual(await self.bed.client.names("persistentvolumeclaims"), [claim])
+        self.assertEqual((self.reaped, self.asked_to_delete()), (["PersistentVolumeClaim"], 1))
+
     async def test_the_store_is_away(self) -> None:
         await self.make(str(uuid4()))
         self.start()
