@@ -154,13 +154,16 @@ class LocalBackend:
         )
 
     async def _report_end(self, running: _Running) -> None:
-        """Report how a job ends; one that was cancelled does not."""
+        """
+        Report how a job ends; one that was cancelled does not.  Until then its log goes on: whoever
+        has followed that to its end finds in the record how the job has ended.
+        """
         try:
             report = await running.over()
+            if report is not None:
+                await self._shop.report(report)
         finally:
             self._running.pop(running.job.record.id, None)
-        if report is not None:
-            await self._shop.report(report)
 
     async def _end(self, job: Record) -> None:
         running = self._running.get(job.id)
