@@ -74,6 +74,7 @@ class Part:
         """Bytes that are there."""
         self.provenance: Provenance | None = self._read_provenance()
         """Where they came from; None when that is not known, and then they are worth nothing."""
+        self._arrived = None if self.size else hashlib.sha256()
 
     @classmethod
     def open(cls, target: Path, lock: Callable[[int], None] | None = None) -> Part:
@@ -97,12 +98,22 @@ class Part:
             # Between open and lock, another process renamed it into place.
             os.close(descriptor)
 
+    @property
+    def sha256(self) -> str | None:
+        """
+        Of all that is there, in hexadecimal; None where some of it has arrived at an earlier time,
+        and would have to be read.
+        """
+        with self._lock:
+            return None if self._arrived is None else self._arrived.hexdigest()
+
     def restart(self, provenance: Provenance) -> None:
         """Forget all bytes; C{provenance} is that of those to come."""
         with self._lock:
             remove_whole(self._provenance_path)
             os.ftruncate(self._descriptor, 0)
             self.size = 0
+            self._arrived = hashlib.sha256()
             write_struct(self._provenance_path, provenance)
             self.provenance = provenance
 
@@ -120,6 +131,8 @@ class Part:
                 while rest:
                     written = os.pwrite(self._descriptor, rest, self.size)
                     self.size += written
+                    if self._arrived is not None:
+                        self._arrived.update(rest[:written])
                     rest = rest[written:]
 
     def require_space(self, length: int, promised: int = 0) -> None:

@@ -16,7 +16,7 @@ from assisted_images.iso9660.volume import IsoError
 from assisted_images.live.layout import Layout, check_os_image, read_layout
 from assisted_images.store.records import Record, Stamp, Stopped, digest
 
-__all__ = ["Checked", "Limits", "Stopped", "check_image", "stamped_digest"]
+__all__ = ["Checked", "Limits", "Stopped", "check_image"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,19 @@ class Checked:
 
     layout: Layout
     stamp: Stamp
-    sha256: str | None
-    """None: there was nothing to compare it with, so it was not computed."""
+    sha256: str
+    """In hexadecimal."""
     remembered: bool = False
     """Whether its record says all of this already."""
 
 
 def check_image(
-    path: Path, entry: Entry, limits: Limits, stop: Event, record: Record | None = None
+    path: Path,
+    entry: Entry,
+    limits: Limits,
+    stop: Event,
+    record: Record | None = None,
+    arrived: str | None = None,
 ) -> Checked:
     """
     Read what is in an ISO and check it.  Its SHA-256 has to be the entry's, or for lack of one what
@@ -48,6 +53,7 @@ def check_image(
 
     @param record: what is remembered of the file: an unchanged one is not hashed again.
     @param stop: given up soon after it is set.
+    @param arrived: its SHA-256 where that is known, because it was computed while it arrived.
     @raise IsoError: it is not what it should be; the text is the reason.
     @raise OSError: it cannot be read.
     @raise Stopped: C{stop} was set.
@@ -59,24 +65,9 @@ def check_image(
         expected, source = entry.sha256, "the catalogue says"
         if expected is None and record is not None:
             expected, source = record.sha256, "when it was checked first it was"
-        if expected is None:
-            return Checked(layout, stamp, None)
         if record is not None and record.sha256 == expected and record.holds_for(stamp):
             return Checked(layout, stamp, expected, remembered=True)
-        found = digest(file, stop)
-    if found != expected:
+        found = arrived or digest(file, stop)
+    if expected not in {None, found}:
         raise IsoError(f"its sha256 is {found}, but {source} {expected}")
     return Checked(layout, stamp, found)
-
-
-def stamped_digest(path: Path, stamp: Stamp, stop: Event) -> str | None:
-    """
-    The SHA-256 of a file that has passed; None when it is not that file any more.
-
-    @raise OSError: it cannot be read.
-    @raise Stopped: C{stop} was set.
-    """
-    with path.open("rb") as file:
-        if not Stamp.of(os.fstat(file.fileno())).is_renamed(stamp):
-            return None
-        return digest(file, stop)

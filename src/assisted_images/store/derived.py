@@ -7,7 +7,6 @@ Blocking; used in threads only.
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import os
 import zlib
@@ -55,7 +54,7 @@ def ready_image(
     @raise OSError: the image cannot be read.
     @raise IsoError: it is not the file any more that has passed.
     """
-    source, layout = DiskFile(path, read_in_thread), checked.layout
+    source, layout = DiskFile(path, read_in_thread, checked.sha256), checked.layout
     if not Stamp.of(os.fstat(source.descriptor)).is_renamed(checked.stamp):
         raise IsoError("somebody has changed it since it was checked")
     nmstate, nmstate_missing = None, None
@@ -82,13 +81,38 @@ def ready_image(
     )
 
 
+class FileSummary(msgspec.Struct, frozen=True):
+    """What a file holds, and how another process, which does not hash it, knows it again."""
+
+    sha256: str | None
+    size: int
+    modified_ns: int
+
+    @classmethod
+    def of(cls, file: DiskFile) -> FileSummary:
+        """The summary of a file that is served."""
+        return cls(file.sha256, file.size, file.modified_ns)
+
+    def open(self, path: Path, read_in_thread: RunInThread) -> DiskFile:
+        """
+        The file.
+
+        @raise OSError: it cannot be read.
+        @raise IsoError: it is another one by now.
+        """
+        file = DiskFile(path, read_in_thread, self.sha256)
+        if FileSummary.of(file) != self:
+            raise IsoError(f"{path.name} is not the file any more that was found ready")
+        return file
+
+
 class ReadySummary(msgspec.Struct, frozen=True):
     """
-    What is served of an image, so that another process can see whether it has the same: the
-    digests of representations, and why there are not more.
+    What is served of an image, so that another process can have the same, and see that it has: the
+    files, the digests of representations, and why there are not more.
     """
 
-    image: str
+    files: tuple[FileSummary, ...]
     minimal: str | None
     minimal_missing: str | None
     nmstate: str | None
@@ -98,7 +122,7 @@ class ReadySummary(msgspec.Struct, frozen=True):
     def of(cls, ready: ReadyImage) -> ReadySummary:
         """The summary of an image that is ready."""
         return cls(
-            ready.image.digest,
+            tuple(map(FileSummary.of, ready.files)),
             None if ready.minimal is None else ready.minimal.image.digest,
             ready.minimal_missing,
             None if ready.nmstate is None else ready.nmstate.digest,
@@ -116,12 +140,17 @@ def ready_image_again(
     @raise OSError: the image cannot be read.
     @raise IsoError: it is another one by now.
     """
-    source = DiskFile(path, read_in_thread)
+    image, *others = of.files
+    source = image.open(path, read_in_thread)
     with path.open("rb") as file:
         layout = read_layout(file)
     nmstate, minimal = None, None
-    if of.nmstate is not None:
-        nmstate = _nmstate_again(path, layout, entry, read_in_thread, of.nmstate)
+    if others:
+        [archive] = others
+        nmstate_path = path.with_name(entry.nmstate_file_name)
+        nmstate = archive.open(nmstate_path, read_in_thread).representation()
+    elif of.nmstate is not None:
+        nmstate = _nmstate_in_memory(path, layout)
     if of.minimal is not None:
         try:
             minimal = _minimal(path, source, entry, base_url, nmstate)
@@ -149,14 +178,8 @@ def _files(image: DiskFile, nmstate: Representation | None) -> tuple[DiskFile, .
     return image, *(source for source in sources if isinstance(source, DiskFile))
 
 
-def _nmstate_again(
-    iso: Path, layout: Layout, entry: Entry, read_in_thread: RunInThread, wanted: str
-) -> Representation:
-    """The archive's file, if that is what it was then; else it was not written, but kept."""
-    with contextlib.suppress(FileNotFoundError):
-        found = DiskFile(iso.with_name(entry.nmstate_file_name), read_in_thread).representation()
-        if found.digest == wanted:
-            return found
+def _nmstate_in_memory(iso: Path, layout: Layout) -> Representation:
+    """The archive, which could not be written then, but was kept."""
     if layout.rootfs is None:
         raise IsoError("the image has no rootfs")
     with iso.open("rb") as file:
@@ -178,7 +201,8 @@ def _nmstate(
         return None
     path = iso.with_name(entry.nmstate_file_name)
     try:
-        if not _is_sound(path):
+        sha256 = _sound_digest(path)
+        if sha256 is None:
             if layout.rootfs is None:
                 raise _CannotBeMade("no nmstatectl: the image has no rootfs")
             with iso.open("rb") as file:
@@ -188,35 +212,38 @@ def _nmstate(
             except OSError:
                 # A full or read-only disk; it has some MiB, and can do without a file.
                 return Representation.from_bytes(archive)
-            _remember(path)
-        return DiskFile(path, read_in_thread).representation()
+            sha256 = _remember(path)
+        return DiskFile(path, read_in_thread, sha256).representation()
     except (IsoError, OSError) as error:
         raise _CannotBeMade(f"no nmstatectl: {_text(error)}") from None
 
 
-def _is_sound(path: Path) -> bool:
+def _sound_digest(path: Path) -> str | None:
     """
-    Whether the archive can be used as it is: it is the one that was made here; or it is another's,
-    the Go service's for one, and its own checksum holds (RFC 1952, section 2.3.1).
+    The archive's SHA-256 if it can be used as it is: it is the one that was made here; or it is
+    another's, the Go service's for one, and its own checksum holds (RFC 1952, section 2.3.1).
     """
     try:
-        if read_record(path) is not None:
-            return is_remembered(path)
+        record = read_record(path)
+        if record is not None:
+            return record.sha256 if is_remembered(path, record) else None
         with gzip.open(path) as archive:
             if not archive.read(1):
-                return False
+                return None
             while archive.read(_PIECE):
                 pass
     except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error):
-        return False
-    _remember(path)
-    return True
+        return None
+    return _remember(path)
 
 
-def _remember(path: Path) -> None:
+def _remember(path: Path) -> str:
+    """Write the record of the archive; its SHA-256."""
     with path.open("rb") as file:
         stamp = Stamp.of(os.fstat(file.fileno()))
-        write_record(path, digest(file), stamp)
+        sha256 = digest(file)
+    write_record(path, sha256, stamp)
+    return sha256
 
 
 def _minimal(

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from assisted_images.downloads.parts import NoSpace, Part, PartInUse
 from assisted_images.downloads.room import NO_ROOM
 from assisted_images.iso9660.volume import IsoError
-from assisted_images.store.checks import Checked, check_image, stamped_digest
+from assisted_images.store.checks import Checked, check_image
 from assisted_images.store.derived import ready_image
 from assisted_images.store.files import file_size, inode, remove_part, remove_set_aside, set_aside
 from assisted_images.store.records import Record, forget, read_record, write_record
@@ -136,14 +136,22 @@ class Preparation:
         """Bytes in a file; None when there is no such file."""
         return await self._workshop.run_in_thread(file_size, path)
 
-    async def _check(self, path: Path, record: Record | None = None) -> Checked:
+    async def _check(
+        self, path: Path, record: Record | None = None, arrived: str | None = None
+    ) -> Checked:
         workshop = self._workshop
         async with workshop.checks:
             self._image.change(ImageState.CHECKING)
             size = await self._size(path)
             self._image.bytes, self._image.total = size or 0, size
             return await workshop.run_in_thread(
-                check_image, path, self._image.entry, workshop.limits, workshop.stop, record
+                check_image,
+                path,
+                self._image.entry,
+                workshop.limits,
+                workshop.stop,
+                record,
+                arrived,
             )
 
     async def _downloaded(self) -> Checked | None:
@@ -191,7 +199,7 @@ class Preparation:
     async def _publish(self, part: Part) -> Checked:
         workshop = self._workshop
         try:
-            checked = await self._check(part.path)
+            checked = await self._check(part.path, arrived=part.sha256)
         except IsoError:
             # The origin sends something else than an OS image: nothing of it is worth keeping.
             await workshop.run_in_thread(part.discard)
@@ -230,22 +238,8 @@ class Preparation:
 
     async def _remember(self) -> None:
         """See to it that the next start need not hash the image, if nobody touches it."""
-        checked, workshop = self._checked, self._workshop
-        if checked is None or checked.remembered:
-            return
-        try:
-            sha256 = checked.sha256
-            if sha256 is None:
-                # Nothing to compare it with: that need not delay serving it, only be done once.
-                async with workshop.afterthoughts:
-                    sha256 = await workshop.run_in_thread(
-                        stamped_digest, self._target, checked.stamp, workshop.stop
-                    )
-            if sha256 is not None:
-                await workshop.run_in_thread(write_record, self._target, sha256, checked.stamp)
-        except OSError as error:
-            self._log.warn(
-                "{name} cannot be hashed: {reason}",
-                name=self._target.name,
-                reason=os_error_text(error),
+        checked = self._checked
+        if checked is not None and not checked.remembered:
+            await self._workshop.run_in_thread(
+                write_record, self._target, checked.sha256, checked.stamp
             )

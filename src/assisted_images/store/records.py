@@ -127,15 +127,12 @@ def digest(file: BinaryIO, stop: Event | None = None) -> str:
     return total.hexdigest()
 
 
-def is_remembered(path: Path) -> bool:
+def is_remembered(path: Path, record: Record) -> bool:
     """
-    Whether C{path} has a record, and is what its record says; hashed when that is not certain.
+    Whether C{path} is what its record says; hashed when that is not certain.
 
     @raise OSError: it cannot be read.
     """
-    record = read_record(path)
-    if record is None:
-        return False
     with path.open("rb") as file:
         stamp = Stamp.of(os.fstat(file.fileno()))
         if record.holds_for(stamp):

@@ -47,8 +47,6 @@ class Workshop:
     """Bounds downloads side by side."""
     checks: Slots = field(default_factory=lambda: OwnSlots(2))
     """Bounds threads that read whole images side by side."""
-    afterthoughts: Slots = field(default_factory=lambda: OwnSlots(1))
-    """Bounds threads that hash images that are served already."""
     stop: Event = field(default_factory=Event)
     """Set when the process goes down: work in threads ends soon."""
 

@@ -104,9 +104,11 @@ class DiskFile:
     @raise OSError: from the constructor, when the file cannot be opened.
     """
 
-    def __init__(self, path: Path, run_in_thread: RunInThread) -> None:
+    def __init__(self, path: Path, run_in_thread: RunInThread, sha256: str | None = None) -> None:
         """
         @param run_in_thread: where it is read when the disk must be asked.
+        @param sha256: what it has been found to hold, in hexadecimal: names the content, and is the
+            same wherever the same bytes are; without it name, size and time have to do.
         """
         self._run_in_thread = run_in_thread
         self.path = path
@@ -116,9 +118,13 @@ class DiskFile:
         """Bytes."""
         self.last_modified: float = status.st_mtime
         """Seconds since the epoch."""
-        self.identity: str = f"{path.name} {status.st_size} {status.st_mtime_ns}"
-        """Names the content; the same on every replica that keeps its origin's times."""
-        self._content = status.st_size, status.st_mtime_ns
+        self.modified_ns: int = status.st_mtime_ns
+        """The same, in nanoseconds."""
+        self.sha256 = sha256
+        self.identity: str = (
+            f"{path.name} {self.size} {self.modified_ns}" if sha256 is None else f"sha256 {sha256}"
+        )
+        """Names the content."""
         self._file = status.st_dev, status.st_ino
         self.is_local: bool = self._probes()
         """Whether the file system answers at once; what cannot say may be at the end of a network,
@@ -134,7 +140,7 @@ class DiskFile:
             status = os.fstat(self.descriptor)
         except OSError:
             return True  # ESTALE: gone at the server
-        return (status.st_size, status.st_mtime_ns) != self._content
+        return (status.st_size, status.st_mtime_ns) != (self.size, self.modified_ns)
 
     def is_replaced(self) -> bool:
         """Whether its name is another file's by now; blocking."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -31,10 +32,13 @@ class PartTests(SynchronousTestCase):
         self.assertEqual((part.size, part.provenance), (0, None))
         part.restart(PROVENANCE)
         part.append([b"abc", b"d"])
+        self.assertEqual(part.sha256, hashlib.sha256(b"abcd").hexdigest())
         part.close()
         again = self.open()
         self.assertEqual((again.size, again.provenance), (4, PROVENANCE))
         again.append([b"ef"])
+        # It would take reading what was there.
+        self.assertIsNone(again.sha256)
         again.sync()
         again.publish()
         self.assertEqual(self.target.read_bytes(), b"abcdef")
@@ -48,6 +52,7 @@ class PartTests(SynchronousTestCase):
         other = Provenance("other")
         part.restart(other)
         self.assertEqual((part.size, part.provenance), (0, other))
+        self.assertEqual(part.sha256, hashlib.sha256().hexdigest())
         self.assertEqual(self.part_path.read_bytes(), b"")
 
     def test_killed_while_provenance_was_written(self) -> None:

@@ -9,7 +9,7 @@ from threading import Event
 from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images.iso9660.errors import IsoError
-from assisted_images.store.checks import Limits, Stopped, check_image, stamped_digest
+from assisted_images.store.checks import Limits, Stopped, check_image
 from assisted_images.store.records import Record, Stamp
 from tests.assisted_images.store.images import LIMITS, entry, os_image
 
@@ -60,14 +60,27 @@ class CheckTests(SynchronousTestCase):
         with self.assertRaisesRegex(IsoError, "but when it was checked first it was 000"):
             check_image(path, entry("http://x"), LIMITS, Event(), record)
 
-    def test_stamped_digest(self) -> None:
+    def test_digest(self) -> None:
+        """Is known of every file that passes, whether or not there is one to compare it with."""
         path = Path(self.mktemp())
-        path.write_bytes(b"abc")
-        stamp = Stamp.of(path.stat())
-        expected = hashlib.sha256(b"abc").hexdigest()
-        self.assertEqual(stamped_digest(path, stamp, Event()), expected)
-        path.write_bytes(b"abcd")
-        self.assertIsNone(stamped_digest(path, stamp, Event()))
+        path.write_bytes(os_image())
+        sha256 = hashlib.sha256(os_image()).hexdigest()
+        for expected in [None, sha256]:
+            image = entry("http://x", sha256=expected)
+            self.assertEqual(check_image(path, image, LIMITS, Event()).sha256, sha256)
+
+    def test_hashed_while_it_arrived(self) -> None:
+        """Such a file is not read again; what was computed then has to be right all the same."""
+        path = Path(self.mktemp())
+        path.write_bytes(os_image())
+        # Nobody could have computed this digest: if it is believed, the file was not hashed.
+        for sha256 in [None, "0" * 64]:
+            image = entry("http://x", sha256=sha256)
+            checked = check_image(path, image, LIMITS, Event(), arrived="0" * 64)
+            self.assertEqual((checked.sha256, checked.remembered), ("0" * 64, False))
+        with self.assertRaisesRegex(IsoError, "its sha256 is 000.*, but the catalogue says 111"):
+            image = entry("http://x", sha256="1" * 64)
+            check_image(path, image, LIMITS, Event(), arrived="0" * 64)
 
     def test_given_up(self) -> None:
         """A process that goes down does not wait for gigabytes to be hashed."""

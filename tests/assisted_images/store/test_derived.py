@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from assisted_images.values import Architecture, ImageType
 from httpd.concurrency.threads import run_at_once
 from httpd.representation.segments import BytesSegment, Representation
 from tests.assisted_images.store.images import entry, os_image
+
+_SHA256 = hashlib.sha256(os_image()).hexdigest()
 
 BASE = "https://images.example/prefix/"
 
@@ -38,7 +41,7 @@ class DerivedTests(SynchronousTestCase):
         path = self.directory / image.file_name
         path.write_bytes(os_image())
         with path.open("rb") as file:
-            checked = Checked(read_layout(file), Stamp.of(os.fstat(file.fileno())), None)
+            checked = Checked(read_layout(file), Stamp.of(os.fstat(file.fileno())), _SHA256)
         return ready_image(path, checked, image, base_url, run_at_once)
 
     def test_own_rootfs(self) -> None:
@@ -93,6 +96,21 @@ class DerivedTests(SynchronousTestCase):
         assert content.minimal is not None
         self.assertEqual(content.nmstate.length, len(archive))
         self.assertIn(b"/images/nmstate.img", new_bytes(content.minimal.image))
+
+    def test_same_on_all_replicas(self) -> None:
+        """Whenever, and wherever, the files were written: the same ETags."""
+        digests = []
+        for moment in (1000, 2000):
+            self.setUp()
+            archive = self.directory / "nmstatectl-418.1-x86_64"
+            archive.write_bytes(gzip.compress(b"nmstatectl", mtime=0))
+            os.utime(archive, (moment, moment))
+            content = self.content(entry("http://x", "418.1", "4.18"))
+            assert content.nmstate is not None
+            assert content.minimal is not None
+            parts = (content.image, content.nmstate, content.minimal.image)
+            digests.append([part.digest for part in parts])
+        self.assertEqual(digests[0], digests[1])
 
     def test_nmstate_broken_off(self) -> None:
         """A file that is no archive is not used."""

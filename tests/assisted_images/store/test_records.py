@@ -121,13 +121,14 @@ class RecordTests(SynchronousTestCase):
 
     def test_remembered(self) -> None:
         """An unchanged file is not read again; any other is hashed."""
-        self.assertFalse(is_remembered(self.path))
         write_record(self.path, DIGEST, self.stamp())
-        self.assertTrue(is_remembered(self.path))
+        record = read_record(self.path)
+        assert record is not None
+        self.assertTrue(is_remembered(self.path, record))
         self.path.write_bytes(CONTENT)
-        self.assertTrue(is_remembered(self.path))
+        self.assertTrue(is_remembered(self.path, record))
         self.path.write_bytes(CONTENT[::-1])
-        self.assertFalse(is_remembered(self.path))
+        self.assertFalse(is_remembered(self.path, record))
 
     def test_digest(self) -> None:
         with self.path.open("rb") as file:

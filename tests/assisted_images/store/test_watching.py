@@ -82,7 +82,8 @@ class WatchingTests(StoreTestCase):
                 with self.assertRaises(EOFError):
                     await self.read(before)
                 after = await self.back(image)
-                self.assertNotEqual(after.image.digest, before.image.digest)
+                self.assertIsNot(after, before)
+                self.assertEqual(after.image.digest, before.image.digest)
                 self.assertEqual(await self.read(after), os_image())
                 self.assertEqual(self.path.read_bytes(), os_image())
 
@@ -106,7 +107,8 @@ class WatchingTests(StoreTestCase):
         other.replace(self.path)
         self.assertIs(image.current(), before)
         after = await self.back(image)
-        self.assertNotEqual(after.image.digest, before.image.digest)
+        self.assertIsNot(after, before)
+        self.assertEqual(after.image.digest, before.image.digest)
         self.assertEqual(await self.read(before), os_image())
         self.assertEqual(self.origin.asked, [])
 

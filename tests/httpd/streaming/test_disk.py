@@ -54,6 +54,15 @@ class DiskFileTests(SynchronousTestCase):
         self.assertEqual(self.read(file, 0, 10), CONTENT[:10])
         self.assertNotEqual(file.identity, DiskFile(self.path, run_at_once).identity)
 
+    def test_identity_by_content(self) -> None:
+        """Where it is known what the file holds, that is it, wherever and whenever it came."""
+        one = DiskFile(self.path, run_at_once, "5ha")
+        other = self.path.with_name("other")
+        other.write_bytes(self.path.read_bytes())
+        os.utime(other, (1, 1))
+        self.assertEqual(DiskFile(other, run_at_once, "5ha").identity, one.identity)
+        self.assertNotEqual(DiskFile(self.path, run_at_once, "other").identity, one.identity)
+
     def test_noticed(self) -> None:
         """What is written into it, and what takes its name; not what only looks at it."""
         changes: list[tuple[Callable[[], object], bool, bool]] = [
