@@ -9,14 +9,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.application.service import Service
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
 
 from assisted_images.downloads.downloader import Downloader
 from assisted_images.downloads.room import Room
+from assisted_images.infra_envs.agreement import AgreedConfigurations
 from assisted_images.infra_envs.assisted_service import AssistedService
 from assisted_images.infra_envs.configurations import InfraEnvSource
 from assisted_images.infra_envs.local import MOST_THREADS, PATIENCE_SECONDS, LocalInfraEnvs
+from assisted_images.infra_envs.sealing import Seals, read_secret
+from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.registries.settings import make_registries, registry_agents
@@ -42,6 +45,7 @@ from httpd.listening.tls import ServerTls
 from httpd.logs.requests import RequestLog
 from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.proxies import Proxies
+from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
 from httpd.streaming.disk import disk_threads
 from httpd.web.site import ServiceSite
@@ -148,7 +152,7 @@ def _infra_envs(
         return LocalInfraEnvs(settings.infra_envs_dir, turns)
     source = AssistedService(
         outbound.assisted_service,
-        f"{settings.assisted_service_scheme}://{settings.assisted_service_host}",
+        _assisted_service_url(settings),
         reactor,
         settings.assisted_service_seconds,
         metrics.upstream_called,
@@ -156,8 +160,42 @@ def _infra_envs(
     seconds, observe = settings.config_share_seconds, metrics.configuration_requested
     if seconds <= 0:
         return source
-    lender = lender or FreshConfigurations(source, seconds, reactor, observe)
+    if lender is None:
+        lender = FreshConfigurations(source, seconds, reactor, observe)
+        lender = _agreed(settings, reactor, outbound, metrics, lender)
     return SharedConfigurations(lender, reactor, observe)
+
+
+def _agreed(
+    settings: Settings,
+    reactor: Any,
+    outbound: Outbound,
+    metrics: Metrics,
+    lender: Lender,
+) -> Lender:
+    """What all replicas have in common, where there is a cache for that."""
+    place, key_file = settings.config_cache_url, settings.config_cache_key_file
+    if place is None or key_file is None:
+        return lender
+    seals = Seals(read_secret(key_file), _assisted_service_url(settings))
+    comparison = KeyComparison(seals.commons, seals.fingerprint)
+    redis = Redis(
+        reactor, place, tls_policy(settings.config_cache_trusted_ca_file), comparison.greet
+    )
+    redis.setServiceParent(outbound)
+    metrics.watch_cache(lambda: redis.is_there)
+    return AgreedConfigurations(
+        lender,
+        SharedPlaces(redis.ask, reactor),
+        seals,
+        reactor,
+        settings.assisted_service_seconds,
+        metrics.configuration_agreed,
+    )
+
+
+def _assisted_service_url(settings: Settings) -> str:
+    return f"{settings.assisted_service_scheme}://{settings.assisted_service_host}"
 
 
 def make_listeners(
@@ -193,10 +231,11 @@ def _secure_place(settings: Settings) -> str:
     return f"port {settings.listen_port}" if settings.listen_port else "the port with TLS"
 
 
-class Outbound(Service):
+class Outbound(MultiService):
     """The clients of other servers; closes their idle connections at the end."""
 
     def __init__(self, settings: Settings, reactor: Any) -> None:
+        super().__init__()
         proxies = Proxies.of(settings.http_proxy, settings.https_proxy, settings.no_proxy)
         self.downloads = OutboundAgent(
             reactor,
@@ -217,11 +256,11 @@ class Outbound(Service):
 
     def stopService(self) -> Deferred[Any]:
         """Close what is idle; fires when it is closed."""
-        Service.stopService(self)
+        stopping = MultiService.stopService(self)
         agents = (
             self.downloads,
             self.registries.verified,
             self.registries.unverified,
             self.assisted_service,
         )
-        return gatherResults([agent.close() for agent in agents])
+        return gatherResults([stopping, *(agent.close() for agent in agents)])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
+from twisted.internet.defer import Deferred
+
+from tests.field.assisted_service import FreshlySigned
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import FieldTestCase
 
@@ -18,9 +22,18 @@ class DocumentationTests(FieldTestCase):
         """Every metric and every field, and none that is not there."""
         (self.data / file_name("1")).write_bytes(noisy_image())
         url = "http://127.0.0.1:1/nobody"
+        assisted_service = FreshlySigned()
+        assisted_service.up()
+        self.addCleanup(lambda: Deferred.fromCoroutine(assisted_service.down()))
+        key_file = self.directory() / "key"
+        key_file.write_bytes(base64.b64encode(bytes(32)))
+        cache = {"CONFIG_CACHE_URL": "redis://127.0.0.1:1", "CONFIG_CACHE_KEY_FILE": str(key_file)}
         service = await self.start(
             os_images({"version": "1", "url": url}, {"version": "2", "url": url})
             | {"DOWNLOAD_RETRY_SECONDS": "100"}
+            | assisted_service.settings
+            | cache,
+            local=False,
         )
         await self.until_states(service, "ready", "failed")
         text = _DOCUMENT.read_text("utf-8")

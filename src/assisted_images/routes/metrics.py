@@ -5,12 +5,13 @@ configurations; under the Go service's names where it has them (docs/operations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from assisted_images.infra_envs.agreement import Source
 from assisted_images.store.images import ImageState, ImageStore
 from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
@@ -31,6 +32,13 @@ class Metrics(HttpMetrics):
             ("shared",),
             registry=self.counts,
         )
+        self._sources = Counter(
+            _PREFIX + "configuration_cache",
+            "Configurations that were looked for in the cache of all replicas, by where they came"
+            " from.",
+            ("source",),
+            registry=self.counts,
+        )
         # To look for a label takes as long as to count.
         self._shared, self._fetched = configurations.labels("true"), configurations.labels("false")
         self._upstream = Histogram(
@@ -47,6 +55,21 @@ class Metrics(HttpMetrics):
     def configuration_requested(self, shared: bool) -> None:
         """Count a configuration that a request needed; C{shared}: another had asked for it."""
         (self._shared if shared else self._fetched).inc()
+
+    def configuration_agreed(self, source: Source) -> None:
+        """Count a configuration that was looked for in the replicas' cache."""
+        self._sources.labels(source.value).inc()
+        if source in {Source.SHARED, Source.AWAITED}:
+            self.configuration_requested(True)
+
+    def watch_cache(self, is_there: Callable[[], bool]) -> None:
+        """Tell from now on whether the replicas' cache can be asked."""
+        up = Gauge(
+            _PREFIX + "configuration_cache_up",
+            "Whether the cache of all replicas can be asked: 1, or 0.",
+            registry=self.state,
+        )
+        up.set_function(lambda: float(is_there()))
 
 
 class _ImageCollector(Collector):

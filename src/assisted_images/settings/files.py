@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from assisted_images.infra_envs.sealing import read_secret
 from assisted_images.registries.files import read_mirrors, read_pull_secret
 from httpd.listening.tls import tls_problems
 from httpd.outbound.trust import tls_policy
@@ -49,6 +50,8 @@ _FILES: Mapping[str, Callable[[str, Path], Iterator[str]]] = {
     "assisted_service_api_trusted_ca_file": _authorities,
     "os_image_download_trusted_ca_file": _authorities,
     "registry_trusted_ca_file": _authorities,
+    "config_cache_trusted_ca_file": _authorities,
+    "config_cache_key_file": partial(readable_file, read=read_secret),
     "pull_secret_file": partial(readable_file, read=read_pull_secret),
     "registries_conf": partial(readable_file, read=read_mirrors),
 }

@@ -13,6 +13,7 @@ from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.table import SETTINGS
 from assisted_images.values import Architecture, ImageType
 from httpd.forwarding import Network
+from httpd.redis_urls import RedisPlace
 from httpd.settings.listening import listening_contradictions
 from httpd.settings.readers import LogLevel, TlsVersion
 from httpd.settings.reading import read_settings
@@ -71,6 +72,9 @@ class Settings:
     download_stall_seconds: float
     download_retry_seconds: float
     config_share_seconds: float
+    config_cache_url: RedisPlace | None
+    config_cache_key_file: Path | None
+    config_cache_trusted_ca_file: Path | None
     assisted_service_seconds: float
     workers: int
     warnings: Sequence[str] = ()
@@ -90,6 +94,7 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
         reading.warnings.append(_LEFT_ALONE)
     reading.found.update(_whole_catalog(reading.found, reading.given))
     reading.problems += _contradictions(reading.found, reading.given)
+    reading.warnings += _in_vain(reading.found, reading.given)
     reading.require_none_wrong()
     return Settings(**reading.found, warnings=tuple(reading.warnings))
 
@@ -111,6 +116,16 @@ _LEFT_ALONE = (
     "RELEASE_IMAGES: left alone, as assisted-service's; SERVE_RELEASE_IMAGES=true would have its"
     " ISOs served here"
 )
+
+
+def _in_vain(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    """What is said of settings that do nothing beside others."""
+    if "config_cache_url" in given:
+        if "infra_envs_dir" in given:
+            yield "CONFIG_CACHE_URL: not used, since infra-envs come from INFRA_ENVS_DIR"
+        elif found.get("config_share_seconds") == 0:
+            yield "CONFIG_CACHE_URL: not used, since CONFIG_SHARE_SECONDS=0 shares nothing"
+
 
 _REGISTRIES = frozenset({"pull_secret", "pull_secret_file", "registries_conf"})
 _MEANT_BY = tuple(
@@ -157,6 +172,7 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
             " serve without it"
         )
     yield from listening_contradictions(found, given)
+    yield from _cache_without_key(found, given)
     yield from _two_pull_secrets(given)
     if {"catalog", "release_images"} <= found.keys() and not found["catalog"].images:
         yield (
@@ -165,6 +181,14 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
         )
     if "catalog" in found and "image_service_base_url" not in given:
         yield from _missing_base_url(found["catalog"])
+
+
+def _cache_without_key(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    if found.get("config_cache_url") is not None and "config_cache_key_file" not in given:
+        yield (
+            "CONFIG_CACHE_KEY_FILE: not set, and what lies in the Redis of CONFIG_CACHE_URL is"
+            " always sealed; expected a file with the key"
+        )
 
 
 def _two_pull_secrets(given: set[str]) -> Iterator[str]:

@@ -191,6 +191,23 @@ SETTINGS: tuple[Setting, ...] = (
         "60",
     ),
     Setting(
+        ("CONFIG_CACHE_URL",),
+        "Redis in which replicas share the configurations that they fetch:"
+        " redis://[[user]:password@]host[:port][/database], or rediss:// for TLS",
+        readers.redis_url,
+    ),
+    Setting(
+        ("CONFIG_CACHE_KEY_FILE",),
+        "file with the key by which they are sealed there, the same for all replicas: 32 random"
+        " bytes in base64; required with CONFIG_CACHE_URL",
+        readers.path,
+    ),
+    Setting(
+        ("CONFIG_CACHE_TRUSTED_CA_FILE",),
+        "PEM bundle trusted for that Redis besides the system's roots",
+        readers.path,
+    ),
+    Setting(
         ("ASSISTED_SERVICE_SECONDS",),
         "time for one call to assisted-service",
         readers.seconds(zero=False),

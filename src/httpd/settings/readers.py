@@ -17,6 +17,7 @@ import msgspec
 from httpd import urls
 from httpd.fields import NAME
 from httpd.forwarding import Network, network
+from httpd.redis_urls import redis_place
 from httpd.settings import cipher_suites
 from httpd.settings.setting import Tolerated
 from httpd.texts import quoted
@@ -173,6 +174,10 @@ def proxy_url(text: str) -> str:
     ):
         raise ValueError("not a proxy; expected a URL such as http://proxy.example.com:3128")
     return url
+
+
+redis_url = redis_place
+"""Reads where a Redis server is."""
 
 
 def text_as_it_is(text: str) -> str:

@@ -13,6 +13,7 @@ from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
+from httpd.redis_urls import RedisPlace
 from httpd.settings.readers import LogLevel, TlsVersion
 from httpd.settings.reading import SettingsError
 from tests.settings_pages import documented_rows, wanted_rows
@@ -107,6 +108,9 @@ class DefaultsTests(SynchronousTestCase):
             "download_stall_seconds": 60.0,
             "download_retry_seconds": 5.0,
             "config_share_seconds": 60.0,
+            "config_cache_url": None,
+            "config_cache_key_file": None,
+            "config_cache_trusted_ca_file": None,
             "client_stall_seconds": 90.0,
             "header_seconds": 30.0,
             "assisted_service_seconds": 60.0,
@@ -154,6 +158,8 @@ class DefaultsTests(SynchronousTestCase):
                 "HTTPS_PROXY": "http://me:s3cr3t@proxy:3128",
                 "OS_IMAGES": os_images(url="https://h/?s3cr3t"),
                 "PULL_SECRET": PULL_SECRET,
+                "CONFIG_CACHE_URL": "redis://me:s3cr3t@redis",
+                "CONFIG_CACHE_KEY_FILE": "/key",
             }
         )
         self.assertNotIn("s3cr3t", repr(settings))
@@ -322,6 +328,31 @@ class ContradictionTests(SynchronousTestCase):
             os_images(rootfs_url="http://h/rootfs"),
         ):
             parsed({"OS_IMAGES": image, "IMAGE_SERVICE_BASE_URL": ""})
+
+
+class CacheTests(SynchronousTestCase):
+    """What C{CONFIG_CACHE_URL} takes, and where it does nothing."""
+
+    def test_always_sealed(self) -> None:
+        (told,) = problems({"CONFIG_CACHE_URL": "redis://redis"})
+        self.assertEqual(
+            told,
+            "CONFIG_CACHE_KEY_FILE: not set, and what lies in the Redis of CONFIG_CACHE_URL is"
+            " always sealed; expected a file with the key",
+        )
+        self.assertEqual(parsed({"CONFIG_CACHE_KEY_FILE": "/key"}).warnings, ())
+
+    def test_in_vain(self) -> None:
+        cache = {"CONFIG_CACHE_URL": "rediss://redis:1/2", "CONFIG_CACHE_KEY_FILE": "/key"}
+        settings = parsed(cache)
+        self.assertEqual(settings.config_cache_url, RedisPlace("redis", 1, tls=True, database=2))
+        self.assertEqual(settings.warnings, ())
+        for others in (
+            {"ASSISTED_SERVICE_HOST": "", "INFRA_ENVS_DIR": "/infra-envs"},
+            {"CONFIG_SHARE_SECONDS": "0"},
+        ):
+            (warning,) = parsed(cache | others).warnings
+            self.assertTrue(warning.startswith("CONFIG_CACHE_URL: not used, since "), warning)
 
 
 class DocumentationTests(SynchronousTestCase):

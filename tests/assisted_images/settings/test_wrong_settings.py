@@ -133,6 +133,27 @@ class WrongValueTests(SynchronousTestCase):
                 quoted=False,
             )
 
+    def test_redis(self) -> None:
+        self.assert_refused(
+            "CONFIG_CACHE_URL",
+            [
+                "redis.example.com:6379",
+                "http://s3cr3t@redis",
+                "redis://",
+                "redis://:s3cr3t@",
+                "redis://redis:s3cr3t",
+                "redis://redis:0",
+                "redis://redis/s3cr3t",
+                "redis://redis/0/1",
+                "redis://redis?password=s3cr3t",
+                "redis://redis#s3cr3t",
+                "redis://r\u00e9dis",
+                "redis://[redis",
+            ],
+            "not the URL of a Redis server; expected one such as redis://:password@",
+            quoted=False,
+        )
+
     def test_origins(self) -> None:
         wrong = ["console.example.com", "https://h/", "https://h/p", "ftp://h", "https://*.*"]
         self.assert_refused("ALLOWED_DOMAINS", wrong, "expected * or a comma list of origins")
