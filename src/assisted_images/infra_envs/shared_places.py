@@ -28,6 +28,9 @@ _PREFIX = "assisted-images:"
 _LEASE, _LEFT = b"lease ", b"left: "
 """What the two begin with."""
 
+_TICK = 0.001
+"""Redis counts in milliseconds."""
+
 _FINGERPRINT_SECONDS = 24 * 60 * 60
 
 _LOOK = """
@@ -106,7 +109,7 @@ class SharedPlaces:
         @return: what somebody else has left, which stays; C{None}: nobody had.
         @raise RedisAway: it cannot be said whether it lies there.
         """
-        return await self._find(_LEAVE, name, _LEFT + content, seconds)
+        return await self._find(_LEAVE, name, _LEFT + content, seconds + _TICK)
 
     def prolong(self, name: str) -> Deferred[None]:
         """Keep the lease, where it is this replica's."""
@@ -131,8 +134,10 @@ class SharedPlaces:
         if found is None:
             return None
         content, milliseconds = found
-        # Counted from before it was asked: so none has it longer than it lies there.
-        return Left(content.removeprefix(_LEFT), asked + milliseconds / 1000)
+        # Counted from before it was asked, and by clocks that were read twice: so none has it
+        # longer than it lies there.
+        until = asked + milliseconds / 1000 - 2 * _TICK
+        return Left(content.removeprefix(_LEFT), until)
 
 
 class KeyComparison:

@@ -137,7 +137,7 @@ class WrongValueTests(SynchronousTestCase):
         self.assert_refused(
             "CONFIG_CACHE_URL",
             [
-                "redis.example.com:6379",
+                "cache.example.com:6379",
                 "http://s3cr3t@redis",
                 "redis://",
                 "redis://:s3cr3t@",
