@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 from zope.interface import provider
 
 from assisted_images.infra_envs.shared_places import BUSY, KeyComparison, Left, SharedPlaces
+from demo.service import ROOT
 from httpd.outbound.redis import Redis, RedisAway
 from httpd.outbound.trust import tls_policy
 from httpd.redis_urls import redis_place
@@ -53,6 +57,18 @@ class RedisTestCase(TestCase):
     async def until(self, client: Redis, *, there: bool) -> None:
         while client.is_there is not there:
             await deferLater(trial_reactor(), 0.01)
+
+
+class _Saying(Protocol):
+    """A server that says one thing, at whatever it hears."""
+
+    transport: Any
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.write(self._said)
 
 
 class ClientTests(RedisTestCase):
@@ -138,6 +154,26 @@ class ClientTests(RedisTestCase):
             self.assertFalse(client.is_there)
             await maybeDeferred(client.stopService)
 
+    async def test_something_else(self) -> None:
+        """What answers in another way, or unasked, or not at all, is no Redis, and is left."""
+        for said, reason in (
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak as Redis"),
+            (b"+OK\r\n+OK\r\n", "does not speak as Redis"),
+            (b"-MOVED 3999 secret-host:6381\r\n", "(MOVED)"),
+            (b"$5\r\nhel", "no answer within"),
+            (b"", "no answer within"),
+        ):
+            events = self.logged()
+            factory = Factory.forProtocol(partial(_Saying, said))
+            listening = trial_reactor().listenTCP(0, factory, interface="127.0.0.1")
+            self.addCleanup(listening.stopListening)
+            client = self.client(f"redis://127.0.0.1:{listening.getHost().port}")
+            while not any("reason" in event for event in events):
+                await deferLater(trial_reactor(), 0.01)
+            self.assertIn(reason, events[-1]["reason"])
+            self.assertNotIn("secret-host", repr(events))
+            await maybeDeferred(client.stopService)
+
     async def test_stopped_while_it_connects(self) -> None:
         client = self.client("redis://192.0.2.1")
         await maybeDeferred(client.stopService)
@@ -197,6 +233,24 @@ class PlacesTests(RedisTestCase):
         found = await self.one.leave("a", b"one's", 100)
         assert isinstance(found, Left)
         self.assertEqual(found.content, b"other's")
+
+    async def test_least_user(self) -> None:
+        """What docs/operations.md gives to a user of an access control list is enough."""
+        text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+        [rights] = re.findall(r"needs `([^`]*)`", text)
+        await self.redis.ask("ACL", "SETUSER", "images", "on", ">opensesame", *rights.split())
+        url = self.server.url.replace("//", "//images:opensesame@")
+        comparison = KeyComparison("all", b"1")
+        client = Redis(trial_reactor(), redis_place(url), tls_policy(), comparison.greet)
+        client.startService()
+        self.addCleanup(client.stopService)
+        await self.until(client, there=True)
+        places = SharedPlaces(client.ask, trial_reactor())
+        self.assertIsNone(await places.look("a"))
+        await places.prolong("a")
+        self.assertIsNone(await places.leave("a", b"content", 100))
+        self.assertIsInstance(await places.look("a"), Left)
+        self.assertTrue(client.is_there)
 
     async def test_greeting(self) -> None:
         """Says whether somebody with another key was there before."""

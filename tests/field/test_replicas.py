@@ -146,6 +146,7 @@ class BalancedTests(ReplicasTestCase):
         for one in replicas:
             await self.until_up(one, 0)
             self.assertEqual(self.said(one, "is away"), 1)
+        await self.assert_same_from_all(replicas, whole)
         await self.redis.start()
         for one in replicas:
             await self.until_up(one)
@@ -156,6 +157,16 @@ class BalancedTests(ReplicasTestCase):
         self.assertEqual(
             sum(one['configuration_requests_total{shared="false"}'] for one in asked), 1
         )
+
+    async def assert_same_from_all(self, replicas: list[ServiceProcess], whole: bytes) -> None:
+        """The same image, and the same boot artifact, whose files have other dates in each."""
+        for path, body in (
+            (_IMAGE, whole),
+            ("/boot-artifacts/rootfs?version=1", None),
+        ):
+            got = [await self.get(one, path) for one in replicas]
+            self.assertEqual(len({one.header("etag") for one in got}), 1, path)
+            self.assertEqual({one.body for one in got}, {body or got[0].body})
 
     def assert_holds_no_secret(self, dump: bytes) -> None:
         """No Ignition config, no credential, no key, nor whose configuration it is."""

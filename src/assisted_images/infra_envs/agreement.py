@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -21,7 +21,7 @@ from assisted_images.infra_envs.shared_places import BUSY, LEASE_SECONDS, Left, 
 from assisted_images.infra_envs.sharing import Lease, Lender
 from httpd.outbound.redis import RedisAway
 
-LARGEST_SHARED = 4 * 1024 * 1024
+LARGEST_SHARED = 2 * 1024 * 1024
 """Bytes: what is larger might not pass in time, and is each replica's own.  Real ones have some
 hundred KiB."""
 
@@ -87,6 +87,9 @@ class AgreedConfigurations:
             awaited, found = await self._look(place)
         except RedisAway:
             return await self._alone(request)
+        except CancelledError:
+            self._places.release(place.name)  # the lease may be on its way
+            raise
         if found is None:
             return await self._fetch(request, place)
         lease = self._opened(place, found)

@@ -39,6 +39,9 @@ _LONGEST_DELAY = 5.0
 Word = str | bytes | int
 """A word of a command."""
 
+Ask = Callable[..., Awaitable[Any]]
+"""L{Redis.ask}, or the same of one connection."""
+
 
 class RedisAway(Exception):
     """There is no answer to be had now.  The text is the reason, in one phrase, without secrets."""
@@ -216,7 +219,3 @@ class Redis(Background):
                 place=str(self._place),
                 reason=reason,
             )
-
-
-Ask = Callable[..., Awaitable[Any]]
-"""L{Redis.ask}, or the same of one connection."""

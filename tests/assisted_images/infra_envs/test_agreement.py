@@ -65,10 +65,12 @@ class Places:
         self.dead = False
 
     async def look(self, name: str) -> Left | Busy | None:
-        await self.memory.answers()
         found = self.memory.at(name)
-        if found is None or found[0] is self:
+        mine = found is None or found[0] is self
+        if mine and not self.memory.away:
             self.memory.lying[name] = self, self.memory.clock.seconds() + LEASE_SECONDS
+        await self.memory.answers()
+        if mine or found is None:
             return None
         content, until = found
         return Left(content, until) if isinstance(content, bytes) else BUSY
@@ -193,6 +195,16 @@ class AgreementTests(AgreementTestCase):
         self.two.source.answers[0].callback(Configuration(b"two"))
         self.assertEqual(self.successResultOf(second).ignition, b"two")
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_client_leaves_before_redis_answers(self) -> None:
+        """The lease that it would have had keeps nobody waiting."""
+        self.memory.delay = 0.1
+        leaving = self.one.ask()
+        leaving.cancel()
+        self.failureResultOf(leaving, CancelledError)
+        self.two.ask()
+        self.pass_time(0.2)
+        self.assertEqual(len(self.two.source.answers), 1)
 
     def test_larger_than_may_be_shared(self) -> None:
         """Is each replica's own."""

@@ -139,7 +139,7 @@ class WrongValueTests(SynchronousTestCase):
             [
                 "cache.example.com:6379",
                 "http://s3cr3t@redis",
-                "redis://",
+                "redis:///0",
                 "redis://:s3cr3t@",
                 "redis://redis:s3cr3t",
                 "redis://redis:0",
