@@ -7,8 +7,9 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
+from typing import Any, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -21,13 +22,15 @@ from assisted_images.infra_envs.shared_places import BUSY, LEASE_SECONDS, Left, 
 from assisted_images.infra_envs.sharing import Lease, Lender
 from httpd.outbound.redis import RedisAway
 
+_T = TypeVar("_T")
+
 LARGEST_SHARED = 2 * 1024 * 1024
 """Bytes: what is larger might not pass in time, and is each replica's own.  Real ones have some
 hundred KiB."""
 
-_LEAVE_SECONDS = 0.05
-"""How long a request waits to hear that its configuration is the one that counts.  With an answer's
-time it makes the 0.2 s that a request waits for the cache at most."""
+ANSWER_SECONDS = 0.1
+"""How long a request waits for an answer of the cache.  It asks twice: what lies there, and, when
+it has fetched, whether that counts; to wait for another replica is not to wait for the cache."""
 
 _FIRST_WAIT = 0.01
 """Seconds until one who waits for another replica looks again; twice as many each time."""
@@ -45,7 +48,7 @@ class Source(StrEnum):
     FETCHED = "fetched"
     """Fetched by this one, for all."""
     ALONE = "alone"
-    """Fetched by this one for itself: the cache was away, or had nothing that could be used."""
+    """Fetched by this one without a lease: the cache was away, late, or had what is of no use."""
 
 
 class AgreedConfigurations:
@@ -84,67 +87,75 @@ class AgreedConfigurations:
         """
         place = self._seals.place(request)
         try:
-            awaited, found = await self._look(place)
+            source, lease = await self._look(place)
         except RedisAway:
-            return await self._alone(request)
+            source, lease = Source.ALONE, None
         except CancelledError:
             self._places.release(place.name)  # the lease may be on its way
             raise
-        if found is None:
-            return await self._fetch(request, place)
-        lease = self._opened(place, found)
-        if lease is None:
-            return await self._alone(request)
-        self._observe(Source.AWAITED if awaited else Source.SHARED)
-        return lease
+        self._observe(source)
+        return await self._fetch(request, place) if lease is None else lease
 
-    async def _look(self, place: Place) -> tuple[bool, Left | None]:
+    async def _look(self, place: Place) -> tuple[Source, Lease | None]:
         """
         Look, until there is something, or this replica has the lease, or has waited too long.
 
-        @return: whether it has waited, and what there is; C{None}: the lease.
-        @raise RedisAway: go on without.
+        @return: L{Source.FETCHED} and nothing: it has the lease.
+        @raise RedisAway: it cannot be said.
         """
         until = self._clock.seconds() + self._patience
         wait = 0.0
-        while (found := await self._places.look(place.name)) is BUSY:
+        while (found := await self._in_time(self._places.look(place.name))) is BUSY:
             if self._clock.seconds() >= until:
-                raise RedisAway("another replica takes too long")
+                return Source.ALONE, None
             wait = min(2 * wait, _LONGEST_WAIT) or _FIRST_WAIT
             await deferLater(self._clock, wait)
-        return wait > 0, found
-
-    async def _alone(self, request: ConfigurationRequest) -> Lease:
-        self._observe(Source.ALONE)
-        return await self._lender.lease(request)
+        if found is None:
+            return Source.FETCHED, None
+        lease = self._opened(place, found)
+        if lease is None:
+            return Source.ALONE, None
+        return Source.AWAITED if wait else Source.SHARED, lease
 
     async def _fetch(self, request: ConfigurationRequest, place: Place) -> Lease:
-        """Fetch for all, who wait for as long as the lease is prolonged."""
-        self._observe(Source.FETCHED)
+        """
+        Fetch for all, who wait for as long as the lease is prolonged, where this replica has it.
+        """
         holding = LoopingCall(self._places.prolong, place.name)
         holding.clock = self._clock
         holding.start(LEASE_SECONDS / 4, now=False)
-        left = False
+        sealed = b""
         try:
             lease = await self._lender.lease(request)
             sealed = place.sealed(lease.configuration)
-            left = len(sealed) <= LARGEST_SHARED
         finally:
             holding.stop()
-            if not left:
+            if not 0 < len(sealed) <= LARGEST_SHARED:
                 self._places.release(place.name)
-        return await self._leave(place, sealed, lease) if left else lease
+        return await self._leave(place, sealed, lease) if len(sealed) <= LARGEST_SHARED else lease
 
     async def _leave(self, place: Place, sealed: bytes, lease: Lease) -> Lease:
-        """Leave it to all; where another was first, because the lease was lost, its counts."""
-        leaving = Deferred.fromCoroutine(
-            self._places.leave(place.name, sealed, lease.until - lease.since)
-        )
+        """
+        Leave it to all; where another was first, its counts.  So all agree although a lease was
+        lost, or an answer late.
+        """
+        seconds = lease.until - lease.since
         try:
-            found = await leaving.addTimeout(_LEAVE_SECONDS, self._clock)
-        except (RedisAway, TimeoutError):
+            found = await self._in_time(self._places.leave(place.name, sealed, seconds))
+        except RedisAway:
             return lease
         return (found and self._opened(place, found)) or lease
+
+    async def _in_time(self, asking: Coroutine[Deferred[Any], Any, _T]) -> _T:
+        """
+        The cache's answer.
+
+        @raise RedisAway: there is none, or not in time.
+        """
+        try:
+            return await Deferred.fromCoroutine(asking).addTimeout(ANSWER_SECONDS, self._clock)
+        except TimeoutError:
+            raise RedisAway("not in time") from None
 
     def _opened(self, place: Place, found: Left) -> Lease | None:
         """What another has left; C{None}: it cannot be used."""

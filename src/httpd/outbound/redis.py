@@ -3,7 +3,7 @@ A client of one Redis server (or of what speaks as one: Valkey, KeyDB): a connec
 up, and answers that come soon or not at all.
 
 What asks can do without an answer: it never waits for a connection, and for an answer not longer
-than L{ANSWER_SECONDS}.
+than L{ANSWER_SECONDS}; who cannot wait so long leaves before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, cast
 import hiredis
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol, wrapClientTLS
-from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -26,7 +26,7 @@ from httpd.concurrency.coroutine_service import Background
 from httpd.outbound.failures import reason_of
 from httpd.redis_urls import RedisPlace
 
-ANSWER_SECONDS = 0.15
+ANSWER_SECONDS = 1.0
 """A server that has not answered by then is away."""
 
 _CONNECT_SECONDS = 5.0
@@ -56,7 +56,7 @@ class _Connection(Protocol):
         self.lost: Deferred[RedisAway] = Deferred()
         self._clock = clock
         self._reader = hiredis.Reader()
-        self._asked: deque[Deferred[Any]] = deque()
+        self._asked: deque[tuple[Deferred[Any], IDelayedCall]] = deque()
         self._reason: RedisAway | None = None
 
     def connectionMade(self) -> None:
@@ -73,22 +73,12 @@ class _Connection(Protocol):
             raise self._reason
         # The reply to what nobody waits for any more comes all the same, and then goes nowhere.
         reply: Deferred[Any] = Deferred()
-        self._asked.append(reply)
+        self._asked.append((reply, self._clock.callLater(ANSWER_SECONDS, self._late)))
         self.transport.write(hiredis.pack_command(words))  # type: ignore[arg-type]
-        late = self._clock.callLater(ANSWER_SECONDS, self._late, reply)
-        try:
-            return await reply
-        finally:
-            if late.active():
-                late.cancel()
+        return await reply
 
-    def _late(self, reply: Deferred[Any]) -> None:
-        """It may be this process that is: what has come by now is read first."""
-        self._clock.callLater(0, self._give_up, reply)
-
-    def _give_up(self, reply: Deferred[Any]) -> None:
-        if reply in self._asked:
-            self.end(RedisAway(f"no answer within {ANSWER_SECONDS:g} s"))
+    def _late(self) -> None:
+        self.end(RedisAway(f"no answer within {ANSWER_SECONDS:g} s"))
 
     def dataReceived(self, data: bytes) -> None:
         try:
@@ -99,7 +89,9 @@ class _Connection(Protocol):
             self.end(RedisAway("it does not speak as Redis does"))
 
     def _received(self, reply: Any) -> None:
-        asked = self._asked.popleft()
+        asked, late = self._asked.popleft()
+        if late.active():
+            late.cancel()
         if isinstance(reply, hiredis.ReplyError):
             # The first word is a code, such as OOM or NOPERM; the rest may quote what was asked.
             code = str(reply).partition(" ")[0]
@@ -123,8 +115,10 @@ class _Connection(Protocol):
         self._reason = self._reason or RedisAway(reason_of(cast(Exception, reason.value)))
         self.lost.callback(self._reason)
         asked, self._asked = self._asked, deque()
-        for each in asked:
-            each.errback(self._reason)
+        for reply, late in asked:
+            if late.active():
+                late.cancel()
+            reply.errback(self._reason)
 
 
 class Redis(Background):

@@ -15,7 +15,8 @@ from assisted_images.infra_envs.sealing import SECRET_BYTES, Seals
 from assisted_images.infra_envs.shared_places import BUSY, LEASE_SECONDS, Busy, Left
 from assisted_images.infra_envs.sharing import FreshConfigurations, SharedConfigurations
 from assisted_images.values import Configuration
-from httpd.outbound.redis import ANSWER_SECONDS, RedisAway
+from httpd.outbound.redis import ANSWER_SECONDS as AWAY_SECONDS
+from httpd.outbound.redis import RedisAway
 from tests.assisted_images.infra_envs.test_sealing import REQUEST, SOURCE
 from tests.assisted_images.infra_envs.test_sharing import Asked
 
@@ -39,7 +40,7 @@ class Memory:
     async def answers(self) -> None:
         if self.away:
             raise RedisAway("away")
-        delay = ANSWER_SECONDS if self.delay is None else self.delay
+        delay = AWAY_SECONDS if self.delay is None else self.delay
         if delay:
             answered: Deferred[None] = Deferred()
             call = self.clock.callLater(delay, answered.callback, None)
@@ -274,17 +275,31 @@ class TroubleTests(AgreementTestCase):
             self.assertEqual(self.successResultOf(waiting).ignition, b"own")
 
     def test_stalls(self) -> None:
-        """A request waits 0.2 s for it at most, wherever it stalls."""
-        for delay, asked in ((None, 0.15), (0.14, 0.14), (0.001, 0.001)):
+        """A request waits 0.2 s for it at most, wherever it stalls: half before it fetches."""
+        for delay, asked in ((None, 0.1), (0.09, 0.09), (0.001, 0.001)):
             self.setUp()
             self.memory.delay = delay
             waiting = self.one.ask()
-            self.clock.pump([0.001] * round(1000 * asked))
+            self.clock.pump([0.001] * round(1000 * asked + 1))
             self.assertEqual(self.calls, 1, delay)
             self.memory.delay = None
             self.one.source.answers[0].callback(Configuration(b"own"))
-            self.clock.pump([0.001] * 50)
+            self.clock.pump([0.001] * 101)
             self.assertEqual(self.successResultOf(waiting).ignition, b"own")
+
+    def test_late(self) -> None:
+        """Who has had no answer in time fetches, too; what was left first counts all the same."""
+        self.one.ask()
+        self.memory.delay = 0.11
+        late = self.two.ask()
+        self.pass_time(0.2)
+        self.memory.delay = 0
+        self.assertEqual(self.calls, 2)
+        self.two.source.answers[0].callback(Configuration(b"two"))
+        self.assertEqual(self.successResultOf(late).ignition, b"two")
+        self.one.source.answers[0].callback(Configuration(b"one"))
+        for replica in self.replicas:
+            self.assertEqual(self.ignition(replica), b"two")
 
     def test_changed_by_others(self) -> None:
         """It is not used, and stays as it is."""
