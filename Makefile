@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test jobs-test moves-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test cluster-test jobs-test moves-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -29,6 +29,7 @@ help:
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
+	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
@@ -116,6 +117,11 @@ jobs-test: $(VENV)/.test
 ceph-test: $(VENV)/.test
 	requirements/packages.sh ceph
 	$(TRIAL) tests.image_management.s3.on_ceph tests.image_management.routes.on_ceph
+
+# What is killed on a node is killed last: whoever has no root has seen the rest by then.
+cluster-test: $(VENV)/.test
+	requirements/packages.sh cluster
+	$(TRIAL) tests.image_management.jobs.kubernetes.on_cluster tests.image_management.jobs.kubernetes.on_node
 
 # Without atheris, which is not to be had everywhere, chance leads instead of coverage.
 fuzz: $(VENV)/.test

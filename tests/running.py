@@ -84,17 +84,18 @@ async def run(*command: str | Path) -> bytes:
     return bytes(output)
 
 
-def found_program(*names: str) -> str:
+def found_program(*names: str, profile: str = "test") -> str:
     """
     Where the first of the programs that is here is.
 
+    @param profile: the one of bindep.txt that has their packages.
     @raise AssertionError: none is: a test that lacks a program fails, it is not skipped.
     """
     for name in names:
         if found := shutil.which(name, path=_program_path()):
             return found
     raise AssertionError(
-        f"{' or '.join(names)} is not installed; run: requirements/packages.sh test"
+        f"{' or '.join(names)} is not installed; run: requirements/packages.sh {profile}"
     )
 
 
@@ -105,7 +106,7 @@ def require_root() -> None:
     @raise AssertionError: this is another user: a test that cannot run fails, it is not skipped.
     """
     if os.geteuid() != 0:
-        raise AssertionError("this needs root; run: sudo make test")
+        raise AssertionError("this needs root; run make by sudo")
 
 
 def _program_path() -> str:

@@ -16,12 +16,7 @@ def admitted(kind: Kind, given: Any, uid: str) -> Json:
     @param uid: what the object is going to be known by.
     @raise StatusError: it cannot be.
     """
-    if not isinstance(given, dict):
-        raise StatusError(400, "BadRequest", "the object provided is unrecognized")
-    for member, right in (("apiVersion", kind.api_version), ("kind", kind.name)):
-        if given.get(member, right) != right:
-            message = f"{member} {given[member]!r} does not match the expected {right!r}"
-            raise StatusError(400, "BadRequest", message)
+    _check_kind(kind, given)
     metadata = dict(given.get("metadata") or {})
     thing = {**given, "metadata": metadata}
     name = str(metadata.get("name", ""))
@@ -37,6 +32,19 @@ def admitted(kind: Kind, given: Any, uid: str) -> Json:
         case "Service":
             thing["status"] = {"loadBalancer": {}}
     return thing
+
+
+def _check_kind(kind: Kind, given: Any) -> None:
+    if not isinstance(given, dict):
+        raise StatusError(400, "BadRequest", "the object provided is unrecognized")
+    if kind.name == "DestinationRule" and not given.keys() >= {"apiVersion", "kind"}:
+        # What it is is known of its own kinds only.
+        message = "the object provided is unrecognized: Object 'Kind' is missing"
+        raise StatusError(400, "BadRequest", message)
+    for member, right in (("apiVersion", kind.api_version), ("kind", kind.name)):
+        if given.get(member, right) != right:
+            message = f"{member} {given[member]!r} does not match the expected {right!r}"
+            raise StatusError(400, "BadRequest", message)
 
 
 def _know_its_pods(job: Json, name: str, uid: str) -> None:

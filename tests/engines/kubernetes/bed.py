@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from twisted.internet.task import deferLater
+
 from tests.engines.kubernetes.client import Client
 from tests.engines.kubernetes.kubelet import Kubelet
 from tests.engines.kubernetes.resources import Json, StatusError
+from tests.httpd.outbound.servers import trial_reactor
+
+_POLL_SECONDS = 0.05
 
 JOBS_RESOURCES = (
     "jobs",
@@ -21,6 +26,10 @@ JOBS_RESOURCES = (
 
 OURS = "app.kubernetes.io/managed-by=image-management"
 """The label selector of all that image management makes."""
+
+
+ROOT_CA = "kube-root-ca.crt"
+"""The ConfigMap that each namespace of a real one has."""
 
 
 class KubernetesBed:
@@ -61,8 +70,14 @@ class KubernetesBed:
         for resource in JOBS_RESOURCES:
             if resource == "destinationrules" and not await self.has_istio():
                 continue
-            found += [f"{resource}/{name}" for name in await self.client.names(resource, labels)]
+            names = await self.client.names(resource, labels)
+            found += [f"{resource}/{name}" for name in names if name != ROOT_CA]
         return sorted(found)
+
+    async def emptied(self) -> None:
+        """Wait until there is nothing of image management; the test's time limit ends it."""
+        while await self.everything():
+            await deferLater(trial_reactor(), _POLL_SECONDS)
 
     async def has_istio(self) -> bool:
         """Whether it knows DestinationRules."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
@@ -45,12 +46,19 @@ class Client:
             trusted = [Certificate.loadPEM(one.public_bytes(Encoding.PEM)) for one in chain]
             policy = BrowserLikePolicyForHTTPS(trustRootFromCertificates(trusted))
         reactor = trial_reactor()
-        pool = HTTPConnectionPool(reactor, persistent=False)
-        self._agent = Agent(reactor, policy, connectTimeout=_CONNECT_SECONDS, pool=pool)
+        # A connection with TLS takes a while to end; one that stays can be waited for.
+        self._pool = HTTPConnectionPool(reactor, persistent=bool(authority))
+        self._agent = Agent(reactor, policy, connectTimeout=_CONNECT_SECONDS, pool=self._pool)
 
     def within(self, namespace: str) -> Client:
-        """The same in another namespace."""
-        return Client(self._server, self._token, namespace, self.authority)
+        """The same in another namespace, with the same connections."""
+        other = copy(self)
+        other.namespace = namespace
+        return other
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._pool.closeCachedConnections()
 
     async def create(self, resource: str, thing: Json) -> Json:
         """
@@ -58,7 +66,9 @@ class Client:
 
         @raise StatusError: it cannot be made.
         """
-        return await self.ask("POST", self._path(resource), thing)
+        kind = KINDS[resource]
+        named = {"apiVersion": kind.api_version, "kind": kind.name, **thing}
+        return await self.ask("POST", self._path(resource), named)
 
     async def get(self, resource: str, name: str) -> Json:
         """

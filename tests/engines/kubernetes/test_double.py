@@ -133,6 +133,7 @@ class ObjectTests(KubernetesTestCase):
         self.assertEqual((error.code, error.reason), (409, "Conflict"))
         self.assertEqual(await client.get("configmaps", "one"), made)
         stranger = Client(bed.server, "nobody", bed.namespace, bed.authority)
+        self.addCleanup(lambda: Deferred.fromCoroutine(stranger.close()))
         error = await self.refusal(stranger.get("configmaps", "one"))
         self.assertEqual((error.code, error.reason), (401, "Unauthorized"))
 

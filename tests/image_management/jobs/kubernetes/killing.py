@@ -112,16 +112,18 @@ class Killed(KubernetesTestCase):
         return deaths
 
 
-def objects_of(id: str) -> list[str]:
-    """What there is of a job that customises, but for its pod."""
-    return [
-        f"{resource}/cray-ims-{id}-{name}"
-        for resource, name in (
-            ("jobs", "customize"),
-            ("configmaps", "configmap"),
-            ("secrets", "signing-keys"),
-            ("persistentvolumeclaims", "job-claim"),
-            ("services", "service"),
-            ("destinationrules", "service"),
-        )
-    ]
+def objects_of(id: str, job_type: str = "customize", *, keys: bool = True) -> list[str]:
+    """
+    What there is of a job, but for its pod.
+
+    @param keys: whether there are some that packages are signed by.
+    """
+    names = {
+        "jobs": job_type,
+        "configmaps": "configmap",
+        "persistentvolumeclaims": "job-claim",
+        "services": "service",
+        "destinationrules": "service",
+        **({"secrets": "signing-keys"} if keys else {}),
+    }
+    return [f"{resource}/cray-ims-{id}-{name}" for resource, name in names.items()]

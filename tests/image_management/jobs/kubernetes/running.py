@@ -96,12 +96,17 @@ class Jobs:
 
 
 async def start_jobs(
-    test: TestCase, bed: KubernetesBed, settings: Mapping[str, str] | None = None
+    test: TestCase,
+    bed: KubernetesBed,
+    settings: Mapping[str, str] | None = None,
+    s3: Versitygw | None = None,
 ) -> Jobs:
     """
-    A service with an image, a recipe and a public key; the test's end kills it.
+    A service that makes jobs; the test's end kills it.
+
+    @param s3: beside it; C{None}: a new one.
     """
-    s3 = await start_versitygw(test)
+    s3 = s3 or await start_versitygw(test)
     environment = base_environment() | {
         "LISTEN_PORT": "0",
         "S3_ENDPOINT": s3.access.endpoint,
