@@ -9,7 +9,6 @@ C{<target>.part.json} is written before the first byte.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from assisted_images.downloads.durable import remove_whole, sync_directory, write_struct
+from assisted_images.downloads.durable import is_still, remove_whole, sync_directory, write_struct
 from httpd.outbound.failures import DownloadError
 
 PART = ".part"
@@ -90,7 +89,7 @@ class Part:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 (lock or lock_file)(descriptor)
-                if _is_still(path, descriptor):
+                if is_still(path, descriptor):
                     return cls(target, descriptor)
             except BaseException:
                 os.close(descriptor)
@@ -195,10 +194,3 @@ def lock_file(descriptor: int) -> None:
     except OSError:
         # A file system without locks: one process must do.
         return
-
-
-def _is_still(path: Path, descriptor: int) -> bool:
-    """Whether C{path} names the file that is open."""
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    return False

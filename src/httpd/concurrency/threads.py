@@ -56,6 +56,16 @@ def own_threads(reactor: Any, most: int, name: str, *, daemon: bool = False) -> 
     return run
 
 
+def to_its_end(work: Deferred[_T]) -> Deferred[_T]:
+    """
+    What fires with C{work}; cancelling it ends the waiting alone, as nothing ends a thread: what
+    C{work} has for callbacks is called when it is over.
+    """
+    waiting: Deferred[_T] = Deferred()
+    work.addBoth(waiting.callback)  # a Failure makes it an errback
+    return waiting
+
+
 def run_at_once(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
     """A L{RunInThread} that runs everything at once, where it is called: for tests and tools."""
     return maybeDeferred(function, *args, **kwargs)

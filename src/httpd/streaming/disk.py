@@ -71,6 +71,22 @@ def read_bytes(source: Source, offset: int, length: int) -> Answer:
     return source.read(offset, length)
 
 
+class RegionSource:
+    """
+    A source whose bytes are in a file, all or some of them.
+
+    A base class and no protocol: it is looked at for each piece that a transport is sent.
+    """
+
+    def region(self, offset: int, length: int) -> FileRegion | None:
+        """
+        Some of C{length} bytes from C{offset} on, for a transport that sends by itself.
+
+        @return: C{None}: they are not in a file, and C{read} will have them.
+        """
+        raise NotImplementedError
+
+
 def short_region(body: Representation) -> FileRegion | None:
     """
     All of a body that is one short region of a file: it takes no producer to send that, since a
@@ -79,8 +95,10 @@ def short_region(body: Representation) -> FileRegion | None:
     if body.length > _SHORT or len(body.segments) != 1:
         return None
     [segment] = body.segments
-    if isinstance(segment, FileSegment) and isinstance(segment.source, DiskFile):
-        return segment.source.region(segment.offset, segment.length)
+    if isinstance(segment, FileSegment) and isinstance(segment.source, RegionSource):
+        region = segment.source.region(segment.offset, segment.length)
+        if region is not None and region.length == segment.length:
+            return region
     return None
 
 
@@ -93,7 +111,7 @@ def disk_threads(reactor: Any) -> RunInThread:
     return own_threads(reactor, _THREADS, "disk reads")
 
 
-class DiskFile:
+class DiskFile(RegionSource):
     """
     One open file; a L{Source<httpd.representation.segments.Source>}.
 

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from httpd.representation.segments import Source
-from httpd.streaming.disk import Answer, DiskFile, FileRegion, Piece
+from httpd.streaming.disk import Answer, DiskFile, FileRegion, Piece, RegionSource
 from httpd.streaming.piece_queue import PieceQueue
 
 TURN = 128 * 1024
@@ -83,8 +83,10 @@ class RegionServer(Server):
     @staticmethod
     def read_piece(source: Source, offset: int, length: int) -> Answer:
         """Get the next piece of a source in the form that this transport likes best."""
-        if isinstance(source, DiskFile):
-            return source.region(offset, length)
+        if isinstance(source, RegionSource):
+            region = source.region(offset, length)
+            if region is not None:
+                return region
         return source.read(offset, length)
 
     def send_bytes(self, data: memoryview, *, more: bool) -> int | ConnectionLost:

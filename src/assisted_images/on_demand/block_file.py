@@ -1,0 +1,266 @@
+"""
+The blocks of one image that are here: a sparse file, with a note of what is in it behind its end.
+
+C{<image>.blocks} has the image's bytes at their own places, so that what is there is sent from it
+as from any file.  Behind them come a header, one byte for each block, and the time of its last use.
+
+What a block's byte says is true after the end of a process at any moment, and after that of the
+machine: the block is written whole before the byte says that it is I{written}, and on the disk
+(C{fdatasync}) before it says I{durable}.  Whoever opens the file first after a start of the machine
+takes back all that is not durable.  A block is I{absent}, on the disk, before it is punched out.
+
+Several processes have one file open.  They agree by locks on the very bytes (C{F_OFD_SETLK},
+fcntl(2)), which end with their process: who sends a block holds a read lock on it; who writes it,
+or takes it away, a write lock.  Nobody waits for one.
+
+Blocking, as far as a disk is; what is behind the image's end is small, and stays in memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import struct
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from assisted_images.downloads.durable import is_still
+
+BLOCKS = ".blocks"
+"""Follows the name of an ISO, for the file with its blocks."""
+
+BLOCK = 1 << 20
+"""Bytes in a block; the last one of an image may have fewer."""
+
+ABSENT, WRITTEN, DURABLE = range(3)
+"""What a block's byte says."""
+
+_PAGE = 4096
+_HEADER = struct.Struct("<12sIQ32s16s")
+_MAGIC = b"OS image/1\r\n"
+_FLOCK = struct.Struct("hhqqi4x")
+"""C{struct flock} of 64-bit Linux: type, whence, start, length, pid (fcntl(2))."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+"""Of C{fallocate(2)}, which Python has not."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What is where; in bytes from the file's start."""
+
+    size: int
+
+    @property
+    def count(self) -> int:
+        return -(-self.size // BLOCK)
+
+    @property
+    def header(self) -> int:
+        return -(-self.size // _PAGE) * _PAGE
+
+    @property
+    def states(self) -> int:
+        return self.header + _PAGE
+
+    @property
+    def uses(self) -> int:
+        return self.states + -(-self.count // _PAGE) * _PAGE
+
+    @property
+    def end(self) -> int:
+        return self.uses + 8 * self.count
+
+
+class BlockFile:
+    """
+    The file, open; blocks are counted from 0.
+
+    @ivar is_new: whether it was begun just now, with no block.
+    """
+
+    def __init__(self, path: Path, descriptor: int, size: int, *, is_new: bool) -> None:
+        self.path = path
+        self.size = size
+        """Bytes of the image."""
+        self.is_new = is_new
+        self._descriptor = descriptor
+        self._shape = _Shape(size)
+        self.count: int = self._shape.count
+        """Blocks of the image, here or not."""
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+    @classmethod
+    def open(cls, path: Path, size: int, digest: bytes) -> BlockFile:
+        """
+        Open the file; what has another size or digest is replaced by one without a block.
+
+        @param size: bytes of the image.
+        @param digest: 32 bytes that stand for its content.
+        @raise OSError: it cannot be made, or the file system has no locks or cannot make holes.
+        """
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            file = cls(path, descriptor, size, is_new=False)
+            header = file._shape.header
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _lock_of(fcntl.F_WRLCK, header, _PAGE))
+            if not is_still(path, descriptor):
+                continue
+            if not os.fstat(descriptor).st_size:
+                file._begin(digest)
+            elif not file._is_of(digest):
+                path.unlink(missing_ok=True)
+                continue
+            file._recover(digest)
+            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _lock_of(fcntl.F_UNLCK, header, _PAGE))
+            return file
+
+    def _begin(self, digest: bytes) -> None:
+        os.ftruncate(self._descriptor, self._shape.end)
+        self._write_header(digest)
+        self.is_new = True
+
+    def _is_of(self, digest: bytes) -> bool:
+        if os.fstat(self._descriptor).st_size != self._shape.end:
+            return False
+        found = os.pread(self._descriptor, _HEADER.size, self._shape.header)
+        return found[:-16] == _HEADER.pack(_MAGIC, BLOCK, self.size, digest, b"")[:-16]
+
+    def _write_header(self, digest: bytes) -> None:
+        header = _HEADER.pack(_MAGIC, BLOCK, self.size, digest, _boot_id())
+        os.pwrite(self._descriptor, header, self._shape.header)
+
+    def _recover(self, digest: bytes) -> None:
+        """Take back what may not have reached the disk, and what was half written."""
+        found = os.pread(self._descriptor, _HEADER.size, self._shape.header)
+        lost = bytes({ABSENT} if found[-16:] == _boot_id() else {ABSENT, WRITTEN})
+        states = self.states(0, self.count)
+        for first, stop in _runs(states, lost):
+            # Another process may be writing one of them: then they are all left to it.
+            if self.lock(first, stop, to_change=True):
+                if not self.states(first, stop).strip(lost):
+                    self.mark(first, stop, ABSENT)
+                    self.punch([(first, stop)])
+                self.unlock(first, stop)
+        self._write_header(digest)
+
+    def extent(self, first: int, stop: int) -> tuple[int, int]:
+        """Where some blocks are in the image, and how many bytes they have."""
+        start = first * BLOCK
+        return start, min(stop * BLOCK, self.size) - start
+
+    def lock(self, first: int, stop: int, *, to_change: bool = False) -> bool:
+        """
+        Take a lock on the blocks from C{first} up to, not including, C{stop}, in place of what
+        this object has on them.
+
+        @param to_change: a write lock, which nobody else shares.
+        @return: whether there is one; nobody is waited for.
+        """
+        kind = fcntl.F_WRLCK if to_change else fcntl.F_RDLCK
+        try:
+            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, self._lock(kind, first, stop))
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def unlock(self, first: int, stop: int) -> None:
+        """Give up this object's locks on these blocks."""
+        lock = self._lock(fcntl.F_UNLCK, first, stop)
+        fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
+
+    def _lock(self, kind: int, first: int, stop: int) -> bytes:
+        return _lock_of(kind, *self.extent(first, stop))
+
+    def states(self, first: int, stop: int) -> bytes:
+        """What is known of these blocks: a byte for each, false where it is absent."""
+        return os.pread(self._descriptor, stop - first, self._shape.states + first)
+
+    def mark(self, first: int, stop: int, state: int) -> None:
+        """Say something else of these blocks; for who has a lock on them."""
+        os.pwrite(self._descriptor, bytes([state]) * (stop - first), self._shape.states + first)
+
+    def note_use(self, first: int, stop: int) -> None:
+        """Say that these blocks are used now."""
+        now = time.time_ns().to_bytes(8, "little")
+        os.pwrite(self._descriptor, now * (stop - first), self._shape.uses + 8 * first)
+
+    def uses(self) -> Sequence[int]:
+        """When each block was used last, in nanoseconds since the epoch."""
+        found = os.pread(self._descriptor, 8 * self.count, self._shape.uses)
+        return memoryview(found).cast("Q")  # all that this runs on is little-endian
+
+    def write(self, block: int, content: bytes) -> None:
+        """
+        Write a block whole; for who has a write lock on it, and marks it then.
+
+        @raise ValueError: it has another length.
+        @raise OSError: the disk is full or broken.
+        """
+        start, length = self.extent(block, block + 1)
+        if len(content) != length:
+            raise ValueError(f"block {block} has {length} bytes, not {len(content)}")
+        rest = memoryview(content)
+        while rest:
+            written = os.pwrite(self._descriptor, rest, start)
+            start += written
+            rest = rest[written:]
+
+    def sync(self) -> None:
+        """Have all that was written, and said, reach the disk."""
+        os.fdatasync(self._descriptor)
+
+    def punch(self, runs: Iterable[tuple[int, int]]) -> None:
+        """
+        Give the disk back what these runs of blocks take; for who has a write lock on them, and has
+        marked them as absent.
+        """
+        for first, stop in runs:
+            start, length = self.extent(first, stop)
+            _punch_hole(self._descriptor, start, length)
+
+
+def _lock_of(kind: int, start: int, length: int) -> bytes:
+    return _FLOCK.pack(kind, os.SEEK_SET, start, length, 0)
+
+
+def _punch_hole(descriptor: int, start: int, length: int) -> None:
+    """@raise OSError: it cannot be done, as in file systems that know of no holes."""
+    if _LIBC.fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, start, length):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def remove_blocks(target: Path) -> None:
+    """Remove the blocks of the ISO C{target}, if there are some; who has them open keeps them."""
+    with suppress(OSError):
+        target.with_name(target.name + BLOCKS).unlink()
+
+
+def _runs(states: bytes, wanted: bytes) -> Iterator[tuple[int, int]]:
+    """The runs of blocks whose state is one of C{wanted}: from where up to where."""
+    first = None
+    for block, state in enumerate(states):
+        if (state in wanted) == (first is None):
+            if first is None:
+                first = block
+            else:
+                yield first, block
+                first = None
+    if first is not None:
+        yield first, len(states)
+
+
+def _boot_id() -> bytes:
+    """What tells one run of the machine from the next."""
+    return bytes.fromhex(_BOOT_ID.read_text(encoding="ascii").strip().replace("-", ""))

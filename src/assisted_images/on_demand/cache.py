@@ -1,0 +1,134 @@
+"""The room that the blocks of all images have together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from assisted_images.on_demand.block_file import ABSENT, BLOCK, BlockFile
+from assisted_images.on_demand.eviction import least_recently_used
+from assisted_images.on_demand.held_blocks import HeldBlocks
+from httpd.concurrency.threads import RunInThread, to_its_end
+
+_T = TypeVar("_T")
+
+_LOOK_SECONDS = 0.05
+"""How often is looked whether there is room, where all blocks are on their way to clients."""
+
+_SHARE = 32
+"""One in so many blocks is taken away at a time: it takes a write that has to reach the disk."""
+
+_MOST_PINNED = 32
+"""Blocks that are kept at a time for one client: more in a run gain nothing."""
+
+
+class BlockCache:
+    """
+    Takes away the least recently used blocks of all images where there are too many; never one
+    that is on its way to a client.
+
+    Other processes do the same with the same files.  So there are never more bytes than the limit,
+    and a block for each that is being fetched.
+
+    @ivar limit: blocks; C{None}: as many as the disk takes.
+    @ivar evicted: blocks that were taken away by this process.
+    """
+
+    def __init__(
+        self, most_bytes: int | None, clock: IReactorTime, run_in_thread: RunInThread
+    ) -> None:
+        self.limit = None if most_bytes is None else max(most_bytes // BLOCK, 1)
+        self.evicted = 0
+        self._clock = clock
+        self._run_in_thread = run_in_thread
+        self._images: list[HeldBlocks] = []
+        self._coming = 0
+
+    @property
+    def most_pinned(self) -> int:
+        """Blocks in a run that may be kept for one client: others need room, too."""
+        limit = self.limit
+        return _MOST_PINNED if limit is None else max(1, min(limit // 64, _MOST_PINNED))
+
+    def add(self, image: HeldBlocks) -> None:
+        """The blocks of C{image} share the room, from now on."""
+        self._images.append(image)
+
+    def remove(self, image: HeldBlocks) -> None:
+        """Those of C{image} do so no more."""
+        self._images.remove(image)
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Within, one more block is being fetched."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
+    async def make_room(self) -> None:
+        """
+        See to it that there is room for those that are L{coming}.
+
+        It waits for as long as all others are on their way to clients.
+        """
+        if self.limit is None:
+            return
+        while (excess := self._count() + self._coming - self.limit) > 0:
+            wanted = max(excess, self.limit // _SHARE)
+            if not await self.evict(wanted):
+                if self._count() <= self.limit:
+                    return  # it is one that is being fetched that will be too many
+                await deferLater(self._clock, _LOOK_SECONDS)
+
+    async def evict(self, wanted: int) -> int:
+        """
+        Take away the least recently used blocks.
+
+        @param wanted: how many.
+        @return: how many there were that could be taken.
+        @raise OSError: the disk is broken.
+        """
+        images = [(held, held.file.states(0, held.file.count)) for held in self._images]
+        free = ((held, _without_pinned(held, states)) for held, states in images)
+        candidates = ((held, states, held.file.uses()) for held, states in free)
+        taken: dict[BlockFile, list[int]] = {}
+        held_blocks = ExitStack()
+        for held, block in least_recently_used(candidates, wanted):
+            if held_blocks.enter_context(held.change(block)) and held.is_here(block):
+                held.file.mark(block, block + 1, ABSENT)
+                taken.setdefault(held.file, []).append(block)
+        punched = self._run_in_thread(_punch, taken)
+        # They are held until that is done, whoever still waits for it.
+        await to_its_end(punched.addBoth(_after, held_blocks.close))
+        count = sum(map(len, taken.values()))
+        self.evicted += count
+        return count
+
+    def _count(self) -> int:
+        states = (held.file.states(0, held.file.count) for held in self._images)
+        return sum(len(each) - each.count(ABSENT) for each in states)
+
+
+def _without_pinned(held: HeldBlocks, states: bytes) -> bytes:
+    return bytes(
+        state if state and not held.is_pinned(block) else ABSENT
+        for block, state in enumerate(states)
+    )
+
+
+def _after(result: _T, then: Callable[[], None]) -> _T:
+    then()
+    return result
+
+
+def _punch(taken: dict[BlockFile, list[int]]) -> None:
+    """What a thread does: that they are absent reaches the disk before they are."""
+    for file, blocks in taken.items():
+        file.sync()
+        file.punch((block, block + 1) for block in blocks)

@@ -1,0 +1,303 @@
+"""Bringing an image's blocks from its origin, each once, however many wait for it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from assisted_images.downloads.room import NO_ROOM
+from assisted_images.on_demand.block_file import WRITTEN
+from assisted_images.on_demand.cache import BlockCache
+from assisted_images.on_demand.held_blocks import HeldBlocks, OwnThread
+from assisted_images.on_demand.origin import Changed, Facts, HttpOrigin
+from assisted_images.on_demand.origin_queue import OriginQueue, Rank, Turn
+from httpd.concurrency.threads import RunInThread
+from httpd.outbound.failures import DownloadError
+from httpd.texts import os_error_text
+
+_FIRST_DELAY, _LONGEST_DELAY = 0.25, 5.0
+"""Seconds until what failed is tried again; twice as many with each failure in a row."""
+
+_SYNC_SECONDS = 1.0
+"""After so long what has been written is made durable, all of it at once."""
+
+_BUSY_SECONDS = 0.02
+"""How often is looked at a block that another process is fetching."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """
+    What the blocks of all images are fetched with.
+
+    @ivar patience: seconds for which a block that a client waits for is tried again.
+    """
+
+    cache: BlockCache
+    clock: IReactorTime
+    run_in_thread: RunInThread
+    patience: float = 60.0
+
+
+class Ahead:
+    """Some blocks that a client will want that reads on: wanted as long as this is referred to."""
+
+    __slots__ = ("_forgo", "_thread")
+
+    def __init__(self, thread: OwnThread, forgo: Callable[[], None]) -> None:
+        self._thread = thread
+        self._forgo = forgo
+
+    def __del__(self) -> None:
+        self._thread.call(self._forgo)
+
+
+@dataclass(slots=True, eq=False)
+class _Fetch:
+    """A block that is to be here."""
+
+    turn: Turn | None = None
+    waiting: list[Deferred[None]] = field(default_factory=list)
+    wanted_ahead: int = 0
+    """By how many clients that read on."""
+    in_background: bool = False
+    running: Deferred[None] | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is still anybody whom it is for."""
+        return bool(self.waiting) or self.wanted_ahead > 0 or self.in_background
+
+
+class Fetching:
+    """
+    The blocks of one image that are on their way from its origin.
+
+    @ivar fetched: bytes that came from the origin.
+    @ivar trouble: why the origin cannot be had, the last time that it was asked; C{None}: it can.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        held: HeldBlocks,
+        source: tuple[HttpOrigin, Facts],
+        queue: OriginQueue,
+        means: Means,
+        changed: Callable[[], None],
+    ) -> None:
+        """
+        @param source: where the blocks are from, and what they are of.
+        @param queue: of the requests to that origin.
+        @param changed: called when the origin has another file.
+        """
+        self._held = held
+        self._origin, self._facts = source
+        self._queue = queue
+        self._means = means
+        self._changed = changed
+        self._fetches: dict[int, _Fetch] = {}
+        self._unsynced: list[int] = []
+        self._syncing: Deferred[None] | None = None
+        self._closed: str | None = None
+        self.fetched = 0
+        self.trouble: str | None = None
+
+    @property
+    def most_ahead(self) -> int:
+        """Blocks ahead of a client that keep the origin busy."""
+        return 2 * self._queue.most
+
+    @property
+    def waiting(self) -> int:
+        """Clients that wait for a block."""
+        return sum(len(fetch.waiting) for fetch in self._fetches.values())
+
+    def wait(self, block: int) -> Deferred[None]:
+        """
+        Have a block be here.
+
+        @return: fires when it is; or fails with L{OSError}, it cannot be had.  Whoever cancels it
+            does not want it any more.
+        """
+        if self._closed is not None:
+            return _failed(self._closed)
+        fetch = self._fetches.get(block) or self._begin(block)
+        waiting: Deferred[None] = Deferred(lambda _: self._leave(block, fetch, waiting))
+        fetch.waiting.append(waiting)
+        self._enter(block, fetch, Rank.AWAITED)
+        return waiting
+
+    def read_ahead(self, first: int, stop: int) -> Ahead | None:
+        """
+        Have the blocks from C{first} up to, not including, C{stop} be here soon.
+
+        @return: they are wanted for as long as that is referred to; C{None}: they are here.
+        """
+        missing = self._held.missing(first, stop)
+        if not missing or self._closed is not None:
+            return None
+        fetches = {block: self._fetches.get(block) or self._begin(block) for block in missing}
+        for block, fetch in fetches.items():
+            fetch.wanted_ahead += 1
+            self._enter(block, fetch, Rank.AHEAD)
+        return Ahead(self._held.thread, partial(self._forgo, fetches))
+
+    def close(self, reason: str) -> None:
+        """
+        Fetch no more.
+
+        @param reason: why, for those that wait.
+        """
+        self._closed = self._closed or reason
+        for block, fetch in list(self._fetches.items()):
+            self._end(block, fetch, OSError(errno.EIO, reason))
+            if fetch.running is not None:
+                fetch.running.cancel()
+        if self._syncing is not None:
+            self._syncing.cancel()
+
+    def _forgo(self, fetches: Mapping[int, _Fetch]) -> None:
+        """The client whom they were wanted for does not read on towards them."""
+        for block, fetch in fetches.items():
+            fetch.wanted_ahead -= 1
+            self._drop_unwanted(block, fetch)
+
+    def _begin(self, block: int) -> _Fetch:
+        fetch = self._fetches[block] = _Fetch()
+        return fetch
+
+    def _enter(self, block: int, fetch: _Fetch, rank: Rank) -> None:
+        if fetch.turn is None:
+            fetch.turn = self._queue.enter(rank, partial(self._start, block, fetch))
+        else:
+            self._queue.promote(fetch.turn, rank)
+
+    def _leave(self, block: int, fetch: _Fetch, waiting: Deferred[None]) -> None:
+        if waiting in fetch.waiting:
+            fetch.waiting.remove(waiting)
+            self._drop_unwanted(block, fetch)
+
+    def _drop_unwanted(self, block: int, fetch: _Fetch) -> None:
+        """Ask for nothing that nobody wants; what is on its way already may come."""
+        if fetch.turn is not None and not fetch.turn.begun and not fetch.is_wanted:
+            self._queue.leave(fetch.turn)
+            if self._fetches.get(block) is fetch:
+                del self._fetches[block]
+
+    def _start(self, block: int, fetch: _Fetch) -> Deferred[None]:
+        fetch.running = Deferred.fromCoroutine(self._bring(block, fetch))
+        return fetch.running.addErrback(self._unexpected, block, fetch)
+
+    def _end(self, block: int, fetch: _Fetch, trouble: OSError | None = None) -> None:
+        """It is here, or is not going to be."""
+        if self._fetches.get(block) is fetch:
+            del self._fetches[block]
+        waiting, fetch.waiting = fetch.waiting, []
+        for one in waiting:
+            if trouble is None:
+                one.callback(None)
+            else:
+                one.errback(trouble)
+
+    def _unexpected(self, failure: Failure, block: int, fetch: _Fetch) -> None:
+        if not failure.check(CancelledError):
+            self._log.failure("unexpected trouble with a block", failure)
+        self._end(block, fetch, OSError(errno.EIO, "a block cannot be had"))
+
+    async def _bring(self, block: int, fetch: _Fetch) -> None:
+        """Try until the block is here, or nobody wants it any more, or it takes too long."""
+        clock, delay = self._means.clock, _FIRST_DELAY
+        until = clock.seconds() + self._means.patience
+        while True:
+            try:
+                await self._try(block)
+            except Changed as error:
+                self._end(block, fetch, OSError(errno.EIO, str(error)))
+                self._changed()
+                return
+            except (DownloadError, OSError) as error:
+                reason = os_error_text(error) if isinstance(error, OSError) else str(error)
+                self._note_trouble(reason)
+                wait = max(delay, error.retry_after if isinstance(error, DownloadError) else 0.0)
+                if not fetch.waiting or clock.seconds() + wait > until:
+                    self._end(block, fetch, OSError(errno.EIO, reason))
+                    return
+                await deferLater(clock, wait)
+                delay = min(2 * delay, _LONGEST_DELAY)
+            else:
+                self._end(block, fetch)
+                return
+
+    async def _try(self, block: int) -> None:
+        """
+        Have the block be here, by this process or another.
+
+        @raise DownloadError: the origin does not give it.
+        @raise OSError: there is no room for it, or the disk is broken.
+        """
+        held, means = self._held, self._means
+        while not held.is_here(block):
+            with means.cache.coming():
+                await means.cache.make_room()
+                with held.change(block) as is_held:
+                    if is_held and not held.is_here(block):
+                        await self._fetch(block)
+                        return
+            await deferLater(means.clock, _BUSY_SECONDS)
+
+    async def _fetch(self, block: int) -> None:
+        file = self._held.file
+        content = await self._origin.part(self._facts, *file.extent(block, block + 1))
+        self.fetched += len(content)
+        self._note_trouble(None)
+        try:
+            await self._means.run_in_thread(file.write, block, content)
+        except OSError as error:
+            if error.errno not in NO_ROOM or not await self._means.cache.evict(1):
+                raise
+            await self._means.run_in_thread(file.write, block, content)
+        file.note_use(block, block + 1)
+        file.mark(block, block + 1, WRITTEN)
+        self._unsynced.append(block)
+        if len(self._unsynced) == 1:
+            self._syncing = Deferred.fromCoroutine(self._sync()).addErrback(self._not_synced)
+
+    async def _sync(self) -> None:
+        """See to it that blocks outlast the end of the machine."""
+        await deferLater(self._means.clock, _SYNC_SECONDS)
+        blocks, self._unsynced = self._unsynced, []
+        await self._means.run_in_thread(self._held.file.sync)
+        for block in blocks:
+            self._held.note_durable(block)
+
+    def _not_synced(self, failure: Failure) -> None:
+        if not failure.check(CancelledError):
+            reason = failure.getErrorMessage()
+            self._log.error("blocks cannot be made durable: {reason}", reason=reason)
+
+    def _note_trouble(self, reason: str | None) -> None:
+        """Say once that the origin cannot be had, and once that it can."""
+        if (reason is None) == (self.trouble is None):
+            return
+        self.trouble = reason
+        name = self._held.file.path.name
+        if reason is None:
+            self._log.info("{name}: blocks can be fetched again", name=name)
+        else:
+            self._log.warn("{name}: a block cannot be fetched: {reason}", name=name, reason=reason)
+
+
+def _failed(reason: str) -> Deferred[None]:
+    failed: Deferred[None] = Deferred()
+    failed.errback(OSError(errno.EIO, reason))
+    return failed

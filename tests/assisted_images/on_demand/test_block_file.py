@@ -1,0 +1,204 @@
+"""What a file of blocks claims is there, whoever is killed at it and whoever shares it."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
+
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from assisted_images.on_demand import block_file
+from assisted_images.on_demand.block_file import ABSENT, BLOCK, DURABLE, WRITTEN, BlockFile
+from demo.service import ROOT
+from tests.assisted_images.on_demand import sharing_process
+from tests.assisted_images.on_demand.sharing_process import (
+    DIGEST,
+    content,
+    found,
+    image_size,
+    open_blocks,
+)
+from tests.running import base_environment
+
+_BLOCKS = 6
+
+
+class _Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp()).absolute()
+
+    def open(self, digest: bytes = DIGEST, blocks: int = _BLOCKS) -> BlockFile:
+        return BlockFile.open(self.path, image_size(blocks), digest)
+
+    def filled(self, *blocks: int, state: int = WRITTEN) -> BlockFile:
+        file = self.open()
+        for block in blocks:
+            file.write(block, content(file, block))
+            file.mark(block, block + 1, state)
+        return file
+
+
+class BlockFileTests(_Case):
+    def test_a_new_one_has_no_block(self) -> None:
+        file = self.open()
+        self.assertTrue(file.is_new)
+        self.assertEqual(file.states(0, file.count), bytes(_BLOCKS))
+
+    def test_what_is_there_is_there_when_it_is_opened_again(self) -> None:
+        self.filled(1, 5)
+        file = self.open()
+        self.assertFalse(file.is_new)
+        self.assertEqual(file.states(0, _BLOCKS), bytes([0, 1, 0, 0, 0, 1]))
+        for block in (1, 5):
+            self.assertEqual(found(file, block), content(file, block))
+
+    def test_a_block_of_another_length_is_not_written(self) -> None:
+        file = self.open()
+        self.assertRaises(ValueError, file.write, 0, bytes(BLOCK - 1))
+        self.assertRaises(ValueError, file.write, _BLOCKS - 1, bytes(BLOCK))
+        self.assertEqual(found(file, 0), bytes(BLOCK))
+
+    def test_another_content_begins_anew_and_leaves_the_old_to_who_reads_it(self) -> None:
+        old = self.filled(1)
+        new = self.open(digest=b"x" * 32)
+        self.assertTrue(new.is_new)
+        self.assertEqual(new.states(0, _BLOCKS), bytes(_BLOCKS))
+        self.assertEqual(old.states(1, 2), bytes([WRITTEN]))
+
+    def test_another_size_begins_anew(self) -> None:
+        self.filled(1)
+        self.assertTrue(self.open(blocks=_BLOCKS + 1).is_new)
+
+    def test_nonsense_begins_anew(self) -> None:
+        self.path.write_bytes(b"nonsense")
+        self.assertTrue(self.open().is_new)
+        self.path.write_bytes(bytes(self.path.stat().st_size))
+        self.assertTrue(self.open().is_new)
+
+    def test_after_a_start_of_the_machine_only_what_was_durable_is_there(self) -> None:
+        self.filled(1, 2)
+        self.filled(4, state=DURABLE)
+        boot_id = self.mktemp()
+        Path(boot_id).write_text("0" * 32)
+        self.patch(block_file, "_BOOT_ID", Path(boot_id))
+        file = self.open()
+        self.assertEqual(file.states(0, _BLOCKS), bytes([0, 0, 0, 0, DURABLE, 0]))
+        self.assertEqual(found(file, 1), bytes(BLOCK))
+        self.assertEqual(found(file, 4), content(file, 4))
+
+    def test_what_was_half_written_takes_no_room_when_it_is_opened_again(self) -> None:
+        file = self.open()
+        file.write(3, content(file, 3))
+        file.sync()
+        before = self.path.stat().st_blocks * 512
+        again = self.open()
+        self.assertLess(self.path.stat().st_blocks * 512, before - BLOCK // 2)
+        self.assertEqual(found(again, 3), bytes(BLOCK))
+
+    def test_what_another_is_writing_is_left_to_it(self) -> None:
+        file = self.open()
+        self.assertTrue(file.lock(3, 4, to_change=True))
+        file.write(3, content(file, 3))
+        self.open()
+        file.mark(3, 4, WRITTEN)
+        self.assertEqual(found(file, 3), content(file, 3))
+
+    def test_locks(self) -> None:
+        one, other = self.open(), self.open()
+        self.assertTrue(one.lock(0, 3))
+        self.assertTrue(other.lock(2, 3))
+        self.assertFalse(other.lock(1, 2, to_change=True))
+        self.assertTrue(other.lock(3, 4, to_change=True))
+        self.assertFalse(one.lock(3, 4))
+        one.unlock(0, 2)
+        self.assertTrue(other.lock(1, 2, to_change=True))
+        del one
+        self.assertTrue(other.lock(2, 3, to_change=True))
+
+    def test_what_is_punched_takes_no_room(self) -> None:
+        file = self.filled(0, 1, 2)
+        file.sync()
+        before = self.path.stat().st_blocks * 512
+        file.mark(1, 2, ABSENT)
+        file.punch([(1, 2)])
+        file.sync()
+        self.assertEqual(before - self.path.stat().st_blocks * 512, BLOCK)
+        self.assertEqual(found(file, 0), content(file, 0))
+        self.assertEqual(found(file, 2), content(file, 2))
+
+    def test_uses(self) -> None:
+        file = self.open()
+        file.note_use(1, 3)
+        file.note_use(2, 3)
+        first, second = file.uses()[1:3]
+        self.assertEqual(file.uses()[0], 0)
+        self.assertGreater(second, first)
+
+
+class SharedTests(TestCase):
+    """Several processes at one file."""
+
+    timeout = 300
+
+    def process(self, path: Path, seed: int, most: int) -> Popen[str]:
+        command = [sys.executable, "-m", sharing_process.__name__]
+        arguments = [str(path), str(seed), str(_BLOCKS * 4), str(most)]
+        process = Popen(
+            command + arguments, stdout=PIPE, text=True, cwd=ROOT, env=base_environment()
+        )
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        assert process.stdout is not None
+        self.addCleanup(process.stdout.close)
+        self.assertEqual(process.stdout.readline(), "begun\n")
+        return process
+
+    def check(self, path: Path, ended: Popen[str]) -> int:
+        """The rest of what a process said; and each block that is claimed; how many there are."""
+        assert ended.stdout is not None
+        self.assertEqual(ended.stdout.read(), "")
+        held = open_blocks(path, _BLOCKS * 4)
+        file, count = held.file, 0
+        for block in range(file.count):
+            if (pin := held.pin(block, 1)) is not None:
+                count += 1
+                self.assertEqual(found(file, block), content(file, block), f"block {block}")
+                del pin
+        return count
+
+    async def test_killed_at_random_moments(self) -> None:
+        path, chance = Path(self.mktemp()).absolute(), random.Random(16)
+        counts = []
+        for seed in range(12):
+            process = self.process(path, seed, 12)
+            await deferToThread(_stay, process, chance.uniform(0, 0.15))
+            process.kill()
+            process.wait()
+            counts.append(self.check(path, process))
+        self.assertGreater(max(counts), 0)
+
+    async def test_two_that_share_and_evict(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        processes = [self.process(path, seed, 8) for seed in range(3)]
+        for process in processes:
+            await deferToThread(_stay, process, 1.0)
+        for process in processes:
+            process.kill()
+            process.wait()
+        counts = [self.check(path, process) for process in processes]
+        # And nothing takes room that is not claimed.
+        behind = path.stat().st_size - image_size(_BLOCKS * 4)
+        room = path.stat().st_blocks * 512
+        self.assertLessEqual(room, counts[0] * BLOCK + behind + BLOCK // 4)
+
+
+def _stay(process: Popen[str], seconds: float) -> None:
+    """Let a process be at it for so long; how far it gets is no matter."""
+    try:
+        process.wait(seconds)
+    except TimeoutExpired:
+        return
+    raise AssertionError("it has ended by itself")
