@@ -39,6 +39,7 @@ BLOCK = 1 << 20
 ABSENT, WRITTEN, DURABLE = range(3)
 """What a block's byte says."""
 
+_CLOSED = -1
 _PAGE = 4096
 _HEADER = struct.Struct("<12sIQ32s16s")
 _MAGIC = b"OS image/1\r\n"
@@ -98,7 +99,8 @@ class BlockFile:
         """Blocks of the image, here or not."""
 
     def __del__(self) -> None:
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        os.close(descriptor)
 
     @classmethod
     def open(cls, path: Path, size: int, digest: bytes) -> BlockFile:
@@ -176,8 +178,9 @@ class BlockFile:
 
     def unlock(self, first: int, stop: int) -> None:
         """Give up this object's locks on these blocks."""
-        lock = self._lock(fcntl.F_UNLCK, first, stop)
-        fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
+        if self._descriptor != _CLOSED:  # or they have gone with it, out of a cycle's collection
+            lock = self._lock(fcntl.F_UNLCK, first, stop)
+            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
 
     def _lock(self, kind: int, first: int, stop: int) -> bytes:
         return _lock_of(kind, *self.extent(first, stop))

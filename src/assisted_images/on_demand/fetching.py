@@ -44,7 +44,7 @@ class Means:
     cache: BlockCache
     clock: IReactorTime
     run_in_thread: RunInThread
-    patience: float = 60.0
+    patience: float = 120.0
 
 
 class Ahead:
@@ -222,8 +222,10 @@ class Fetching:
             try:
                 await self._try(block)
             except Changed as error:
-                self._end(block, fetch, OSError(errno.EIO, str(error)))
-                self._changed()
+                fetch.running = None  # it ends by itself
+                if self._closed is None:
+                    self._changed()
+                    self.close(str(error))
                 return
             except (DownloadError, OSError) as error:
                 reason = os_error_text(error) if isinstance(error, OSError) else str(error)

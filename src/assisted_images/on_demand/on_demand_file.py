@@ -64,7 +64,7 @@ class OnDemandFile(RegionSource):
         self.misses = 0
         self._most_pinned = most_pinned
         self._file = DiskFile(held.file.path, read_in_thread)
-        self._readers: dict[int, int] = {}
+        self._readers: dict[int, tuple[int, int]] = {}
 
     @property
     def bytes_here(self) -> int:
@@ -133,21 +133,24 @@ class OnDemandFile(RegionSource):
         if pin is None:
             return None
         length = min(length, pin.stop * BLOCK - offset)
-        self._expect(offset + length, window)
+        self._expect(offset + length, window, first)
         ahead = self._read_ahead(pin.stop, window)
         return PinnedRegion(self._file, offset, length, pin, ahead)
 
     def _window(self, offset: int, length: int) -> int:
         """How many blocks are read ahead of who reads here: ever more of who reads on."""
-        window = self._readers.get(offset)
-        if window is None:
+        reader = self._readers.get(offset)
+        if reader is None:
             return 0 if length <= BLOCK else _FIRST_AHEAD
+        window, block = reader
+        if block == offset // BLOCK:
+            return window
         return min(max(2 * window, _FIRST_AHEAD), self.fetching.most_ahead)
 
-    def _expect(self, offset: int, window: int) -> None:
-        """Know again who reads on from C{offset}."""
+    def _expect(self, offset: int, window: int, block: int) -> None:
+        """Know again who reads on from C{offset}, and has read from C{block} until there."""
         readers = self._readers
-        readers[offset] = window
+        readers[offset] = window, block
         if len(readers) > _MOST_READERS:
             del readers[next(iter(readers))]
 

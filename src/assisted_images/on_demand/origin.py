@@ -176,6 +176,7 @@ class _Part(Protocol):
         self._stall_seconds = stall_seconds
         self._pieces: list[bytes] = []
         self._received = 0
+        self._over = False
         self._timer = StallTimer(clock, stall_seconds, lambda: self._received, self._stalled)
 
     def connectionMade(self) -> None:
@@ -190,25 +191,25 @@ class _Part(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._timer.stop()
-        if self.done.called:
-            return
         if not ended_well(reason):
             assert reason.value is not None
             self._fail(f"a part broke off: {reason_of(reason.value)}")
         elif self._received < self._length:
             self._fail(f"the origin sent {self._received} bytes of {self._length} of a part")
-        else:
+        elif not self._over:
+            self._over = True
             self.done.callback(b"".join(self._pieces))
 
     def _stalled(self) -> None:
         self._fail(f"nothing has arrived for {self._stall_seconds:g} s")
 
     def _fail(self, reason: str) -> None:
-        if not self.done.called:
+        if not self._over:
             self._stop()
             self.done.errback(BrokenOff(reason))
 
     def _stop(self) -> None:
+        self._over = True
         self._timer.stop()
         self._pieces.clear()
         abort(self.transport)
