@@ -21,6 +21,10 @@ from assisted_images.infra_envs.local import MOST_THREADS, PATIENCE_SECONDS, Loc
 from assisted_images.infra_envs.sealing import Seals, read_secret
 from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
+from assisted_images.on_demand.cache import BlockCache
+from assisted_images.on_demand.fetching import Means
+from assisted_images.on_demand.held_blocks import OwnThread
+from assisted_images.on_demand.images import OnDemandImages
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.registries.settings import make_registries, registry_agents
 from assisted_images.routes.application import Application
@@ -49,6 +53,9 @@ from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
 from httpd.streaming.disk import disk_threads
 from httpd.web.site import ServiceSite
+
+_BLOCK_THREADS = 4
+"""That write blocks of images to the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +111,29 @@ def _client_slots(settings: Settings, slots: Slots) -> ClientSlots | None:
     return None if most is None else ClientSlots(slots, -(-most // settings.workers))
 
 
+def make_on_demand_images(settings: Settings, reactor: Any) -> OnDemandImages:
+    """The images that stay at their origin; they are open until the last download has ended."""
+    run_in_thread = own_threads(reactor, _BLOCK_THREADS, "blocks")
+    means = Means(
+        cache=BlockCache(settings.cache_bytes, reactor, run_in_thread),
+        clock=reactor,
+        run_in_thread=run_in_thread,
+        patience=2 * settings.download_stall_seconds,
+    )
+    return OnDemandImages(
+        means,
+        settings.origin_connections,
+        OwnThread(reactor.callFromThread),
+        disk_threads(reactor),
+    )
+
+
 def make_population(
-    settings: Settings, reactor: Any, outbound: Outbound, store: ImageStore
+    settings: Settings,
+    reactor: Any,
+    outbound: Outbound,
+    store: ImageStore,
+    on_demand: OnDemandImages,
 ) -> Population:
     """
     What brings the images of C{store}; one process of the service has it.
@@ -131,6 +159,8 @@ def make_population(
             clock=reactor,
             run_in_thread=run_in_thread,
             read_in_thread=disk_threads(reactor),
+            fetch=settings.image_fetch,
+            on_demand=on_demand,
             limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
             base_url=settings.image_service_base_url,
             first_delay=settings.download_retry_seconds,

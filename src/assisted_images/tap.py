@@ -15,6 +15,7 @@ from assisted_images.assembly import (
     Outbound,
     make_application,
     make_listeners,
+    make_on_demand_images,
     make_population,
 )
 from assisted_images.secrets import REDACTION
@@ -56,13 +57,14 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         application, listeners = primary.application, primary.listeners
         connections = primary.connections
         others.append(primary.secondaries)
-    population = make_population(settings, reactor, outbound, application.store)
+    on_demand = make_on_demand_images(settings, reactor)
+    population = make_population(settings, reactor, outbound, application.store, on_demand)
     first: list[Service] = [*listeners, population]
     if tls is not None:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
     service = ImageService(settings, log, application.connections)
     service.compose(
-        reactor, (outbound, *first, *others), first, settings.drain_seconds, connections
+        reactor, (outbound, on_demand, *first, *others), first, settings.drain_seconds, connections
     )
     return service
 

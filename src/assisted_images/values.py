@@ -65,6 +65,16 @@ class ImageType(StrEnum):
         return self.value.replace("-", ".")
 
 
+class ImageFetch(StrEnum):
+    """What of an OS image is brought here, and when."""
+
+    WHOLE = "whole"
+    """All of it, before any of it is served."""
+
+    ON_DEMAND = "on-demand"
+    """What clients ask for, when they do."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class OpenShiftVersion:
     """A version of OpenShift, as it compares with others."""

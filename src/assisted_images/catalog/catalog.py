@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
-from assisted_images.values import Architecture, ImageType, OpenShiftVersion
+from assisted_images.values import Architecture, ImageFetch, ImageType, OpenShiftVersion
 from httpd.texts import quoted_if_odd
 from httpd.urls import public_url
 
@@ -48,6 +48,9 @@ class Entry:
 
     stream: OsImageStream | None = None
     """Which of the release image's ISOs; C{None}: whatever there is, the older one of two."""
+
+    fetch: ImageFetch | None = None
+    """What of it is brought here; C{None}: as the settings say for all images."""
 
     @property
     def file_name(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.catalog.lists import Key, file_name_part, openshift_version, read_list
-from assisted_images.values import Architecture, ImageType
+from assisted_images.values import Architecture, ImageFetch, ImageType
 from httpd.texts import quoted_if_odd
 from httpd.urls import is_http_url, public_url
 
@@ -47,6 +47,13 @@ def _image_type(text: str) -> ImageType:
     return ImageType(text)
 
 
+def _fetch(text: str) -> ImageFetch:
+    if text not in list(ImageFetch):
+        expected = " or ".join(ImageFetch)
+        raise ValueError(f"unknown way {quoted_if_odd(text)}; expected {expected}")
+    return ImageFetch(text)
+
+
 _DOWNLOADED = (ImageType.FULL, ImageType.DISCONNECTED)
 
 _KEYS = {
@@ -58,6 +65,7 @@ _KEYS = {
     # An empty one is a slip that must not turn the check off.
     "sha256": Key(_sha256, blank_is_absent=False),
     "type": Key(_image_type),
+    "fetch": Key(_fetch),
 }
 
 _ATTRIBUTES = {"cpu_architecture": "architecture", "type": "image_type"}

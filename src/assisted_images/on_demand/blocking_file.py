@@ -7,6 +7,7 @@ from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Event
 
+from assisted_images.on_demand.fetching import BlockUnavailable
 from assisted_images.on_demand.on_demand_file import OnDemandFile
 from httpd.concurrency.coroutines import begun
 
@@ -24,7 +25,7 @@ class BlockingFile:
     What C{source} has, read by a thread that is not the reactor's, which waits for what has to
     come first.
 
-    @raise OSError: from reading: it cannot be had, or all is being stopped.
+    @ivar trouble: what reading has raised; who reads may have made another error of it.
     """
 
     def __init__(self, source: OnDemandFile, stop: Event) -> None:
@@ -34,6 +35,7 @@ class BlockingFile:
         self._source = source
         self._stop = stop
         self._position = 0
+        self.trouble: OSError | None = None
         self._piece = lru_cache(_KEPT_PIECES)(self._ask)
 
     def __enter__(self) -> BlockingFile:
@@ -53,7 +55,11 @@ class BlockingFile:
         return self._position
 
     def read(self, size: int = -1, /) -> bytes:
-        """The next C{size} bytes; fewer only at the end."""
+        """
+        The next C{size} bytes; fewer only at the end.
+
+        @raise OSError: they cannot be had, or all is being stopped.
+        """
         stop = self._source.size if size < 0 else min(self._position + size, self._source.size)
         parts = []
         while self._position < stop:
@@ -72,7 +78,7 @@ class BlockingFile:
         return b"".join(parts)
 
     def _ask_some(self, offset: int, length: int) -> bytes:
-        answers: SimpleQueue[bytes | OSError | EOFError] = SimpleQueue()
+        answers: SimpleQueue[bytes | OSError] = SimpleQueue()
 
         def begin() -> None:
             begun(read())
@@ -81,8 +87,10 @@ class BlockingFile:
             try:
                 answer = self._source.read(offset, length)
                 answers.put(answer if isinstance(answer, bytes) else await answer)
-            except (OSError, EOFError) as error:
+            except OSError as error:
                 answers.put(error)
+            except EOFError as error:
+                answers.put(BlockUnavailable(str(error)))
 
         self._source.held.thread.call(begin)
         while not self._stop.is_set():
@@ -92,5 +100,7 @@ class BlockingFile:
                 continue
             if isinstance(answer, bytes):
                 return answer
+            self.trouble = answer
             raise answer
-        raise OSError("reading was given up")
+        self.trouble = BlockUnavailable("reading was given up")
+        raise self.trouble

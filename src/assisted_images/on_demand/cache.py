@@ -35,14 +35,12 @@ class BlockCache:
     and a block for each that is being fetched.
 
     @ivar limit: blocks; C{None}: as many as the disk takes.
-    @ivar evicted: blocks that were taken away by this process.
     """
 
     def __init__(
         self, most_bytes: int | None, clock: IReactorTime, run_in_thread: RunInThread
     ) -> None:
         self.limit = None if most_bytes is None else max(most_bytes // BLOCK, 1)
-        self.evicted = 0
         self._clock = clock
         self._run_in_thread = run_in_thread
         self._images: list[HeldBlocks] = []
@@ -102,13 +100,12 @@ class BlockCache:
         for held, block in least_recently_used(candidates, wanted):
             if held_blocks.enter_context(held.change(block)) and held.is_here(block):
                 held.file.mark(block, block + 1, ABSENT)
+                held.evicted += 1
                 taken.setdefault(held.file, []).append(block)
         punched = self._run_in_thread(_punch, taken)
         # They are held until that is done, whoever still waits for it.
         await to_its_end(punched.addBoth(_after, held_blocks.close))
-        count = sum(map(len, taken.values()))
-        self.evicted += count
-        return count
+        return sum(map(len, taken.values()))
 
     def _count(self) -> int:
         states = (held.file.states(0, held.file.count) for held in self._images)

@@ -33,6 +33,16 @@ _BUSY_SECONDS = 0.02
 """How often is looked at a block that another process is fetching."""
 
 
+class BlockUnavailable(OSError):
+    """A block cannot be had; the text says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EIO, reason)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """
@@ -126,7 +136,7 @@ class Fetching:
         """
         Have a block be here.
 
-        @return: fires when it is; or fails with L{OSError}, it cannot be had.  Whoever cancels it
+        @return: fires when it is; or fails with L{BlockUnavailable}.  Whoever cancels it
             does not want it any more.
         """
         if self._closed is not None:
@@ -160,7 +170,7 @@ class Fetching:
         """
         self._closed = self._closed or reason
         for block, fetch in list(self._fetches.items()):
-            self._end(block, fetch, OSError(errno.EIO, reason))
+            self._end(block, fetch, BlockUnavailable(reason))
             if fetch.running is not None:
                 fetch.running.cancel()
         if self._syncing is not None:
@@ -198,7 +208,7 @@ class Fetching:
         fetch.running = Deferred.fromCoroutine(self._bring(block, fetch))
         return fetch.running.addErrback(self._unexpected, block, fetch)
 
-    def _end(self, block: int, fetch: _Fetch, trouble: OSError | None = None) -> None:
+    def _end(self, block: int, fetch: _Fetch, trouble: BlockUnavailable | None = None) -> None:
         """It is here, or is not going to be."""
         if self._fetches.get(block) is fetch:
             del self._fetches[block]
@@ -212,7 +222,7 @@ class Fetching:
     def _unexpected(self, failure: Failure, block: int, fetch: _Fetch) -> None:
         if not failure.check(CancelledError):
             self._log.failure("unexpected trouble with a block", failure)
-        self._end(block, fetch, OSError(errno.EIO, "a block cannot be had"))
+        self._end(block, fetch, BlockUnavailable("a block cannot be had"))
 
     async def _bring(self, block: int, fetch: _Fetch) -> None:
         """Try until the block is here, or nobody wants it any more, or it takes too long."""
@@ -232,7 +242,7 @@ class Fetching:
                 self._note_trouble(reason)
                 wait = max(delay, error.retry_after if isinstance(error, DownloadError) else 0.0)
                 if not fetch.waiting or clock.seconds() + wait > until:
-                    self._end(block, fetch, OSError(errno.EIO, reason))
+                    self._end(block, fetch, BlockUnavailable(reason))
                     return
                 await deferLater(clock, wait)
                 delay = min(2 * delay, _LONGEST_DELAY)
@@ -301,5 +311,5 @@ class Fetching:
 
 def _failed(reason: str) -> Deferred[None]:
     failed: Deferred[None] = Deferred()
-    failed.errback(OSError(errno.EIO, reason))
+    failed.errback(BlockUnavailable(reason))
     return failed

@@ -57,11 +57,16 @@ class Pin:
 
 
 class HeldBlocks:
-    """The blocks of C{file}, as far as this process holds them."""
+    """
+    The blocks of C{file}, as far as this process holds them.
+
+    @ivar evicted: those that it has taken away for others.
+    """
 
     def __init__(self, file: BlockFile, thread: OwnThread) -> None:
         self.file = file
         self.thread = thread
+        self.evicted = 0
         self._pins = Counter[int]()
         self._changing: set[int] = set()
         self._noted: dict[int, float] = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from twisted.application.service import Service
+
 from assisted_images.on_demand.block_file import BLOCKS, BlockFile
 from assisted_images.on_demand.fetching import Fetching, Means
 from assisted_images.on_demand.held_blocks import HeldBlocks, OwnThread
@@ -15,9 +17,11 @@ from httpd.concurrency.threads import RunInThread
 from httpd.urls import WebOrigin, public_url, web_origin
 
 
-class OnDemandImages:
+class OnDemandImages(Service):
     """
     Opens images, which share the room on the disk and, those of one web origin, the requests to it.
+
+    It stops when no download needs any block any more.
 
     @ivar files: those that are open.
     """
@@ -78,7 +82,8 @@ class OnDemandImages:
             self.cache.remove(file.held)
             file.close(reason)
 
-    def stop(self) -> None:
-        """Close them all: the process goes down."""
+    def stopService(self) -> None:
+        """Close them all."""
+        Service.stopService(self)
         for file in [*self.files]:
             self.close(file, "the service is going down")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from assisted_images.infra_envs.agreement import Source
@@ -102,9 +102,42 @@ class _ImageCollector(Collector):
             key = (entry.version, entry.architecture.value, entry.image_type.value)
             for state in ImageState:
                 states.add_metric((*key, state.value), float(image.state is state))
-            present.add_metric(key, image.bytes)
+            present.add_metric(key, image.bytes_here)
             if image.total is not None:
                 total.add_metric(key, image.total)
             if image.next_try is not None:
                 next_try.add_metric(key, image.next_try)
         yield from (states, present, total, next_try)
+        yield from self._on_demand(labels)
+
+    def _on_demand(self, labels: tuple[str, ...]) -> Iterable[Metric]:
+        """What is known of those that are fetched on demand; it begins anew with another file."""
+        reads = CounterMetricFamily(
+            _PREFIX + "on_demand_reads",
+            "Times that bytes were asked for; hit: they were on disk.",
+            labels=(*labels, "hit"),
+        )
+        fetched = CounterMetricFamily(
+            _PREFIX + "on_demand_fetched_bytes", "Bytes that came from the origin.", labels=labels
+        )
+        waiting = GaugeMetricFamily(
+            _PREFIX + "on_demand_readers_waiting",
+            "Readers that wait for bytes from the origin.",
+            labels=labels,
+        )
+        evicted = CounterMetricFamily(
+            _PREFIX + "on_demand_evicted_blocks",
+            "Blocks of 1 MiB that were taken off the disk for others.",
+            labels=labels,
+        )
+        for image in self._store.images:
+            file = image.on_demand
+            if file is not None:
+                entry = image.entry
+                key = (entry.version, entry.architecture.value, entry.image_type.value)
+                reads.add_metric((*key, "true"), file.hits)
+                reads.add_metric((*key, "false"), file.misses)
+                fetched.add_metric(key, file.fetching.fetched)
+                waiting.add_metric(key, file.fetching.waiting)
+                evicted.add_metric(key, file.held.evicted)
+        yield from (reads, fetched, waiting, evicted)

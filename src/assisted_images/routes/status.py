@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from assisted_images.routes.parameters import Parameters
 from assisted_images.settings.readers import ReadyWhen, ready_when
@@ -86,7 +87,7 @@ class Status(Resource):
             request.finish_with(json.dumps(document, indent=1).encode() + b"\n", _JSON)
 
 
-def _described(image: OsImage) -> dict[str, str | int | float | None]:
+def _described(image: OsImage) -> dict[str, Any]:
     entry = image.entry
     return {
         "version": entry.version,
@@ -95,10 +96,26 @@ def _described(image: OsImage) -> dict[str, str | int | float | None]:
         "arch": entry.architecture.value,
         "type": entry.image_type.value,
         "state": image.state.value,
-        "bytes": image.bytes,
+        "bytes": image.bytes_here,
         "total": image.total,
         "reason": image.reason or _missing(image),
         "next_try": image.next_try,
+        "on_demand": _on_demand(image),
+    }
+
+
+def _on_demand(image: OsImage) -> dict[str, Any] | None:
+    """What is known of an image that is fetched on demand."""
+    file = image.on_demand
+    if file is None:
+        return None
+    return {
+        "hits": file.hits,
+        "misses": file.misses,
+        "bytes_fetched": file.fetching.fetched,
+        "readers_waiting": file.fetching.waiting,
+        "evicted_blocks": file.held.evicted,
+        "trouble": file.fetching.trouble,
     }
 
 
@@ -106,11 +123,11 @@ def _missing(image: OsImage) -> str | None:
     """Why a ready image does not serve everything."""
     if image.ready is None:
         return None
-    reasons = (image.ready.minimal_missing, image.ready.nmstate_missing)
+    reasons = (image.ready.minimal_missing, image.ready.nmstate_missing, image.whole_because)
     return "; ".join(filter(None, dict.fromkeys(reasons))) or None
 
 
-def _line(image: dict[str, str | int | float | None]) -> str:
+def _line(image: dict[str, Any]) -> str:
     total = image["total"] or "?"
     reason = f": {image['reason']}" if image["reason"] else ""
     if isinstance(image["next_try"], float):

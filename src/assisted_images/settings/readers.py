@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from assisted_images.values import ImageFetch
 from httpd.settings.readers import one_of
 
 
@@ -34,3 +35,8 @@ class ReadyWhen(StrEnum):
 def ready_when(text: str) -> ReadyWhen:
     """Read C{READY_WHEN}."""
     return ReadyWhen(one_of(text, ReadyWhen))
+
+
+def image_fetch(text: str) -> ImageFetch:
+    """Read C{IMAGE_FETCH}."""
+    return ImageFetch(one_of(text, ImageFetch))

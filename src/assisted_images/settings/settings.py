@@ -11,7 +11,7 @@ from assisted_images.catalog.catalog import Catalog, Entry
 from assisted_images.oci.auths import PullSecret
 from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.table import SETTINGS
-from assisted_images.values import Architecture, ImageType
+from assisted_images.values import Architecture, ImageFetch, ImageType
 from httpd.forwarding import Network
 from httpd.redis_urls import RedisPlace
 from httpd.settings.listening import listening_contradictions
@@ -71,6 +71,9 @@ class Settings:
     min_kernel_bytes: int
     download_stall_seconds: float
     download_retry_seconds: float
+    image_fetch: ImageFetch
+    cache_bytes: int | None
+    origin_connections: int
     config_share_seconds: float
     config_cache_url: RedisPlace | None
     config_cache_key_file: Path | None
@@ -173,6 +176,7 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
         )
     yield from listening_contradictions(found, given)
     yield from _cache_without_key(found, given)
+    yield from _several_workers_on_demand(found)
     yield from _two_pull_secrets(given)
     if {"catalog", "release_images"} <= found.keys() and not found["catalog"].images:
         yield (
@@ -189,6 +193,13 @@ def _cache_without_key(found: Mapping[str, Any], given: set[str]) -> Iterator[st
             "CONFIG_CACHE_KEY_FILE: not set, and what lies in the Redis of CONFIG_CACHE_URL is"
             " always sealed; expected a file with the key"
         )
+
+
+def _several_workers_on_demand(found: Mapping[str, Any]) -> Iterator[str]:
+    images = found["catalog"].images if "catalog" in found else ()
+    fetches = {found.get("image_fetch"), *(entry.fetch for entry in images)}
+    if found.get("workers", 1) > 1 and ImageFetch.ON_DEMAND in fetches:
+        yield "IMAGE_FETCH, WORKERS: images are fetched on demand by one process only; expected 1"
 
 
 def _two_pull_secrets(given: set[str]) -> Iterator[str]:

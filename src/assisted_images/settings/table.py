@@ -9,7 +9,7 @@ from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.catalog.os_images import parse_os_images
 from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.oci.auths import PullSecret
-from assisted_images.settings.readers import http_serves, ready_when
+from assisted_images.settings.readers import http_serves, image_fetch, ready_when
 from httpd.settings import readers
 from httpd.settings.listening import listening
 from httpd.settings.setting import Setting
@@ -183,6 +183,26 @@ SETTINGS: tuple[Setting, ...] = (
         " to 300",
         readers.seconds(zero=False),
         "5",
+    ),
+    Setting(
+        ("IMAGE_FETCH",),
+        "what of the OS images of OS_IMAGES is brought here: whole (all of it, before it is served)"
+        " or on-demand (what clients ask for, when they do); an image's own fetch beats it",
+        image_fetch,
+        "whole",
+    ),
+    Setting(
+        ("CACHE_BYTES",),
+        "room on the disk for the parts of all images that are fetched on demand; the least"
+        " recently used ones go first",
+        readers.count(1 << 20),
+        absent_text="as much as there is",
+    ),
+    Setting(
+        ("ORIGIN_CONNECTIONS",),
+        "requests at once to one server for parts of images that are fetched on demand",
+        readers.count(1, 64),
+        "8",
     ),
     Setting(
         ("CONFIG_SHARE_SECONDS",),

@@ -22,6 +22,7 @@ from assisted_images.live.layout import Layout, read_layout
 from assisted_images.live.minimal import MinimalIso, build_minimal_iso
 from assisted_images.rootfs.nmstate import nmstate_archive
 from assisted_images.store.checks import Checked
+from assisted_images.store.image_bytes import ImageBytes, WholeFile
 from assisted_images.store.records import (
     Stamp,
     digest,
@@ -54,30 +55,46 @@ def ready_image(
     @raise OSError: the image cannot be read.
     @raise IsoError: it is not the file any more that has passed.
     """
-    source, layout = DiskFile(path, read_in_thread, checked.sha256), checked.layout
-    if not Stamp.of(os.fstat(source.descriptor)).is_renamed(checked.stamp):
+    image = WholeFile(DiskFile(path, read_in_thread, checked.sha256))
+    if not Stamp.of(os.fstat(image.source.descriptor)).is_renamed(checked.stamp):
         raise IsoError("somebody has changed it since it was checked")
+    return ready_from(image, checked.layout, path, entry, base_url, read_in_thread)
+
+
+def ready_from(
+    image: ImageBytes,
+    layout: Layout,
+    path: Path,
+    entry: Entry,
+    base_url: str | None,
+    read_in_thread: RunInThread,
+) -> ReadyImage:
+    """
+    As L{ready_image}, of an image that need not be a file.
+
+    @param path: the file's, if it were one.
+    """
     nmstate, nmstate_missing = None, None
     minimal, minimal_missing = None, None
     try:
-        nmstate = _nmstate(path, layout, entry, read_in_thread)
+        nmstate = _nmstate(image, layout, path, entry, read_in_thread)
     except _CannotBeMade as error:
         nmstate_missing = str(error)
     try:
         if nmstate_missing is not None:
             raise _CannotBeMade(nmstate_missing)
-        minimal = _minimal(path, source, entry, base_url, nmstate)
+        minimal = _minimal(image, entry, base_url, nmstate)
     except _CannotBeMade as error:
         minimal_missing = str(error)
     return ReadyImage(
-        image=source.representation(),
+        image=image.representation(),
         layout=layout,
-        last_modified=source.last_modified,
+        last_modified=image.last_modified,
         minimal=minimal,
         minimal_missing=minimal_missing,
         nmstate=nmstate,
         nmstate_missing=nmstate_missing,
-        files=_files(source, nmstate),
+        files=(*image.files, *_files(nmstate)),
     )
 
 
@@ -140,9 +157,9 @@ def ready_image_again(
     @raise OSError: the image cannot be read.
     @raise IsoError: it is another one by now.
     """
-    image, *others = of.files
-    source = image.open(path, read_in_thread)
-    with path.open("rb") as file:
+    whole, *others = of.files
+    image = WholeFile(whole.open(path, read_in_thread))
+    with image.open() as file:
         layout = read_layout(file)
     nmstate, minimal = None, None
     if others:
@@ -153,29 +170,29 @@ def ready_image_again(
         nmstate = _nmstate_in_memory(path, layout)
     if of.minimal is not None:
         try:
-            minimal = _minimal(path, source, entry, base_url, nmstate)
+            minimal = _minimal(image, entry, base_url, nmstate)
         except _CannotBeMade as error:
             raise IsoError(str(error)) from None
     ready = ReadyImage(
-        image=source.representation(),
+        image=image.representation(),
         layout=layout,
-        last_modified=source.last_modified,
+        last_modified=image.last_modified,
         minimal=minimal,
         minimal_missing=of.minimal_missing,
         nmstate=nmstate,
         nmstate_missing=of.nmstate_missing,
-        files=_files(source, nmstate),
+        files=(*image.files, *_files(nmstate)),
     )
     if ReadySummary.of(ready) != of:
         raise IsoError("it is not the file any more that was found ready")
     return ready
 
 
-def _files(image: DiskFile, nmstate: Representation | None) -> tuple[DiskFile, ...]:
-    """Those on disk of which an image is served; the archive may be in memory instead."""
+def _files(nmstate: Representation | None) -> list[DiskFile]:
+    """The file of the archive, which may be in memory instead."""
     segments = () if nmstate is None else nmstate.segments
     sources = [segment.source for segment in segments if isinstance(segment, FileSegment)]
-    return image, *(source for source in sources if isinstance(source, DiskFile))
+    return [source for source in sources if isinstance(source, DiskFile)]
 
 
 def _nmstate_in_memory(iso: Path, layout: Layout) -> Representation:
@@ -194,7 +211,7 @@ def _wants_nmstate(entry: Entry) -> bool:
 
 
 def _nmstate(
-    iso: Path, layout: Layout, entry: Entry, read_in_thread: RunInThread
+    image: ImageBytes, layout: Layout, iso: Path, entry: Entry, read_in_thread: RunInThread
 ) -> Representation | None:
     """The archive with nmstatectl, kept in a file of its own as the Go service keeps it."""
     if not _wants_nmstate(entry):
@@ -205,7 +222,7 @@ def _nmstate(
         if sha256 is None:
             if layout.rootfs is None:
                 raise _CannotBeMade("no nmstatectl: the image has no rootfs")
-            with iso.open("rb") as file:
+            with image.open() as file:
                 archive = nmstate_archive(file, layout.rootfs)
             try:
                 write_whole(path, archive)
@@ -247,8 +264,7 @@ def _remember(path: Path) -> str:
 
 
 def _minimal(
-    path: Path,
-    source: DiskFile,
+    image: ImageBytes,
     entry: Entry,
     base_url: str | None,
     nmstate: Representation | None,
@@ -259,8 +275,8 @@ def _minimal(
         raise _CannotBeMade("the boot loader of s390x cannot load a second initrd")
     rootfs_url = entry.rootfs_url or _own_rootfs_url(entry, base_url)
     try:
-        with path.open("rb") as file:
-            return build_minimal_iso(file, source, rootfs_url, nmstate)
+        with image.open() as file:
+            return build_minimal_iso(file, image.source, rootfs_url, nmstate)
     except (IsoError, OSError) as error:
         raise _CannotBeMade(_text(error)) from None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.durable import TEMPORARY
 from assisted_images.downloads.parts import PART, PROVENANCE, Part, PartInUse
+from assisted_images.on_demand.block_file import BLOCKS
 from assisted_images.store.origins import RELEASE
 from assisted_images.store.records import CHECKED
 from assisted_images.values import Architecture
@@ -29,7 +30,7 @@ _TEMPORARY_SECONDS = 3600.0
 """A temporary file so old was left behind by a process that is gone."""
 
 _ARCHITECTURES = "|".join(Architecture)
-_SUFFIXES = "|".join(map(re.escape, (PART, PROVENANCE, REFUSED, CHECKED, RELEASE)))
+_SUFFIXES = "|".join(map(re.escape, (PART, PROVENANCE, REFUSED, CHECKED, RELEASE, BLOCKS)))
 _NAME = (
     rf"(?:rhcos-(?:full|disconnected)-iso-.+-(?:{_ARCHITECTURES})\.iso"
     rf"|nmstatectl-.+-(?:{_ARCHITECTURES}))"
@@ -98,7 +99,7 @@ def _names(entry: Entry) -> set[str]:
     iso, nmstate = entry.file_name, entry.nmstate_file_name
     return {
         *((iso + RELEASE,) if entry.release else ()),
-        *(iso + suffix for suffix in ("", PART, PROVENANCE, REFUSED, CHECKED)),
+        *(iso + suffix for suffix in ("", PART, PROVENANCE, REFUSED, CHECKED, BLOCKS)),
         *(nmstate + suffix for suffix in ("", CHECKED)),
     }
 

@@ -10,8 +10,11 @@ from twisted.logger import Logger
 
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.images import ImageStore
+from assisted_images.store.on_demand import OnDemandPreparation
 from assisted_images.store.preparation import Preparation
+from assisted_images.store.states import OsImage
 from assisted_images.store.workshop import Workshop
+from assisted_images.values import ImageFetch
 from httpd.concurrency.coroutine_service import Background
 from httpd.concurrency.coroutines import side_by_side
 from httpd.texts import os_error_text
@@ -47,7 +50,7 @@ class Population(Background):
         workshop = self._workshop
         try:
             await self._remove_unaccounted()
-            await side_by_side(what(Preparation(image, workshop)) for image in self._store.images)
+            await side_by_side(what(_preparation(image, workshop)) for image in self._store.images)
         finally:
             workshop.stop.set()
 
@@ -73,3 +76,12 @@ class Population(Background):
             else:
                 text = "{name} cannot be removed, although no configured image needs it: {reason}"
             self._log.info(text, name=removal.name, reason=removal.failure)
+
+
+def _preparation(image: OsImage, workshop: Workshop) -> Preparation:
+    """One image's way; those out of release payloads are always fetched whole."""
+    entry, images = image.entry, workshop.on_demand
+    fetch = entry.fetch or workshop.fetch
+    if images is None or entry.release is not None or fetch is ImageFetch.WHOLE:
+        return Preparation(image, workshop)
+    return OnDemandPreparation(image, workshop, workshop.origin_of_parts(entry), images)

@@ -11,11 +11,12 @@ from twisted.logger import Logger
 from assisted_images.downloads.parts import NoSpace, Part, PartInUse
 from assisted_images.downloads.room import NO_ROOM
 from assisted_images.iso9660.volume import IsoError
+from assisted_images.on_demand.block_file import remove_blocks
 from assisted_images.store.checks import Checked, check_image
 from assisted_images.store.derived import ready_image
 from assisted_images.store.files import file_size, inode, remove_part, remove_set_aside, set_aside
 from assisted_images.store.records import Record, forget, read_record, write_record
-from assisted_images.store.states import ImageState, OsImage
+from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.store.watching import until_changed
 from assisted_images.store.workshop import Workshop
 from httpd.outbound.failures import DownloadError
@@ -78,9 +79,7 @@ class Preparation:
         """
         self._wait = 0.0
         try:
-            self._checked = await self._found() or await self._downloaded()
-            if self._checked is not None:
-                await self._finish(self._checked)
+            await self._bring()
         except PartInUse as error:
             # It is coming along, only not by us.
             self._delay = self._workshop.first_delay
@@ -100,6 +99,12 @@ class Preparation:
             return f"unexpected trouble ({type(error).__name__})"
         return None
 
+    async def _bring(self) -> None:
+        """Find or download it; where the next attempt will have it, it is not ready yet."""
+        self._checked = await self._found() or await self._downloaded()
+        if self._checked is not None:
+            await self._finish(self._checked)
+
     @property
     def _version(self) -> str:
         return self._image.entry.version
@@ -116,6 +121,7 @@ class Preparation:
             record = await run_in_thread(read_record, self._target)
             checked = await self._check(self._target, record)
             await run_in_thread(remove_part, self._target)
+            await run_in_thread(remove_blocks, self._target)
             return checked
         except IsoError as error:
             try:
@@ -205,15 +211,19 @@ class Preparation:
             await workshop.run_in_thread(part.discard)
             self._image.bytes, self._image.total = 0, None
             raise
-        # What is remembered of an earlier file of this name, and was derived from it, is not true
-        # of this one.
-        nmstate = workshop.data_dir / self._image.entry.nmstate_file_name
         await workshop.run_in_thread(forget, self._target)
-        await workshop.run_in_thread(nmstate.unlink, missing_ok=True)
-        await workshop.run_in_thread(forget, nmstate)
+        await self._forget_derived()
         await self._origin.remember(self._target)
         await workshop.run_in_thread(part.publish)
+        await workshop.run_in_thread(remove_blocks, self._target)
         return checked
+
+    async def _forget_derived(self) -> None:
+        """What was derived from an earlier file of this name is not true of this one."""
+        run_in_thread = self._workshop.run_in_thread
+        nmstate = self._workshop.data_dir / self._image.entry.nmstate_file_name
+        await run_in_thread(nmstate.unlink, missing_ok=True)
+        await run_in_thread(forget, nmstate)
 
     async def _finish(self, checked: Checked) -> None:
         workshop = self._workshop
@@ -227,6 +237,9 @@ class Preparation:
                 workshop.read_in_thread,
             )
         await workshop.run_in_thread(remove_set_aside, self._target)
+        self._tell_ready(ready)
+
+    def _tell_ready(self, ready: ReadyImage) -> None:
         for missing in filter(None, {ready.nmstate_missing, ready.minimal_missing}):
             self._log.warn(
                 "image {version} {arch} has no minimal ISO: {reason}",

@@ -13,6 +13,7 @@ from twisted.logger import Logger, LogLevel
 from assisted_images.catalog.catalog import Entry
 from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso
+from assisted_images.on_demand.on_demand_file import OnDemandFile
 from assisted_images.values import Architecture, ImageType
 from httpd.representation.segments import Representation
 from httpd.streaming.disk import DiskFile
@@ -37,8 +38,8 @@ class ReadyImage:
 
     image: Representation
     layout: Layout
-    last_modified: float
-    """Of the OS image, in seconds since the epoch."""
+    last_modified: float | None
+    """Of the OS image, in seconds since the epoch; None: its origin does not say."""
     minimal: MinimalIso | None = None
     minimal_missing: str | None = None
     """Why there is no minimal ISO."""
@@ -75,6 +76,8 @@ class OsImage:
     @ivar reason: why it has failed, or waits.
     @ivar next_try: when it will be tried again, in seconds since the epoch.
     @ivar ready: what is served; None until it is ready.
+    @ivar on_demand: what is here of an image that is fetched on demand; None for others.
+    @ivar whole_because: why it is fetched whole although it was to be fetched on demand.
     """
 
     _log = Logger()
@@ -87,6 +90,8 @@ class OsImage:
         self.total: int | None = None
         self.next_try: float | None = None
         self.ready: ReadyImage | None = None
+        self.on_demand: OnDemandFile | None = None
+        self.whole_because: str | None = None
         self._looked = -math.inf
 
     @property
@@ -110,9 +115,14 @@ class OsImage:
             self.take_out()
         return self.ready
 
-    def take_out(self) -> None:
+    def take_out(self, reason: str = "somebody has changed its files") -> None:
         """Serve it no more: it is to be checked again."""
-        self.change(ImageState.CHECKING, "somebody has changed its files")
+        self.change(ImageState.CHECKING, reason)
+
+    @property
+    def bytes_here(self) -> int:
+        """Bytes on disk, at this moment."""
+        return self.bytes if self.on_demand is None else self.on_demand.bytes_here
 
     def change(
         self,

@@ -12,10 +12,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.downloader import MOST, Downloader
+from assisted_images.on_demand.images import OnDemandImages
+from assisted_images.on_demand.origin import HttpOrigin
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.checks import Limits
 from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
-from assisted_images.values import ImageType
+from assisted_images.values import ImageFetch, ImageType
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import RunInThread
 
@@ -38,6 +40,10 @@ class Workshop:
     run_in_thread: RunInThread
     read_in_thread: RunInThread
     """Reads for downloads, of images that are ready."""
+    fetch: ImageFetch = ImageFetch.WHOLE
+    """What is brought here of images that do not say so themselves."""
+    on_demand: OnDemandImages | None = None
+    """None: all images are fetched whole."""
     limits: Limits = field(default_factory=Limits)
     base_url: str | None = None
     """This service as hosts see it, which goes into minimal ISOs."""
@@ -59,3 +65,15 @@ class Workshop:
         if self.releases is None:
             raise ValueError(f"{entry} is out of a release payload; expected a ReleaseDownloader")
         return PayloadOrigin(entry.release, entry, self.releases, self.run_in_thread)
+
+    def origin_of_parts(self, entry: Entry) -> HttpOrigin:
+        """Where parts of an image come from that has a URL."""
+        downloader = self.downloader
+        return HttpOrigin(
+            entry.url,
+            downloader.agent,
+            downloader.clock,
+            downloader.headers,
+            downloader.parameters,
+            downloader.stall_seconds,
+        )

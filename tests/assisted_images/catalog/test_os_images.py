@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.catalog.catalog import Entry
 from assisted_images.catalog.lists import CatalogError
 from assisted_images.catalog.os_images import parse_os_images
-from assisted_images.values import Architecture, ImageType
+from assisted_images.values import Architecture, ImageFetch, ImageType
 from tests.assisted_images.catalog import lists
 from tests.assisted_images.catalog.lists import OS_IMAGE as SOUND
 from tests.assisted_images.catalog.lists import catalog
@@ -44,11 +44,17 @@ class ReadingTests(SynchronousTestCase):
 
     def test_optional_keys(self) -> None:
         (entry,) = catalog(
-            {"rootfs_url": "http://h/rootfs", "sha256": "AB" * 32, "type": "disconnected-iso"}
+            {
+                "rootfs_url": "http://h/rootfs",
+                "sha256": "AB" * 32,
+                "type": "disconnected-iso",
+                "fetch": "on-demand",
+            }
         ).images
         self.assertEqual(entry.rootfs_url, "http://h/rootfs")
         self.assertEqual(entry.sha256, "ab" * 32)
         self.assertIs(entry.image_type, DISCONNECTED)
+        self.assertIs(entry.fetch, ImageFetch.ON_DEMAND)
 
     def test_other_keys_are_ignored_whatever_their_type(self) -> None:
         """The Go service dies of a boolean, and assisted-service writes one (C{default})."""
@@ -118,7 +124,7 @@ class ProblemTests(SynchronousTestCase):
             self.assertEqual(problem({key: ""}), f"{key} is missing; expected a string")
 
     def test_wrong_type(self) -> None:
-        for key in (*SOUND, "rootfs_url", "sha256", "type"):
+        for key in (*SOUND, "rootfs_url", "sha256", "type", "fetch"):
             for value in (True, 5, ["x"], {"a": "b"}):
                 self.assertEqual(problem({key: value}), f"{key} is not a string; expected a string")
 
@@ -128,6 +134,10 @@ class ProblemTests(SynchronousTestCase):
                 problem({"type": value}),
                 f"type: unknown type {value}; expected full-iso or disconnected-iso",
             )
+
+    def test_unknown_fetch(self) -> None:
+        expected = "fetch: unknown way lazily; expected whole or on-demand"
+        self.assertEqual(problem({"fetch": "lazily"}), expected)
 
     def test_unknown_architecture(self) -> None:
         self.assertEqual(

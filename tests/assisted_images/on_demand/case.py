@@ -47,7 +47,7 @@ class OnDemandTestCase(ServerTestCase):
         images = OnDemandImages(
             means, self.connections, OwnThread(lambda function: function()), run_at_once
         )
-        self.addCleanup(images.stop)
+        self.addCleanup(images.stopService)
         return images
 
     def http_origin(self) -> HttpOrigin:

@@ -59,7 +59,7 @@ class ReadingTests(OnDemandTestCase):
 
     async def test_opened_again_nothing_is_asked_for_again(self) -> None:
         await self.check(await self.open(), 0, 2 * BLOCK)
-        self.images.stop()
+        self.images.stopService()
         file = await self.open(self.make_images())
         await self.check(file, 0, 2 * BLOCK)
         self.assertEqual(self.origin.counts, {0: 1, 1: 1})
@@ -270,4 +270,4 @@ class BoundedTests(OnDemandTestCase):
             await deferLater(trial_reactor(), 0.001)
         await done
         self.assertLessEqual(most, self.most_bytes + self.connections * BLOCK)
-        self.assertGreater(self.images.cache.evicted, 0)
+        self.assertGreater(file.held.evicted, 0)

@@ -129,7 +129,7 @@ class BlockCacheTests(_Case):
         self.assertEqual(self.here(held), [1])
         self.assertEqual(found(held.file, 6), bytes(BLOCK))
         self.assertEqual(found(held.file, 1), content(held.file, 1))
-        self.assertEqual(self.cache.evicted, 3)
+        self.assertEqual(held.evicted, 3)
 
     def test_where_there_is_room_nothing_goes(self) -> None:
         held = self.filled(4, 1)

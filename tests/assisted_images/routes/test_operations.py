@@ -95,6 +95,7 @@ class HealthAndStatusTests(TestCase):
                 "total": 20,
                 "reason": "404 Not Found",
                 "next_try": 12.5,
+                "on_demand": None,
             },
         )
 

@@ -13,6 +13,7 @@ from assisted_images.catalog.built_in import built_in_catalog
 from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
+from assisted_images.values import ImageFetch
 from httpd.redis_urls import RedisPlace
 from httpd.settings.readers import LogLevel, TlsVersion
 from httpd.settings.reading import SettingsError
@@ -107,6 +108,9 @@ class DefaultsTests(SynchronousTestCase):
             "min_kernel_bytes": 5242880,
             "download_stall_seconds": 60.0,
             "download_retry_seconds": 5.0,
+            "image_fetch": ImageFetch.WHOLE,
+            "cache_bytes": None,
+            "origin_connections": 8,
             "config_share_seconds": 60.0,
             "config_cache_url": None,
             "config_cache_key_file": None,
@@ -297,6 +301,12 @@ class ContradictionTests(SynchronousTestCase):
     def test_plain_listener_instead_of_the_other(self) -> None:
         """Without certificate there is one listener, and nothing to collide with."""
         parsed({"LISTEN_PORT": "8080", "HTTP_LISTEN_PORT": "8080"})
+
+    def test_several_workers_and_images_on_demand(self) -> None:
+        for texts in ({"IMAGE_FETCH": "on-demand"}, {"OS_IMAGES": os_images(fetch="on-demand")}):
+            [told] = problems(texts | {"WORKERS": "2"})
+            self.assertIn("IMAGE_FETCH, WORKERS: ", told)
+            self.assertEqual(parsed(texts).workers, 1)
 
     def test_two_pull_secrets(self) -> None:
         parsed({"PULL_SECRET": PULL_SECRET})

@@ -58,10 +58,12 @@ class WrongValueTests(SynchronousTestCase):
             self.assert_refused(name, wrong, "expected a whole number from 0 to 65535")
 
     def test_counts(self) -> None:
-        for name in ("MAX_CONCURRENT_REQUESTS", "MAX_CONNECTIONS", "WORKERS"):
+        for name in ("MAX_CONCURRENT_REQUESTS", "MAX_CONNECTIONS", "WORKERS", "ORIGIN_CONNECTIONS"):
             self.assert_refused(name, ["0", "-1", "many", "1.5"], "expected a whole number from 1")
         for name in ("MIN_ROOTFS_BYTES", "MIN_KERNEL_BYTES"):
             self.assert_refused(name, ["-1", "100M", "1e6"], "expected a whole number from 0")
+
+        self.assert_refused("CACHE_BYTES", ["0", "1M", "9999"], "whole number from 1048576")
 
     def test_seconds(self) -> None:
         wrong = ["-1", "nan", "inf", "1e9", "60s", "1m", "1,5", ".5", "9" * 400]
@@ -81,6 +83,7 @@ class WrongValueTests(SynchronousTestCase):
         for name, expected in (
             ("HTTP_SERVES", "expected boot or all"),
             ("READY_WHEN", "expected all or any"),
+            ("IMAGE_FETCH", "expected whole or on-demand"),
             ("ASSISTED_SERVICE_SCHEME", "expected http or https"),
             ("LOGLEVEL", "expected debug or info or warning or error or"),
             ("LOG_LEVEL", "expected debug or info or warning or error or"),

@@ -1,0 +1,237 @@
+"""Images that stay at their origin, nginx, served by the real service."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.threads import deferToThread
+
+from assisted_images.on_demand.block_file import BLOCK, BLOCKS
+from demo.service import ServiceProcess
+from tests.certificates import identity
+from tests.engines.nginx_origin import NginxOrigin
+from tests.field import clients
+from tests.field.images import file_name, noisy_image, os_images
+from tests.field.service import SECONDS, FieldTestCase
+
+_GIB = 1 << 30
+_CLIENTS = 30
+_ON_DEMAND = {"IMAGE_FETCH": "on-demand"}
+
+
+class OnDemandCase(FieldTestCase):
+    """An origin with images."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.origin = NginxOrigin(self)
+
+    def put(self, name: str, content: bytes, size: int | None = None) -> Path:
+        """
+        Have the origin have a file.
+
+        @param size: bytes, if it is to have more than C{content}: zeros.
+        """
+        path = self.origin.files / name
+        path.write_bytes(content)
+        os.truncate(path, size or len(content))
+        return path
+
+    async def start_with(self, *versions: str, **settings: str) -> ServiceProcess:
+        """The service with images of these versions, C{<version>.iso} at the origin."""
+        images = os_images(
+            *({"version": each, "url": self.origin.url(f"{each}.iso")} for each in versions)
+        )
+        return await self.start(images | _ON_DEMAND | settings, healthy=True)
+
+    async def part(self, service: ServiceProcess, start: int, length: int, path: str = "") -> bytes:
+        """Some bytes of the first image's full ISO, or of another path."""
+        wanted = {"Range": f"bytes={start}-{start + length - 1}"}
+        got = await self.get(service, path or self.full_iso(), wanted)
+        self.assertEqual(got.status, 206)
+        self.assertEqual(len(got.body), length)
+        return got.body
+
+    def room(self) -> int:
+        """Bytes that all blocks take on the disk."""
+        return sum(path.stat().st_blocks * 512 for path in self.data.glob(f"*{BLOCKS}"))
+
+    def assert_asked_once(self, name: str) -> None:
+        self.assertEqual(set(self.origin.parts(name).values()), {1})
+
+
+class LargeImageTests(OnDemandCase):
+    async def test_sixty_gib_from_an_empty_disk(self) -> None:
+        size = 60 * _GIB
+        self.put("1.iso", noisy_image(), size)
+        service = await self.start_with("1")
+        [image] = await self.status(service)
+        self.assertEqual((image["state"], image["total"]), ("ready", size))
+        self.assertLess(image["bytes"], 0.05 * size)
+        got = await self.get(service, self.full_iso(), {"Range": "bytes=0-0"})
+        self.assertEqual(got.header("content-range"), f"bytes 0-0/{size}")
+        end = await self.part(service, size - 1000, 1000)
+        self.assertEqual(end, bytes(1000))
+        minimal = self.full_iso().replace("full", "minimal")
+        self.assertEqual((await self.get(service, minimal)).status, 200)
+        self.assertLess(self.room(), 0.05 * size)
+        self.assert_asked_once("1.iso")
+
+
+class ManyClientsTests(OnDemandCase):
+    async def test_in_many_places_and_in_one(self) -> None:
+        content = noisy_image(48 << 20)
+        self.put("1.iso", content)
+        service = await self.start_with("1")
+        whole = (await self.get(service, self.full_iso())).body
+        chance = random.Random(3)
+        self.assertEqual(len(whole), len(content))
+        await self.kill(service)
+        for path in self.data.glob(f"*{BLOCKS}"):
+            path.unlink()
+        before = self.origin.parts("1.iso")
+        service = await self.start_with("1")
+        places = [chance.randrange(len(content) - 2 * BLOCK) for _ in range(_CLIENTS)]
+        await gatherResults(
+            [
+                Deferred.fromCoroutine(self.same_part(service, place, whole))
+                for place in [*places, *[7 * BLOCK - 5] * _CLIENTS]
+            ]
+        )
+        asked = self.origin.parts("1.iso") - before
+        self.assertEqual(set(asked.values()), {1})
+
+    async def same_part(self, service: ServiceProcess, start: int, whole: bytes) -> None:
+        length = 2 * BLOCK
+        found = await self.part(service, start, length)
+        self.assertTrue(found == whole[start : start + length], f"bytes from {start} on")
+
+    async def test_as_a_whole_image_by_both_listeners(self) -> None:
+        content = noisy_image()
+        self.put("1.iso", content)
+        key, certificate = identity("localhost").write(self.directory())
+        tls = {"HTTPS_KEY_FILE": str(key), "HTTPS_CERT_FILE": str(certificate)}
+        settings = tls | {"HTTP_LISTEN_PORT": "0", "HTTP_SERVES": "all"}
+        service = await self.start_with("1", **settings)
+        found = [
+            await deferToThread(_download, service, scheme, self.full_iso())
+            for scheme in ("https", "http", "https")
+        ]
+        (self.data / file_name("2")).write_bytes(content)
+        images = os_images({"version": "2", "url": "http://127.0.0.1:1/nobody"})
+        other = await self.start(images | settings, healthy=True)
+        whole = await deferToThread(_download, other, "http", self.full_iso("2"))
+        for each in found:
+            self.assertTrue(each == whole)
+        self.assert_asked_once("1.iso")
+
+
+class RestartTests(OnDemandCase):
+    async def test_killed_under_load(self) -> None:
+        """SIGKILL at random moments: no wrong byte after it, and nothing is asked for again."""
+        content, chance = noisy_image(48 << 20), random.Random(4)
+        self.put("1.iso", content)
+        for _ in range(4):
+            service = await self.start_with("1")
+            running = [
+                self.downloads(service, chance.randrange(len(content) - 4 * BLOCK)) for _ in "1234"
+            ]
+            until = time.monotonic() + chance.uniform(0, 0.4)
+            await self.until_passed(until)
+            await self.kill(service)
+            await gatherResults(running)
+        service = await self.start_with("1")
+        before = self.origin.parts("1.iso")
+        whole = (await self.get(service, self.full_iso())).body
+        await self.kill(service)
+        (self.data / file_name("1")).write_bytes(content)
+        reference = (await self.get(await self.start_with("1"), self.full_iso())).body
+        self.assertTrue(whole == reference)
+        after = self.origin.parts("1.iso")
+        again = [part for part in before if after[part] > before[part]]
+        self.assertLessEqual(len(again), 8 * 4, "only what was under way is asked for again")
+
+    def downloads(self, service: ServiceProcess, start: int) -> Deferred[object]:
+        part = Deferred.fromCoroutine(self.part(service, start, 4 * BLOCK))
+        return part.addBoth(lambda _: None)  # it may be cut
+
+    async def until_passed(self, moment: float) -> None:
+        await deferToThread(time.sleep, max(0, moment - time.monotonic()))
+
+
+class BoundTests(OnDemandCase):
+    async def test_three_images_in_little_room(self) -> None:
+        limit = 24 << 20
+        contents = {each: noisy_image((32 << 20) + int(each)) for each in "123"}
+        for version, content in contents.items():
+            self.put(f"{version}.iso", content)
+        service = await self.start_with("1", "2", "3", CACHE_BYTES=str(limit))
+        chance = random.Random(5)
+        asked = [
+            (version, chance.randrange(len(contents[version]) - 2 * BLOCK))
+            for version in "123"
+            for _ in range(20)
+        ]
+        chance.shuffle(asked)
+        parts = gatherResults(
+            [
+                Deferred.fromCoroutine(self.part(service, start, 2 * BLOCK, self.full_iso(version)))
+                for version, start in asked
+            ]
+        )
+        most = 0
+        while not parts.called:
+            most = max(most, self.room())
+            await deferToThread(time.sleep, 0.01)
+        for (version, start), found in zip(asked, await parts, strict=True):
+            if start > BLOCK:  # behind the Ignition area, which is not the origin's
+                expected = contents[version][start : start + 2 * BLOCK]
+                self.assertTrue(found == expected, f"{version} from {start} on")
+        behind = 3 * 4 * 4096
+        self.assertLessEqual(most, limit + 8 * BLOCK + behind)
+
+
+class ChangeTests(OnDemandCase):
+    async def test_another_file(self) -> None:
+        old, new = noisy_image(), noisy_image(25 << 20)
+        path = self.put("1.iso", old)
+        service = await self.start_with("1")
+        first = await self.get(service, self.full_iso(), {"Range": "bytes=0-9"})
+        path.unlink()
+        self.put("1.iso", new)
+        wanted = {"Range": f"bytes={20 * BLOCK}-{20 * BLOCK + 999}"}
+        self.assertEqual((await self.get(service, self.full_iso(), wanted)).status, 503)
+        await service.wait_for(
+            lambda: (
+                [event["state"] for event in service.events if "state" in event][-2:]
+                == ["checking", "ready"]
+                and any("another file" in str(event.get("reason")) for event in service.events)
+            ),
+            "be ready again",
+            SECONDS,
+        )
+        second = await self.get(service, self.full_iso(), {"Range": "bytes=0-9"})
+        self.assertNotEqual(first.header("etag"), second.header("etag"))
+        found = await self.part(service, 20 * BLOCK, 1000)
+        self.assertEqual(found, new[20 * BLOCK :][:1000])
+
+    async def test_replicas_agree(self) -> None:
+        self.put("1.iso", noisy_image())
+        etags = []
+        for _ in range(2):
+            self.data = self.directory()
+            service = await self.start_with("1")
+            rootfs = "/boot-artifacts/rootfs?version=1&arch=x86_64"
+            etags.append((await self.get(service, rootfs, {"Range": "bytes=0-9"})).header("etag"))
+        self.assertEqual(etags[0], etags[1])
+
+
+def _download(service: ServiceProcess, scheme: str, path: str) -> bytes:
+    connection = clients.client(service, scheme)
+    with connection:
+        connection.sendall(clients.request(path))
+        return clients.rest_of(connection, clients.head_of(connection))
