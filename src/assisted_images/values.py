@@ -74,6 +74,9 @@ class ImageFetch(StrEnum):
     ON_DEMAND = "on-demand"
     """What clients ask for, when they do."""
 
+    BACKGROUND = "background"
+    """What clients ask for first, and all the rest meanwhile."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class OpenShiftVersion:

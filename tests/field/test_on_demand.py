@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
@@ -16,7 +19,7 @@ from tests.certificates import identity
 from tests.engines.nginx_origin import NginxOrigin
 from tests.field import clients
 from tests.field.images import file_name, noisy_image, os_images
-from tests.field.service import SECONDS, FieldTestCase
+from tests.field.service import SECONDS, FieldTestCase, events_of
 
 _GIB = 1 << 30
 _CLIENTS = 30
@@ -163,6 +166,44 @@ class RestartTests(OnDemandCase):
         await deferToThread(time.sleep, max(0, moment - time.monotonic()))
 
 
+class BackgroundTests(OnDemandCase):
+    async def start_in_background(self, sha256: str) -> ServiceProcess:
+        url = self.origin.url("1.iso")
+        image = {"version": "1", "url": url, "fetch": "background", "sha256": sha256}
+        return await self.start(os_images(image), healthy=True)
+
+    async def test_it_becomes_an_ordinary_image(self) -> None:
+        content = noisy_image()
+        self.put("1.iso", content)
+        service = await self.start_in_background(sha256(content).hexdigest())
+        before = (await self.get(service, self.full_iso())).body
+        await service.wait_for(
+            lambda: len([event for event in events_of(service, "1") if is_ready(event)]) == 2,
+            "have it as a whole",
+            SECONDS,
+        )
+        [image] = await self.status(service)
+        self.assertEqual((image["bytes"], image["on_demand"]), (len(content), None))
+        self.assertTrue((self.data / file_name("1")).read_bytes() == content)
+        self.assertEqual(self.names(), [file_name("1"), file_name("1") + ".checked.json"])
+        self.assertTrue((await self.get(service, self.full_iso())).body == before)
+        self.assert_asked_once("1.iso")
+        asked = self.origin.parts("1.iso")
+        again = await self.start_in_background(sha256(content).hexdigest())
+        self.assertTrue((await self.get(again, self.full_iso())).body == before)
+        self.assertEqual(self.origin.parts("1.iso"), asked)
+
+    async def test_it_is_another_image_than_it_should_be(self) -> None:
+        self.put("1.iso", noisy_image())
+        service = await self.start_in_background("0" * 64)
+        await service.wait_for(
+            lambda: events_of(service, "1")[-1]["state"] == "failed", "refuse it", SECONDS
+        )
+        self.assertIn("sha256", events_of(service, "1")[-1]["reason"])
+        self.assertEqual((await self.get(service, self.full_iso())).status, 503)
+        self.assertEqual(self.names(), [])
+
+
 class BoundTests(OnDemandCase):
     async def test_three_images_in_little_room(self) -> None:
         limit = 24 << 20
@@ -228,6 +269,10 @@ class ChangeTests(OnDemandCase):
             rootfs = "/boot-artifacts/rootfs?version=1&arch=x86_64"
             etags.append((await self.get(service, rootfs, {"Range": "bytes=0-9"})).header("etag"))
         self.assertEqual(etags[0], etags[1])
+
+
+def is_ready(event: Mapping[str, Any]) -> bool:
+    return bool(event["state"] == "ready")
 
 
 def _download(service: ServiceProcess, scheme: str, path: str) -> bytes:

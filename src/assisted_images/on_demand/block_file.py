@@ -28,7 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from assisted_images.downloads.durable import is_still
+from assisted_images.downloads.durable import is_still, sync_directory
 
 BLOCKS = ".blocks"
 """Follows the name of an ISO, for the file with its blocks."""
@@ -93,6 +93,7 @@ class BlockFile:
         self.size = size
         """Bytes of the image."""
         self.is_new = is_new
+        self._sealed = False
         self._descriptor = descriptor
         self._shape = _Shape(size)
         self.count: int = self._shape.count
@@ -114,8 +115,7 @@ class BlockFile:
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             file = cls(path, descriptor, size, is_new=False)
-            header = file._shape.header
-            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLKW, _lock_of(fcntl.F_WRLCK, header, _PAGE))
+            file._take_turn(fcntl.F_WRLCK)
             if not is_still(path, descriptor):
                 continue
             if not os.fstat(descriptor).st_size:
@@ -124,8 +124,57 @@ class BlockFile:
                 path.unlink(missing_ok=True)
                 continue
             file._recover(digest)
-            fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _lock_of(fcntl.F_UNLCK, header, _PAGE))
+            file._lock_users(fcntl.F_RDLCK)
+            file._take_turn(fcntl.F_UNLCK)
             return file
+
+    def seal(self, *, sealed: bool) -> None:
+        """
+        Have nothing more written into the file, of which all blocks are here; or again.
+
+        Of a sealed one all blocks are here and durable.
+        """
+        self._sealed = sealed
+
+    def publish(self, target: Path, last_modified: float | None) -> bool:
+        """
+        Make it the ISO C{target}, with nothing behind the image; to be called once it is sealed.
+        It is still good for reading.
+
+        @param last_modified: seconds since the epoch.
+        @return: whether that was done; not while another process has it open, or a block is absent.
+        @raise OSError: the disk is broken.
+        """
+        self._take_turn(fcntl.F_WRLCK)
+        try:
+            if not self._lock_users(fcntl.F_WRLCK):
+                return False
+            if ABSENT in self._states(0, self.count):
+                self._lock_users(fcntl.F_RDLCK)
+                return False
+            os.ftruncate(self._descriptor, self.size)
+            if last_modified is not None:
+                os.utime(self._descriptor, (last_modified,) * 2)
+            os.fsync(self._descriptor)
+            self.path.replace(target)
+            sync_directory(target.parent)
+            return True
+        finally:
+            self._take_turn(fcntl.F_UNLCK)
+
+    def _take_turn(self, kind: int) -> None:
+        """Wait for, or end, the turn of opening and publishing."""
+        lock = _lock_of(kind, self._shape.header, 1)
+        fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLKW, lock)
+
+    def _lock_users(self, kind: int) -> bool:
+        """All that have it open share one lock; who publishes has it alone."""
+        try:
+            lock = _lock_of(kind, self._shape.header + 1, 1)
+            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
 
     def _begin(self, digest: bytes) -> None:
         os.ftruncate(self._descriptor, self._shape.end)
@@ -187,14 +236,23 @@ class BlockFile:
 
     def states(self, first: int, stop: int) -> bytes:
         """What is known of these blocks: a byte for each, false where it is absent."""
+        if self._sealed:
+            return bytes([DURABLE]) * (stop - first)
+        return self._states(first, stop)
+
+    def _states(self, first: int, stop: int) -> bytes:
         return os.pread(self._descriptor, stop - first, self._shape.states + first)
 
     def mark(self, first: int, stop: int, state: int) -> None:
         """Say something else of these blocks; for who has a lock on them."""
-        os.pwrite(self._descriptor, bytes([state]) * (stop - first), self._shape.states + first)
+        if not self._sealed:
+            states = bytes([state]) * (stop - first)
+            os.pwrite(self._descriptor, states, self._shape.states + first)
 
     def note_use(self, first: int, stop: int) -> None:
         """Say that these blocks are used now."""
+        if self._sealed:
+            return
         now = time.time_ns().to_bytes(8, "little")
         os.pwrite(self._descriptor, now * (stop - first), self._shape.uses + 8 * first)
 

@@ -57,8 +57,9 @@ class BlockCache:
         self._images.append(image)
 
     def remove(self, image: HeldBlocks) -> None:
-        """Those of C{image} do so no more."""
-        self._images.remove(image)
+        """Those of C{image} do so no more; harmless where they did not."""
+        if image in self._images:
+            self._images.remove(image)
 
     @contextmanager
     def coming(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -78,13 +78,14 @@ class _Fetch:
     waiting: list[Deferred[None]] = field(default_factory=list)
     wanted_ahead: int = 0
     """By how many clients that read on."""
-    in_background: bool = False
+    background: list[Deferred[None]] = field(default_factory=list)
+    """Those that wait for it although no client does."""
     running: Deferred[None] | None = None
 
     @property
     def is_wanted(self) -> bool:
         """Whether there is still anybody whom it is for."""
-        return bool(self.waiting) or self.wanted_ahead > 0 or self.in_background
+        return bool(self.waiting) or self.wanted_ahead > 0 or bool(self.background)
 
 
 class Fetching:
@@ -147,6 +148,20 @@ class Fetching:
         self._enter(block, fetch, Rank.AWAITED)
         return waiting
 
+    def bring(self, block: int) -> Deferred[None]:
+        """
+        As L{wait}, but when there is nothing else to do, and without trying again.
+        """
+        if self._closed is not None:
+            return _failed(self._closed)
+        if self._held.is_here(block):
+            return succeed(None)
+        fetch = self._fetches.get(block) or self._begin(block)
+        waiting: Deferred[None] = Deferred(lambda _: self._leave(block, fetch, waiting))
+        fetch.background.append(waiting)
+        self._enter(block, fetch, Rank.BACKGROUND)
+        return waiting
+
     def read_ahead(self, first: int, stop: int) -> Ahead | None:
         """
         Have the blocks from C{first} up to, not including, C{stop} be here soon.
@@ -193,9 +208,10 @@ class Fetching:
             self._queue.promote(fetch.turn, rank)
 
     def _leave(self, block: int, fetch: _Fetch, waiting: Deferred[None]) -> None:
-        if waiting in fetch.waiting:
-            fetch.waiting.remove(waiting)
-            self._drop_unwanted(block, fetch)
+        for those in (fetch.waiting, fetch.background):
+            if waiting in those:
+                those.remove(waiting)
+                self._drop_unwanted(block, fetch)
 
     def _drop_unwanted(self, block: int, fetch: _Fetch) -> None:
         """Ask for nothing that nobody wants; what is on its way already may come."""
@@ -212,7 +228,7 @@ class Fetching:
         """It is here, or is not going to be."""
         if self._fetches.get(block) is fetch:
             del self._fetches[block]
-        waiting, fetch.waiting = fetch.waiting, []
+        waiting, fetch.waiting, fetch.background = [*fetch.waiting, *fetch.background], [], []
         for one in waiting:
             if trouble is None:
                 one.callback(None)

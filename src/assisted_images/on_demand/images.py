@@ -43,13 +43,15 @@ class OnDemandImages(Service):
         self._queues: dict[WebOrigin, OriginQueue] = {}
 
     async def open(
-        self, target: Path, origin: HttpOrigin, changed: Callable[[], None]
+        self, target: Path, origin: HttpOrigin, changed: Callable[[], None], *, bounded: bool = True
     ) -> OnDemandFile:
         """
         Open an image as it is at its origin now, with those of its blocks that are here.
 
         @param target: the ISO's name, if it were here.
         @param changed: called when the origin has another one; this one is of no use then.
+        @param bounded: whether its blocks count as those that have bounded room, and may be taken
+            away; otherwise it is going to be here as a whole.
         @raise NoParts: the origin gives no parts of it.
         @raise DownloadError: the origin cannot be asked now.
         @raise OSError: the disk is full or broken, or its file system has no locks or holes.
@@ -64,7 +66,8 @@ class OnDemandImages(Service):
         held = HeldBlocks(file, self._thread)
         queue = self._queues.setdefault(web_origin(origin.url), OriginQueue(self._connections))
         fetching = Fetching(held, (origin, facts), queue, self._means, changed)
-        self.cache.add(held)
+        if bounded:
+            self.cache.add(held)
         opened = OnDemandFile(
             target.name, facts, held, fetching, self.cache.most_pinned, self._read_in_thread
         )
@@ -78,9 +81,13 @@ class OnDemandImages(Service):
         @param reason: why.
         """
         if file in self.files:
-            self.files.remove(file)
-            self.cache.remove(file.held)
+            self.retire(file)
             file.close(reason)
+
+    def retire(self, file: OnDemandFile) -> None:
+        """Share nothing with it any more; who reads it may come to the end."""
+        self.files.remove(file)
+        self.cache.remove(file.held)
 
     def stopService(self) -> None:
         """Close them all."""

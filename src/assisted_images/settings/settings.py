@@ -198,7 +198,7 @@ def _cache_without_key(found: Mapping[str, Any], given: set[str]) -> Iterator[st
 def _several_workers_on_demand(found: Mapping[str, Any]) -> Iterator[str]:
     images = found["catalog"].images if "catalog" in found else ()
     fetches = {found.get("image_fetch"), *(entry.fetch for entry in images)}
-    if found.get("workers", 1) > 1 and ImageFetch.ON_DEMAND in fetches:
+    if found.get("workers", 1) > 1 and fetches & {ImageFetch.ON_DEMAND, ImageFetch.BACKGROUND}:
         yield "IMAGE_FETCH, WORKERS: images are fetched on demand by one process only; expected 1"
 
 

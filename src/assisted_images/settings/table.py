@@ -186,8 +186,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         ("IMAGE_FETCH",),
-        "what of the OS images of OS_IMAGES is brought here: whole (all of it, before it is served)"
-        " or on-demand (what clients ask for, when they do); an image's own fetch beats it",
+        "what of the OS images of OS_IMAGES is brought here: whole (all of it, before it is"
+        " served), on-demand (what clients ask for, when they do) or background (that first, and"
+        " all the rest meanwhile); an image's own fetch beats it",
         image_fetch,
         "whole",
     ),

@@ -25,7 +25,11 @@ class OnDemandPreparation(Preparation):
 
     An image that is here as a whole is served as such; one whose origin gives no parts is
     downloaded whole.
+
+    @cvar bounded: whether blocks are taken away where there are too many.
     """
+
+    bounded = True
 
     def __init__(
         self, image: OsImage, workshop: Workshop, origin: HttpOrigin, images: OnDemandImages
@@ -67,14 +71,19 @@ class OnDemandPreparation(Preparation):
             self._tell_ready(ready)
 
     async def _opened(self) -> OnDemandFile:
-        self._file = await self._images.open(self._target, self._http_origin, self._changed)
+        self._file = await self._images.open(
+            self._target, self._http_origin, self._changed, bounded=self.bounded
+        )
         return self._file
 
     def _changed(self) -> None:
-        """The origin has another file: whoever reads this one is cut."""
+        """The origin has another file."""
+        self._take_out("its origin has another file")
+
+    def _take_out(self, reason: str) -> None:
+        """Serve it no more; whoever reads it is cut."""
         file, self._file = self._file, None
         if file is not None:
-            reason = "its origin has another file"
             self._image.on_demand = None
             self._image.take_out(reason)
             self._images.close(file, reason)

@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
+from assisted_images.store.background import BackgroundPreparation
 from assisted_images.store.files import remove_unaccounted
 from assisted_images.store.images import ImageStore
 from assisted_images.store.on_demand import OnDemandPreparation
@@ -81,7 +82,13 @@ class Population(Background):
 def _preparation(image: OsImage, workshop: Workshop) -> Preparation:
     """One image's way; those out of release payloads are always fetched whole."""
     entry, images = image.entry, workshop.on_demand
-    fetch = entry.fetch or workshop.fetch
-    if images is None or entry.release is not None or fetch is ImageFetch.WHOLE:
+    kind = _PREPARATIONS.get(entry.fetch or workshop.fetch)
+    if images is None or entry.release is not None or kind is None:
         return Preparation(image, workshop)
-    return OnDemandPreparation(image, workshop, workshop.origin_of_parts(entry), images)
+    return kind(image, workshop, workshop.origin_of_parts(entry), images)
+
+
+_PREPARATIONS = {
+    ImageFetch.ON_DEMAND: OnDemandPreparation,
+    ImageFetch.BACKGROUND: BackgroundPreparation,
+}

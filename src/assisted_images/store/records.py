@@ -111,19 +111,21 @@ def forget(path: Path) -> None:
     record_path(path).unlink(missing_ok=True)
 
 
-def digest(file: BinaryIO, stop: Event | None = None) -> str:
+def digest(file: BinaryIO, stop: Event | None = None, most: int = 1 << 62) -> str:
     """
     The SHA-256 of an open file, in hexadecimal.
 
     @param stop: given up soon after it is set.
+    @param most: bytes that are looked at.
     @raise Stopped: it was.
     """
     file.seek(0)
     total = hashlib.sha256()
-    while piece := file.read(_PIECE):
+    while piece := file.read(min(_PIECE, most)):
         if stop is not None and stop.is_set():
             raise Stopped
         total.update(piece)
+        most -= len(piece)
     return total.hexdigest()
 
 

@@ -136,7 +136,7 @@ class ProblemTests(SynchronousTestCase):
             )
 
     def test_unknown_fetch(self) -> None:
-        expected = "fetch: unknown way lazily; expected whole or on-demand"
+        expected = "fetch: unknown way lazily; expected whole or on-demand or background"
         self.assertEqual(problem({"fetch": "lazily"}), expected)
 
     def test_unknown_architecture(self) -> None:

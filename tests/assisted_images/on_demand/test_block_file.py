@@ -138,6 +138,48 @@ class BlockFileTests(_Case):
         self.assertGreater(second, first)
 
 
+class PublishTests(_Case):
+    def setUp(self) -> None:
+        super().setUp()
+        self.target = Path(self.mktemp())
+        self.file = self.filled(*range(_BLOCKS))
+        self.file.seal(sealed=True)
+
+    def test_it_has_the_image_and_nothing_else(self) -> None:
+        self.assertTrue(self.file.publish(self.target, 86400.0))
+        whole = b"".join(content(self.file, block) for block in range(_BLOCKS))
+        self.assertEqual(self.target.read_bytes(), whole)
+        self.assertEqual(self.target.stat().st_mtime, 86400.0)
+        self.assertFalse(self.path.exists())
+
+    def test_nothing_is_written_into_it_any_more(self) -> None:
+        self.file.publish(self.target, None)
+        self.file.note_use(0, 2)
+        self.file.mark(0, 1, ABSENT)
+        self.assertEqual(self.file.states(0, _BLOCKS), bytes([DURABLE]) * _BLOCKS)
+        self.assertEqual(self.target.stat().st_size, self.file.size)
+
+    def test_not_while_another_has_it_open(self) -> None:
+        other = self.open()
+        self.assertFalse(self.file.publish(self.target, None))
+        self.assertTrue(self.path.exists())
+        del other
+        self.assertTrue(self.file.publish(self.target, None))
+
+    def test_not_while_a_block_is_absent(self) -> None:
+        self.file.seal(sealed=False)
+        self.file.mark(2, 3, ABSENT)
+        self.file.seal(sealed=True)
+        self.assertFalse(self.file.publish(self.target, None))
+        self.file.seal(sealed=False)
+        self.file.mark(2, 3, WRITTEN)
+        self.assertTrue(self.file.publish(self.target, None))
+
+    def test_who_opens_it_then_begins_anew(self) -> None:
+        self.file.publish(self.target, None)
+        self.assertTrue(self.open().is_new)
+
+
 class SharedTests(TestCase):
     """Several processes at one file."""
 

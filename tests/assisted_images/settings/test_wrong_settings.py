@@ -83,7 +83,7 @@ class WrongValueTests(SynchronousTestCase):
         for name, expected in (
             ("HTTP_SERVES", "expected boot or all"),
             ("READY_WHEN", "expected all or any"),
-            ("IMAGE_FETCH", "expected whole or on-demand"),
+            ("IMAGE_FETCH", "expected whole or on-demand or background"),
             ("ASSISTED_SERVICE_SCHEME", "expected http or https"),
             ("LOGLEVEL", "expected debug or info or warning or error or"),
             ("LOG_LEVEL", "expected debug or info or warning or error or"),
