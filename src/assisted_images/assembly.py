@@ -25,6 +25,7 @@ from assisted_images.on_demand.cache import BlockCache
 from assisted_images.on_demand.fetching import Means
 from assisted_images.on_demand.held_blocks import OwnThread
 from assisted_images.on_demand.images import OnDemandImages
+from assisted_images.registries.files import read_s3_key
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.registries.settings import make_registries, registry_agents
 from assisted_images.routes.application import Application
@@ -47,7 +48,7 @@ from httpd.http1.connections import Connections
 from httpd.listening.listeners import Listener, listeners, listening_socket
 from httpd.listening.tls import ServerTls
 from httpd.logs.requests import RequestLog
-from httpd.outbound.agent import OutboundAgent
+from httpd.outbound.agent import IOutboundAgent, OutboundAgent
 from httpd.outbound.proxies import Proxies
 from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
@@ -147,7 +148,7 @@ def make_population(
         Workshop(
             data_dir=settings.data_dir,
             downloader=Downloader(
-                agent=outbound.downloads,
+                agent=_signing(settings, outbound.downloads),
                 clock=reactor,
                 run_in_thread=run_in_thread,
                 headers=settings.os_images_request_headers,
@@ -160,12 +161,32 @@ def make_population(
             run_in_thread=run_in_thread,
             read_in_thread=disk_threads(reactor),
             fetch=settings.image_fetch,
+            s3_endpoint=settings.s3_endpoint,
             on_demand=on_demand,
             limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
             base_url=settings.image_service_base_url,
             first_delay=settings.download_retry_seconds,
         ),
     )
+
+
+def _signing(settings: Settings, agent: IOutboundAgent) -> IOutboundAgent:
+    """
+    The agent of downloads, which signs what goes to the S3 server of the settings.
+
+    @raise ValueError: the secret key cannot be read.
+    """
+    access_key, secret_key = settings.s3_access_key, settings.s3_secret_key
+    if settings.s3_endpoint is None or access_key is None:
+        return agent
+    if settings.s3_secret_key_file is not None:
+        secret_key = read_s3_key(settings.s3_secret_key_file)
+    assert secret_key is not None, "there is one where there is an access key"
+    # Only here: who has no such images does without what signing takes, some 30 MiB of memory.
+    from httpd.outbound.s3_signing import S3User, SigningAgent  # noqa: PLC0415
+
+    user = S3User(settings.s3_endpoint, settings.s3_region, access_key, secret_key)
+    return SigningAgent(agent, user)
 
 
 def _infra_envs(

@@ -95,3 +95,8 @@ def web_origin(url: str) -> WebOrigin:
         raise ValueError("not an http URL")
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     return WebOrigin(parts.scheme, ascii_host(parts.hostname), port)
+
+
+def object_url(endpoint: str, bucket: str, key: str) -> str:
+    """Where an object is on the S3 server with this endpoint, whose buckets are in its path."""
+    return f"{endpoint.rstrip('/')}/{bucket}/{quote(key, safe='/~')}"

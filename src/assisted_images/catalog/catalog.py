@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,16 @@ _Key = tuple[str, Architecture, ImageType]
 """A version, of which architecture and type."""
 
 
+_S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[!->@-~]{1,1024})")
+"""Without a question mark: there is no query, and a key that has one must be renamed."""
+
+
+def s3_location(url: str) -> tuple[str, str] | None:
+    """The bucket and the key of C{s3://bucket/key}; None for another URL."""
+    found = _S3.fullmatch(url)
+    return (found["bucket"], found["key"]) if found else None
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """
@@ -26,7 +37,7 @@ class Entry:
     openshift_version: str
     architecture: Architecture
     url: str = field(repr=False)
-    """Where to download the ISO; empty where C{release} is set."""
+    """Where the ISO is, C{http}, C{https} or C{s3}; empty where C{release} is set."""
 
     version: str
     """
@@ -65,7 +76,9 @@ class Entry:
     @property
     def origin(self) -> str:
         """Where it comes from, as it may be logged: a pull spec, or a URL without its secrets."""
-        return str(self.release) if self.release else public_url(self.url)
+        if self.release is not None:
+            return str(self.release)
+        return self.url if s3_location(self.url) else public_url(self.url)
 
     @property
     def key(self) -> _Key:

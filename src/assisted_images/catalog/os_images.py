@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from assisted_images.catalog.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry, s3_location
 from assisted_images.catalog.lists import Key, file_name_part, openshift_version, read_list
 from assisted_images.values import Architecture, ImageFetch, ImageType
 from httpd.texts import quoted_if_odd
@@ -33,6 +33,18 @@ def _url(text: str) -> str:
     if not is_http_url(text) or not text.isprintable() or " " in text:
         raise ValueError("not a URL; expected one that begins with https:// or http:// and a host")
     return text
+
+
+def _image_url(text: str) -> str:
+    if text.startswith("s3:"):
+        if s3_location(text) is None:
+            raise ValueError("not the place of an object; expected s3://bucket/key")
+        return text
+    return _url(text)
+
+
+def _shown_url(text: str) -> str:
+    return text if s3_location(text) else public_url(text)
 
 
 def _sha256(text: str) -> str:
@@ -59,7 +71,7 @@ _DOWNLOADED = (ImageType.FULL, ImageType.DISCONNECTED)
 _KEYS = {
     "openshift_version": Key(openshift_version, required=True, shown=str),
     "cpu_architecture": Key(Architecture.parse, required=True, shown=str),
-    "url": Key(_url, required=True, shown=public_url),
+    "url": Key(_image_url, required=True, shown=_shown_url),
     "version": Key(file_name_part, required=True, shown=str),
     "rootfs_url": Key(_url),
     # An empty one is a slip that must not turn the check off.

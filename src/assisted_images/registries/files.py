@@ -1,4 +1,4 @@
-"""The files that say who one is at container registries, and where their mirrors are."""
+"""The files that say who one is at container registries and elsewhere, and where mirrors are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from assisted_images.oci.auths import PullSecret
 from assisted_images.oci.mirrors import Mirrors
+from httpd.settings.readers import secret
 from httpd.texts import os_error_text
 
 _T = TypeVar("_T")
@@ -31,6 +32,15 @@ def read_mirrors(path: Path | None) -> Mirrors:
     @raise ValueError: it cannot be read or is wrong.
     """
     return Mirrors.none() if path is None else _read(path, Mirrors.parse)
+
+
+def read_s3_key(path: Path) -> str:
+    """
+    The key in a file, without the white space around it.
+
+    @raise ValueError: it cannot be read or is none; nothing of its content is quoted.
+    """
+    return _read(path, lambda text: secret(text.strip()))
 
 
 def _read(path: Path, parse: Callable[[str], _T]) -> _T:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assisted_images.infra_envs.sealing import read_secret
-from assisted_images.registries.files import read_mirrors, read_pull_secret
+from assisted_images.registries.files import read_mirrors, read_pull_secret, read_s3_key
 from httpd.listening.tls import tls_problems
 from httpd.outbound.trust import tls_policy
 from httpd.settings.files import readable_directory, readable_file, writable_directory
@@ -53,6 +53,7 @@ _FILES: Mapping[str, Callable[[str, Path], Iterator[str]]] = {
     "config_cache_trusted_ca_file": _authorities,
     "config_cache_key_file": partial(readable_file, read=read_secret),
     "pull_secret_file": partial(readable_file, read=read_pull_secret),
+    "s3_secret_key_file": partial(readable_file, read=read_s3_key),
     "registries_conf": partial(readable_file, read=read_mirrors),
 }
 """What is looked at for each setting, by its attribute."""

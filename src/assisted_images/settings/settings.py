@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assisted_images.catalog.catalog import Catalog, Entry
+from assisted_images.catalog.catalog import Catalog, Entry, s3_location
 from assisted_images.oci.auths import PullSecret
 from assisted_images.settings.readers import HttpServes, ReadyWhen
 from assisted_images.settings.table import SETTINGS
@@ -74,6 +74,11 @@ class Settings:
     image_fetch: ImageFetch
     cache_bytes: int | None
     origin_connections: int
+    s3_endpoint: str | None
+    s3_region: str
+    s3_access_key: str | None = field(repr=False)
+    s3_secret_key: str | None = field(repr=False)
+    s3_secret_key_file: Path | None
     config_share_seconds: float
     config_cache_url: RedisPlace | None
     config_cache_key_file: Path | None
@@ -177,6 +182,7 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
     yield from listening_contradictions(found, given)
     yield from _cache_without_key(found, given)
     yield from _several_workers_on_demand(found)
+    yield from _incomplete_s3(found, given)
     yield from _two_pull_secrets(given)
     if {"catalog", "release_images"} <= found.keys() and not found["catalog"].images:
         yield (
@@ -200,6 +206,18 @@ def _several_workers_on_demand(found: Mapping[str, Any]) -> Iterator[str]:
     fetches = {found.get("image_fetch"), *(entry.fetch for entry in images)}
     if found.get("workers", 1) > 1 and fetches & {ImageFetch.ON_DEMAND, ImageFetch.BACKGROUND}:
         yield "IMAGE_FETCH, WORKERS: images are fetched on demand by one process only; expected 1"
+
+
+def _incomplete_s3(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    images = found["catalog"].images if "catalog" in found else ()
+    if "s3_endpoint" not in given and any(s3_location(entry.url) for entry in images):
+        yield "S3_ENDPOINT: not set, and OS_IMAGES has an s3 URL; expected the URL of an S3 server"
+    secrets = given & {"s3_secret_key", "s3_secret_key_file"}
+    if len(secrets) != 1 if "s3_access_key" in given else "s3_secret_key" in given:
+        yield (
+            "S3_ACCESS_KEY, S3_SECRET_KEY, S3_SECRET_KEY_FILE: expected the access key and one of"
+            " the two others, or none of them"
+        )
 
 
 def _two_pull_secrets(given: set[str]) -> Iterator[str]:

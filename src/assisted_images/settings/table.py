@@ -206,6 +206,34 @@ SETTINGS: tuple[Setting, ...] = (
         "8",
     ),
     Setting(
+        ("S3_ENDPOINT",),
+        "URL of the S3 server that OS images with an s3 URL are on; its buckets are addressed by"
+        " path",
+        readers.base_url,
+    ),
+    Setting(
+        ("S3_REGION",),
+        "region that requests to it are signed for",
+        readers.region,
+        "us-east-1",
+    ),
+    Setting(
+        ("S3_ACCESS_KEY",),
+        "key by which it knows this service",
+        readers.secret,
+        absent_text="anonymous",
+    ),
+    Setting(
+        ("S3_SECRET_KEY",),
+        "secret that belongs to S3_ACCESS_KEY",
+        readers.secret,
+    ),
+    Setting(
+        ("S3_SECRET_KEY_FILE",),
+        "the same, in a file; at most one of the two is set",
+        readers.path,
+    ),
+    Setting(
         ("CONFIG_SHARE_SECONDS",),
         "how long requests for one image by one client share one fetched configuration; 0: never",
         readers.seconds(zero=True),

@@ -162,6 +162,20 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def secret(text: str) -> str:
+    """Read a key; no message quotes it."""
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("not a key; expected printable ASCII characters without spaces")
+    return text
+
+
+def region(text: str) -> str:
+    """Read an S3 region, of which servers of one's own have any."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text):
+        raise ValueError(f"{quoted(text)}; expected an S3 region such as us-east-1")
+    return text
+
+
 def proxy_url(text: str) -> str:
     """Read a proxy's URL, or its host and port."""
     url = urls.proxy_url(text)

@@ -135,6 +135,13 @@ class ProblemTests(SynchronousTestCase):
                 f"type: unknown type {value}; expected full-iso or disconnected-iso",
             )
 
+    def test_s3(self) -> None:
+        (entry,) = catalog({"url": "s3://images.example/live/a.iso"}).images
+        self.assertEqual(entry.origin, "s3://images.example/live/a.iso")
+        for value in ("s3://", "s3://images", "s3://images/", "s3:/x/a", "s3://i/a b", "s3://IM/a"):
+            expected = "url: not the place of an object; expected s3://bucket/key"
+            self.assertEqual(problem({"url": value}), expected)
+
     def test_unknown_fetch(self) -> None:
         expected = "fetch: unknown way lazily; expected whole or on-demand or background"
         self.assertEqual(problem({"fetch": "lazily"}), expected)

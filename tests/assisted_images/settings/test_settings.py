@@ -111,6 +111,11 @@ class DefaultsTests(SynchronousTestCase):
             "image_fetch": ImageFetch.WHOLE,
             "cache_bytes": None,
             "origin_connections": 8,
+            "s3_endpoint": None,
+            "s3_region": "us-east-1",
+            "s3_access_key": None,
+            "s3_secret_key": None,
+            "s3_secret_key_file": None,
             "config_share_seconds": 60.0,
             "config_cache_url": None,
             "config_cache_key_file": None,
@@ -307,6 +312,20 @@ class ContradictionTests(SynchronousTestCase):
             [told] = problems(texts | {"WORKERS": "2"})
             self.assertIn("IMAGE_FETCH, WORKERS: ", told)
             self.assertEqual(parsed(texts).workers, 1)
+
+    def test_s3(self) -> None:
+        on_s3 = {"OS_IMAGES": os_images(url="s3://images/a.iso")}
+        [told] = problems(on_s3)
+        self.assertIn("S3_ENDPOINT: not set", told)
+        on_s3["S3_ENDPOINT"] = "http://s3.example"
+        self.assertEqual(parsed(on_s3).s3_endpoint, "http://s3.example")
+        access, secret = {"S3_ACCESS_KEY": "access"}, {"S3_SECRET_KEY": "secret"}
+        file = {"S3_SECRET_KEY_FILE": "/secret"}
+        for incomplete in (access, secret, access | secret | file):
+            [told] = problems(on_s3 | incomplete)
+            self.assertIn("S3_ACCESS_KEY, S3_SECRET_KEY, S3_SECRET_KEY_FILE: expected", told)
+        self.assertEqual(parsed(on_s3 | access | secret).s3_secret_key, "secret")
+        self.assertIsNone(parsed(on_s3 | access | file).s3_secret_key)
 
     def test_two_pull_secrets(self) -> None:
         parsed({"PULL_SECRET": PULL_SECRET})
