@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThread
 
 from assisted_images.on_demand.block_file import BLOCK, BLOCKS
 from demo.service import ServiceProcess
+from tests.assisted_images.downloads.origin import Origin
 from tests.certificates import identity
 from tests.engines.nginx_origin import NginxOrigin
 from tests.field import clients
@@ -202,6 +203,24 @@ class BackgroundTests(OnDemandCase):
         self.assertIn("sha256", events_of(service, "1")[-1]["reason"])
         self.assertEqual((await self.get(service, self.full_iso())).status, 503)
         self.assertEqual(self.names(), [])
+
+
+class OriginTests(OnDemandCase):
+    async def test_one_that_gives_no_parts(self) -> None:
+        content = noisy_image()
+        server = self.serve(Origin(content, ranges=False))
+        images = os_images({"version": "1", "url": f"{server.url}/1.iso"})
+        service = await self.start(images | _ON_DEMAND, healthy=True)
+        [image] = await self.status(service)
+        self.assertEqual((image["bytes"], image["on_demand"]), (len(content), None))
+        self.assertIn("fetched whole: the origin does not answer Range", image["reason"])
+        self.assertIn(file_name("1"), self.names())
+
+    async def test_a_whole_image_that_is_here_is_used(self) -> None:
+        (self.data / file_name("1")).write_bytes(noisy_image())
+        service = await self.start_with("1")
+        [image] = await self.status(service)
+        self.assertEqual((image["state"], image["on_demand"]), ("ready", None))
 
 
 class BoundTests(OnDemandCase):

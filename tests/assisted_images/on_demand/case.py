@@ -17,7 +17,7 @@ from assisted_images.on_demand.on_demand_file import OnDemandFile
 from assisted_images.on_demand.origin import HttpOrigin
 from httpd.concurrency.threads import run_at_once
 from tests.assisted_images.on_demand.origin import PartsOrigin
-from tests.httpd.outbound.servers import Server, ServerTestCase
+from tests.httpd.outbound.servers import Server, ServerTestCase, trial_reactor
 
 BLOCKS = 12
 CONTENT = random.Random(16).randbytes((BLOCKS - 1) * BLOCK + 12345)
@@ -44,9 +44,8 @@ class OnDemandTestCase(ServerTestCase):
             clock=self.clock,
             run_in_thread=run_at_once,
         )
-        images = OnDemandImages(
-            means, self.connections, OwnThread(lambda function: function()), run_at_once
-        )
+        thread = OwnThread(trial_reactor().callFromThread)
+        images = OnDemandImages(means, self.connections, thread, run_at_once)
         self.addCleanup(images.stopService)
         return images
 
