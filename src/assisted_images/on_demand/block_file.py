@@ -18,17 +18,16 @@ Blocking, as far as a disk is; what is behind the image's end is small, and stay
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import os
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.downloads.durable import is_still, sync_directory
+from assisted_images.on_demand.file_ranges import Lock, lock, punch_hole, try_lock, unlock
 
 BLOCKS = ".blocks"
 """Follows the name of an ISO, for the file with its blocks."""
@@ -43,14 +42,6 @@ _CLOSED = -1
 _PAGE = 4096
 _HEADER = struct.Struct("<12sIQ32s16s")
 _MAGIC = b"OS image/1\r\n"
-_FLOCK = struct.Struct("hhqqi4x")
-"""C{struct flock} of 64-bit Linux: type, whence, start, length, pid (fcntl(2))."""
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_LIBC.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-_KEEP_SIZE, _PUNCH_HOLE = 1, 2
-"""Of C{fallocate(2)}, which Python has not."""
-
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -115,18 +106,17 @@ class BlockFile:
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             file = cls(path, descriptor, size, is_new=False)
-            file._take_turn(fcntl.F_WRLCK)
-            if not is_still(path, descriptor):
-                continue
-            if not os.fstat(descriptor).st_size:
-                file._begin(digest)
-            elif not file._is_of(digest):
-                path.unlink(missing_ok=True)
-                continue
-            file._recover(digest)
-            file._lock_users(fcntl.F_RDLCK)
-            file._take_turn(fcntl.F_UNLCK)
-            return file
+            with file._turn():
+                if not is_still(path, descriptor):
+                    continue
+                if not os.fstat(descriptor).st_size:
+                    file._begin(digest)
+                elif not file._is_of(digest):
+                    path.unlink(missing_ok=True)
+                    continue
+                file._recover(digest)
+                file._lock_users(Lock.SHARED)
+                return file
 
     def seal(self, *, sealed: bool) -> None:
         """
@@ -145,12 +135,11 @@ class BlockFile:
         @return: whether that was done; not while another process has it open, or a block is absent.
         @raise OSError: the disk is broken.
         """
-        self._take_turn(fcntl.F_WRLCK)
-        try:
-            if not self._lock_users(fcntl.F_WRLCK):
+        with self._turn():
+            if not self._lock_users(Lock.EXCLUSIVE):
                 return False
             if ABSENT in self._states(0, self.count):
-                self._lock_users(fcntl.F_RDLCK)
+                self._lock_users(Lock.SHARED)
                 return False
             os.ftruncate(self._descriptor, self.size)
             if last_modified is not None:
@@ -159,22 +148,19 @@ class BlockFile:
             self.path.replace(target)
             sync_directory(target.parent)
             return True
-        finally:
-            self._take_turn(fcntl.F_UNLCK)
 
-    def _take_turn(self, kind: int) -> None:
-        """Wait for, or end, the turn of opening and publishing."""
-        lock = _lock_of(kind, self._shape.header, 1)
-        fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLKW, lock)
-
-    def _lock_users(self, kind: int) -> bool:
-        """All that have it open share one lock; who publishes has it alone."""
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Within, nobody else opens or publishes it."""
+        lock(self._descriptor, Lock.EXCLUSIVE, self._shape.header, 1)
         try:
-            lock = _lock_of(kind, self._shape.header + 1, 1)
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
+            yield
+        finally:
+            unlock(self._descriptor, self._shape.header, 1)
+
+    def _lock_users(self, kind: Lock) -> bool:
+        """All that have it open share one lock; who publishes has it alone."""
+        return try_lock(self._descriptor, kind, self._shape.header + 1, 1)
 
     def _begin(self, digest: bytes) -> None:
         os.ftruncate(self._descriptor, self._shape.end)
@@ -218,21 +204,13 @@ class BlockFile:
         @param to_change: a write lock, which nobody else shares.
         @return: whether there is one; nobody is waited for.
         """
-        kind = fcntl.F_WRLCK if to_change else fcntl.F_RDLCK
-        try:
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, self._lock(kind, first, stop))
-        except (BlockingIOError, PermissionError):
-            return False
-        return True
+        kind = Lock.EXCLUSIVE if to_change else Lock.SHARED
+        return try_lock(self._descriptor, kind, *self.extent(first, stop))
 
     def unlock(self, first: int, stop: int) -> None:
         """Give up this object's locks on these blocks."""
         if self._descriptor != _CLOSED:  # or they have gone with it, out of a cycle's collection
-            lock = self._lock(fcntl.F_UNLCK, first, stop)
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, lock)
-
-    def _lock(self, kind: int, first: int, stop: int) -> bytes:
-        return _lock_of(kind, *self.extent(first, stop))
+            unlock(self._descriptor, *self.extent(first, stop))
 
     def states(self, first: int, stop: int) -> bytes:
         """What is known of these blocks: a byte for each, false where it is absent."""
@@ -288,18 +266,7 @@ class BlockFile:
         """
         for first, stop in runs:
             start, length = self.extent(first, stop)
-            _punch_hole(self._descriptor, start, length)
-
-
-def _lock_of(kind: int, start: int, length: int) -> bytes:
-    return _FLOCK.pack(kind, os.SEEK_SET, start, length, 0)
-
-
-def _punch_hole(descriptor: int, start: int, length: int) -> None:
-    """@raise OSError: it cannot be done, as in file systems that know of no holes."""
-    if _LIBC.fallocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, start, length):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+            punch_hole(self._descriptor, start, length)
 
 
 def remove_blocks(target: Path) -> None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from assisted_images.on_demand.fetching import BlockUnavailable
+from assisted_images.on_demand.fetch import BlockUnavailable
 from assisted_images.on_demand.on_demand_file import OnDemandFile
 from httpd.concurrency.coroutines import begun
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -16,9 +15,10 @@ from twisted.python.failure import Failure
 from assisted_images.downloads.room import NO_ROOM
 from assisted_images.on_demand.block_file import WRITTEN
 from assisted_images.on_demand.cache import BlockCache
-from assisted_images.on_demand.held_blocks import HeldBlocks, OwnThread
+from assisted_images.on_demand.fetch import Ahead, BlockUnavailable, Fetch
+from assisted_images.on_demand.held_blocks import HeldBlocks, Pin
 from assisted_images.on_demand.origin import Changed, Facts, HttpOrigin
-from assisted_images.on_demand.origin_queue import OriginQueue, Rank, Turn
+from assisted_images.on_demand.origin_queue import OriginQueue, Rank
 from httpd.concurrency.threads import RunInThread
 from httpd.outbound.failures import DownloadError
 from httpd.texts import os_error_text
@@ -33,16 +33,6 @@ _BUSY_SECONDS = 0.02
 """How often is looked at a block that another process is fetching."""
 
 
-class BlockUnavailable(OSError):
-    """A block cannot be had; the text says why."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(errno.EIO, reason)
-
-    def __str__(self) -> str:
-        return str(self.strerror)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """
@@ -55,37 +45,6 @@ class Means:
     clock: IReactorTime
     run_in_thread: RunInThread
     patience: float = 120.0
-
-
-class Ahead:
-    """Some blocks that a client will want that reads on: wanted as long as this is referred to."""
-
-    __slots__ = ("_forgo", "_thread")
-
-    def __init__(self, thread: OwnThread, forgo: Callable[[], None]) -> None:
-        self._thread = thread
-        self._forgo = forgo
-
-    def __del__(self) -> None:
-        self._thread.call(self._forgo)
-
-
-@dataclass(slots=True, eq=False)
-class _Fetch:
-    """A block that is to be here."""
-
-    turn: Turn | None = None
-    waiting: list[Deferred[None]] = field(default_factory=list)
-    wanted_ahead: int = 0
-    """By how many clients that read on."""
-    background: list[Deferred[None]] = field(default_factory=list)
-    """Those that wait for it although no client does."""
-    running: Deferred[None] | None = None
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether there is still anybody whom it is for."""
-        return bool(self.waiting) or self.wanted_ahead > 0 or bool(self.background)
 
 
 class Fetching:
@@ -116,7 +75,7 @@ class Fetching:
         self._queue = queue
         self._means = means
         self._changed = changed
-        self._fetches: dict[int, _Fetch] = {}
+        self._fetches: dict[int, Fetch] = {}
         self._unsynced: list[int] = []
         self._syncing: Deferred[None] | None = None
         self._closed: str | None = None
@@ -188,43 +147,45 @@ class Fetching:
             self._end(block, fetch, BlockUnavailable(reason))
             if fetch.running is not None:
                 fetch.running.cancel()
+            elif fetch.turn is not None:
+                self._queue.leave(fetch.turn)
         if self._syncing is not None:
             self._syncing.cancel()
 
-    def _forgo(self, fetches: Mapping[int, _Fetch]) -> None:
+    def _forgo(self, fetches: Mapping[int, Fetch]) -> None:
         """The client whom they were wanted for does not read on towards them."""
         for block, fetch in fetches.items():
             fetch.wanted_ahead -= 1
             self._drop_unwanted(block, fetch)
 
-    def _begin(self, block: int) -> _Fetch:
-        fetch = self._fetches[block] = _Fetch()
+    def _begin(self, block: int) -> Fetch:
+        fetch = self._fetches[block] = Fetch(self._means.clock.seconds())
         return fetch
 
-    def _enter(self, block: int, fetch: _Fetch, rank: Rank) -> None:
+    def _enter(self, block: int, fetch: Fetch, rank: Rank) -> None:
         if fetch.turn is None:
             fetch.turn = self._queue.enter(rank, partial(self._start, block, fetch))
         else:
             self._queue.promote(fetch.turn, rank)
 
-    def _leave(self, block: int, fetch: _Fetch, waiting: Deferred[None]) -> None:
+    def _leave(self, block: int, fetch: Fetch, waiting: Deferred[None]) -> None:
         for those in (fetch.waiting, fetch.background):
             if waiting in those:
                 those.remove(waiting)
                 self._drop_unwanted(block, fetch)
 
-    def _drop_unwanted(self, block: int, fetch: _Fetch) -> None:
+    def _drop_unwanted(self, block: int, fetch: Fetch) -> None:
         """Ask for nothing that nobody wants; what is on its way already may come."""
         if fetch.turn is not None and not fetch.turn.begun and not fetch.is_wanted:
             self._queue.leave(fetch.turn)
             if self._fetches.get(block) is fetch:
                 del self._fetches[block]
 
-    def _start(self, block: int, fetch: _Fetch) -> Deferred[None]:
+    def _start(self, block: int, fetch: Fetch) -> Deferred[None]:
         fetch.running = Deferred.fromCoroutine(self._bring(block, fetch))
         return fetch.running.addErrback(self._unexpected, block, fetch)
 
-    def _end(self, block: int, fetch: _Fetch, trouble: BlockUnavailable | None = None) -> None:
+    def _end(self, block: int, fetch: Fetch, trouble: BlockUnavailable | None = None) -> None:
         """It is here, or is not going to be."""
         if self._fetches.get(block) is fetch:
             del self._fetches[block]
@@ -235,18 +196,18 @@ class Fetching:
             else:
                 one.errback(trouble)
 
-    def _unexpected(self, failure: Failure, block: int, fetch: _Fetch) -> None:
+    def _unexpected(self, failure: Failure, block: int, fetch: Fetch) -> None:
         if not failure.check(CancelledError):
             self._log.failure("unexpected trouble with a block", failure)
         self._end(block, fetch, BlockUnavailable("a block cannot be had"))
 
-    async def _bring(self, block: int, fetch: _Fetch) -> None:
+    async def _bring(self, block: int, fetch: Fetch) -> None:
         """Try until the block is here, or nobody wants it any more, or it takes too long."""
         clock, delay = self._means.clock, _FIRST_DELAY
-        until = clock.seconds() + self._means.patience
+        until = fetch.since + self._means.patience
         while True:
             try:
-                await self._try(block)
+                pin = await self._try(block)
             except Changed as error:
                 fetch.running = None  # it ends by itself
                 if self._closed is None:
@@ -264,9 +225,10 @@ class Fetching:
                 delay = min(2 * delay, _LONGEST_DELAY)
             else:
                 self._end(block, fetch)
+                del pin  # who waited has one of his own
                 return
 
-    async def _try(self, block: int) -> None:
+    async def _try(self, block: int) -> Pin:
         """
         Have the block be here, by this process or another.
 
@@ -274,14 +236,15 @@ class Fetching:
         @raise OSError: there is no room for it, or the disk is broken.
         """
         held, means = self._held, self._means
-        while not held.is_here(block):
+        while (pin := held.pin(block, 1)) is None:
             with means.cache.coming():
                 await means.cache.make_room()
                 with held.change(block) as is_held:
                     if is_held and not held.is_here(block):
                         await self._fetch(block)
-                        return
-            await deferLater(means.clock, _BUSY_SECONDS)
+            if not is_held:
+                await deferLater(means.clock, _BUSY_SECONDS)
+        return pin
 
     async def _fetch(self, block: int) -> None:
         file = self._held.file

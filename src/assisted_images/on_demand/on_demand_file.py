@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 
 from assisted_images.on_demand.block_file import BLOCK
-from assisted_images.on_demand.fetching import Ahead, Fetching
+from assisted_images.on_demand.fetch import Ahead
+from assisted_images.on_demand.fetching import Fetching
 from assisted_images.on_demand.held_blocks import HeldBlocks, Pin
 from assisted_images.on_demand.origin import Facts
 from httpd.concurrency.threads import RunInThread

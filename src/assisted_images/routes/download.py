@@ -8,7 +8,7 @@ from assisted_images.infra_envs.configurations import InfraEnvError
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.live.compose import AreaOverflow, NoKernelArgumentArea
 from assisted_images.live.kargs import BadKernelArgument
-from assisted_images.on_demand.fetching import BlockUnavailable
+from assisted_images.on_demand.fetch import BlockUnavailable
 from assisted_images.routes.application import Application
 from assisted_images.routes.parameters import Parameters, Question, Read
 from assisted_images.routes.selection import SelectedImage, WantedImage, select_image

@@ -10,7 +10,7 @@ from twisted.internet.threads import deferToThread
 
 from assisted_images.on_demand.block_file import BLOCK
 from assisted_images.on_demand.blocking_file import BlockingFile
-from assisted_images.on_demand.fetching import BlockUnavailable
+from assisted_images.on_demand.fetch import BlockUnavailable
 from tests.assisted_images.on_demand.case import CONTENT, OnDemandTestCase
 
 
