@@ -21,9 +21,6 @@ from assisted_images.infra_envs.local import MOST_THREADS, PATIENCE_SECONDS, Loc
 from assisted_images.infra_envs.sealing import Seals, read_secret
 from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
-from assisted_images.on_demand.cache import BlockCache
-from assisted_images.on_demand.fetching import Means
-from assisted_images.on_demand.held_blocks import OwnThread
 from assisted_images.on_demand.images import OnDemandImages
 from assisted_images.registries.files import read_s3_key
 from assisted_images.registries.releases import ReleaseDownloader
@@ -54,9 +51,6 @@ from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
 from httpd.streaming.disk import disk_threads
 from httpd.web.site import ServiceSite
-
-_BLOCK_THREADS = 4
-"""That write blocks of images to the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +104,6 @@ def _client_slots(settings: Settings, slots: Slots) -> ClientSlots | None:
     """What one client may have of the slots; each worker gives it its share of that."""
     most = settings.max_requests_per_client
     return None if most is None else ClientSlots(slots, -(-most // settings.workers))
-
-
-def make_on_demand_images(settings: Settings, reactor: Any) -> OnDemandImages:
-    """The images that stay at their origin; they are open until the last download has ended."""
-    run_in_thread = own_threads(reactor, _BLOCK_THREADS, "blocks")
-    means = Means(
-        cache=BlockCache(settings.cache_bytes, reactor, run_in_thread),
-        clock=reactor,
-        run_in_thread=run_in_thread,
-        patience=2 * settings.download_stall_seconds,
-    )
-    return OnDemandImages(
-        means,
-        settings.origin_connections,
-        OwnThread(reactor.callFromThread),
-        disk_threads(reactor),
-    )
 
 
 def make_population(

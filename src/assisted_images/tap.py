@@ -15,9 +15,9 @@ from assisted_images.assembly import (
     Outbound,
     make_application,
     make_listeners,
-    make_on_demand_images,
     make_population,
 )
+from assisted_images.on_demand.settings import make_on_demand_images
 from assisted_images.secrets import REDACTION
 from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings

@@ -76,7 +76,7 @@ class BackgroundPreparation(OnDemandPreparation):
 
     async def _hashed(self, file: OnDemandFile) -> str:
         workshop = self._workshop
-        async with workshop.afterthoughts:
+        async with workshop.checks:
             path = file.held.file.path
             return await workshop.run_in_thread(_digest, path, file.size, workshop.stop)
 
