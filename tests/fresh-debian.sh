@@ -20,7 +20,7 @@ mirror=${MIRROR:-http://deb.debian.org/debian}
 inside() { chroot "$target" env HOME=/root LC_ALL=C.UTF-8 "$@"; }
 
 tidy() {
-    for mounted in dev/shm dev/pts dev proc sys; do
+    for mounted in dev/shm dev/pts dev proc sys .; do
         mountpoint --quiet "$target/$mounted" && umount "$target/$mounted"
     done
     [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$target"
@@ -28,6 +28,8 @@ tidy() {
 trap tidy EXIT
 
 [ -x "$target/bin/sh" ] || debootstrap --variant=minbase "$suite" "$target" "$mirror"
+# Mounts of a process's own begin at a mount point, which what is entered by chroot has to be.
+mount --bind "$target" "$target"
 mount --bind /proc "$target/proc"
 mount --bind /sys "$target/sys"
 mount --bind /dev "$target/dev"

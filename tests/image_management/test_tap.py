@@ -92,6 +92,21 @@ class StartTests(TapTestCase):
         ):
             self.assertIn(f"local jobs need {told}", output)
 
+    async def test_local_jobs_without_name_spaces(self) -> None:
+        """As in a container that may not make any: not every job fails, but the start."""
+        there = ("unsquashfs", "mksquashfs", "bwrap", "setsid", "prlimit", "rm", "du", "kiwi-ng")
+        stubs = dict.fromkeys(there, "exit 0")
+        stubs |= {"setpriv": 'shift; exec "$@"', "unshare": "echo no, never >&2; exit 1"}
+        for name, script in stubs.items():
+            stub = self.directory / name
+            stub.write_text(f"#!/bin/sh\n{script}\n")
+            stub.chmod(0o755)
+        output, errors, status = await self.outcome(
+            IMS_JOB_BACKEND="local", PATH=str(self.directory)
+        )
+        self.assertEqual((status, errors), (1, ""))
+        self.assertIn("process and mount name spaces of their own: no, never; expected", output)
+
     async def test_store_in_use(self) -> None:
         """One process has the embedded database."""
         await start_service(self, self.settings, service="image-management")

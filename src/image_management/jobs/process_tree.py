@@ -19,6 +19,9 @@ util-linux: what is behind it on the command line, and options of unshare(1) fir
 process of a space of its own, which ends with the service.
 """
 
+WITH_MOUNTS = ("--mount", "--mount-proc")
+"""Behind L{UNSHARE}: with mounts of its own, and a C{/proc} that shows its own processes alone."""
+
 
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started; proc_pid_task(5) has them since Linux 3.5."""

@@ -165,7 +165,7 @@ class Bed(StoreCase):
             artifacts.append((kind, await self.put(f"{name}/{role}", bucket=bucket)))
         manifest = await self.put_manifest(f"{name}/manifest.json", artifacts)
         record = await self.add(manifest, **members)
-        paths = {manifest.path, *(link.path for _, link in artifacts)}
+        paths = [*(link.path for _, link in artifacts), manifest.path]
         there = await self.all_objects()
         return Sample(record.id, {path: there[path][:3] for path in paths}, manifest)
 

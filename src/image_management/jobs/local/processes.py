@@ -18,7 +18,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
 
 from image_management.jobs.local.logs import last_lines
-from image_management.jobs.process_tree import UNSHARE, children_of
+from image_management.jobs.process_tree import UNSHARE, WITH_MOUNTS, children_of
 
 TERMINATION_SECONDS = 10.0
 """Between SIGTERM and SIGKILL."""
@@ -119,7 +119,7 @@ class Programs:
             late.cancel()
 
 
-_CONFINED = ("/usr/bin/setsid", *UNSHARE, "--mount", "--mount-proc", "nice", "--adjustment=10")
+_CONFINED = ("/usr/bin/setsid", *UNSHARE, *WITH_MOUNTS, "nice", "--adjustment=10")
 """A session and process space of its own, with whose first process everything ends."""
 
 _FIRST_PROCESS = ("sh", "-c", '"$@"; exit $?', "sh")
