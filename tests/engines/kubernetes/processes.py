@@ -35,6 +35,7 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the tests, which end them in order
             )
         self._running.append((name, process))
 

@@ -171,7 +171,7 @@ class DeathTests(OnControlPlane):
             "its Job is complete, but has reported neither success nor error": Kubelet.succeed,
             "Insufficient memory": Kubelet.unschedulable,
             "ImagePullBackOff": lambda kubelet, job: kubelet.cannot_pull(job, "prepare"),
-            "its Job is gone": deleted,
+            "it has no Job": deleted,
             "its Job failed: BackoffLimitExceeded": pod_deleted,
         }
 

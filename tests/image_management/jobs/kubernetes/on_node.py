@@ -180,9 +180,11 @@ class DeathTests(OnNode):
         write_templates(folder / "create/kiwi-ng", "create", lost, "true")
         write_templates(folder / "create/packer", "create", JOB_IMAGE, "true", "100000Gi")
         jobs = await self.begin(
-            {"IMS_JOB_TEMPLATE_PATH": str(folder), "IMS_JOB_PENDING_TIMEOUT": "1"}
+            {"IMS_JOB_TEMPLATE_PATH": str(folder), "IMS_JOB_PENDING_TIMEOUT": "10"}
         )
         await jobs.prepare()
+        for _ in range(4):
+            self.node.add_volume()
         link = jobs.ims.put("other.tgz", b"recipe", "ims")
         packer = await jobs.ims.make(
             "/v3/recipes", name="x", recipe_type="packer", linux_distribution="sles15", link=link
@@ -213,7 +215,7 @@ class DeathTests(OnNode):
         await jobs.bed.emptied()
 
 
-_DEADLINE = 15
+_DEADLINE = 5
 
 
 def write_templates(
