@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ class Ims:
         entries = [
             {
                 "type": f"application/vnd.cray.image.{types.get(one, one)}",
-                "md5": "0" * 32,
+                "md5": hashlib.md5(data).hexdigest(),
                 "link": self.put(f"{name}/{one}", data),
             }
             for one, data in ({"rootfs": b"hsqs root"} | artifacts).items()

@@ -77,7 +77,7 @@ class Node:
         bridge = {
             "type": "bridge",
             "bridge": f"imspods{self._number}",
-            "isGateway": True,
+            "isDefaultGateway": True,
             "ipMasq": False,
             "ipam": addresses,
         }
@@ -238,6 +238,14 @@ disabled_plugins = ["io.containerd.nri.v1.nri"]
   runtime_type = "io.containerd.runc.v2"
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+  BinaryName = "{runc}"
+  SystemdCgroup = false
+
+# Virtual machines need KVM; what a pod notices of them here is their name.
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu.options]
   BinaryName = "{runc}"
   SystemdCgroup = false
 """

@@ -11,6 +11,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from demo.service import ServiceProcess
+from image_management.jobs.progress import OVER
 from tests.engines.kubernetes.bed import KubernetesBed
 from tests.engines.versitygw import Versitygw, start_versitygw
 from tests.httpd.outbound.servers import trial_reactor
@@ -88,8 +89,12 @@ class Jobs:
     async def until(self, id: str, status: str) -> dict[str, Any]:
         """
         A job's record, once it has that status; the test's time limit ends the waiting.
+
+        @raise AssertionError: it is over with another.
         """
         while (job := await self.ims.get(f"/v3/jobs/{id}"))["status"] != status:
+            if job["status"] in OVER:
+                raise AssertionError(f"{job['status']}, not {status}: {job['status_reason']}")
             await deferLater(trial_reactor(), _POLL_SECONDS)
         found: dict[str, Any] = job
         return found
