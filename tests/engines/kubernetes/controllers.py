@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -103,28 +104,27 @@ class Controllers:
 
     def _free_claims(self, namespace: str) -> None:
         """Let go what is being deleted and no pod uses any more."""
-        used = set()
-        for pod in self._objects.list(PODS, namespace):
-            if pod["status"].get("phase") not in {"Succeeded", "Failed"}:
-                for volume in pod["spec"].get("volumes") or ():
-                    used.add((volume.get("persistentVolumeClaim") or {}).get("claimName"))
-        for claim in self._objects.list(CLAIMS, namespace):
-            metadata = claim["metadata"]
-            if "deletionTimestamp" in metadata and metadata["name"] not in used:
-                finalizers = [one for one in metadata["finalizers"] if one != CLAIM_PROTECTION]
-                change = {"metadata": {"finalizers": finalizers}}
-                self._objects.change(CLAIMS, namespace, metadata["name"], change)
+        going = self._objects.list(
+            CLAIMS, namespace, lambda claim: "deletionTimestamp" in claim["metadata"]
+        )
+        for claim in going:
+            name = claim["metadata"]["name"]
+            if not self._objects.list(PODS, namespace, partial(_uses, claim=name)):
+                others = [one for one in claim["metadata"]["finalizers"] if one != CLAIM_PROTECTION]
+                change = {"metadata": {"finalizers": others}}
+                self._objects.change(CLAIMS, namespace, name, change)
 
     def release_dependents(self, owner: Json, policy: str) -> None:
         """Delete or set free what belongs to an object that goes (C{propagationPolicy})."""
         uid = owner["metadata"]["uid"]
+
+        def is_owned(thing: Json) -> bool:
+            return any(one["uid"] == uid for one in _owners_of(thing))
+
         for kind in KINDS.values():
-            for thing in self._objects.list(kind, owner["metadata"]["namespace"]):
+            for thing in self._objects.list(kind, owner["metadata"]["namespace"], is_owned):
                 metadata = thing["metadata"]
-                owners = metadata.get("ownerReferences") or []
-                others = [one for one in owners if one["uid"] != uid]
-                if others == owners:
-                    continue
+                others = [one for one in _owners_of(thing) if one["uid"] != uid]
                 if policy == "Orphan":
                     change = {"metadata": {"ownerReferences": others}}
                     self._objects.change(kind, metadata["namespace"], metadata["name"], change)
@@ -143,6 +143,17 @@ class Controllers:
         metadata = job["metadata"]
         change = {"status": status}
         self._objects.change(JOBS, metadata["namespace"], metadata["name"], change)
+
+
+def _owners_of(thing: Json) -> list[Json]:
+    return thing["metadata"].get("ownerReferences") or []
+
+
+def _uses(pod: Json, claim: str) -> bool:
+    """Whether a pod that is not over uses a claim."""
+    volumes = pod["spec"].get("volumes") or ()
+    claims = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in volumes]
+    return claim in claims and pod["status"].get("phase") not in {"Succeeded", "Failed"}
 
 
 def job_condition(type: str, reason: str, message: str) -> Json:
