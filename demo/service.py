@@ -50,6 +50,10 @@ class Reactor(
     """What of a reactor is used here."""
 
 
+_WITHOUT_CTRL_C = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+"""Runs a program that Ctrl-C does nothing to, unless it says itself what it does."""
+
+
 class ServiceFailed(Exception):
     """The service ended, or did not do in time what was waited for; the text has its last lines."""
 
@@ -67,13 +71,18 @@ class ServiceProcess(ProcessProtocol):
         environment: Mapping[str, str],
         on_line: Callable[[str], None] = lambda _line: None,
         service: str = "assisted-images",
+        *,
+        on_terminal: bool = False,
     ) -> None:
         """
         @param environment: all of the process's environment, settings included.
         @param on_line: called with each line that the process writes.
         @param service: the name of its plugin.
+        @param on_terminal: whether Ctrl-C may come at any moment, and is somebody else's to answer:
+            Python would end in a traceback until the service has begun.
         """
         self._service = service
+        self._prefix = _WITHOUT_CTRL_C if on_terminal else ()
         self._reactor = reactor
         self._environment = environment
         self._on_line = on_line
@@ -126,7 +135,7 @@ class ServiceProcess(ProcessProtocol):
         @raise ServiceFailed: it ended instead, or took longer than that.
         """
         twistd = Path(sys.executable).with_name("twistd")
-        command = [str(twistd), "--nodaemon", "--pidfile=", self._service]
+        command = [*self._prefix, str(twistd), "--nodaemon", "--pidfile=", self._service]
         self._process = self._reactor.spawnProcess(
             self, command[0], command, dict(self._environment), str(ROOT)
         )

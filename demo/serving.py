@@ -104,7 +104,11 @@ async def serve_until_interrupted(
     """
     with log.open("w") as written:
         service = ServiceProcess(
-            reactor, environment, lambda line: print(line, file=written, flush=True), plugin
+            reactor,
+            environment,
+            lambda line: print(line, file=written, flush=True),
+            plugin,
+            on_terminal=True,
         )
         interruption = Interruption(
             reactor, lambda: Deferred.fromCoroutine(_stop(reactor, service))

@@ -150,14 +150,6 @@ class HashingTests(GoingDownTestCase):
         self.assertEqual(await self.ended(service), 0)
         self.assertEqual(self.names(), [file_name("1")])
 
-    async def test_while_it_is_served(self) -> None:
-        """A download that is under way is waited for; a second signal waits for nothing."""
-        service = await self.start_hashing("ready")
-        await deferToThread(self.begun, service, "http")
-        await self.told(service)
-        os.kill(service.pid, SIGTERM)
-        self.assertEqual(await self.ended(service), -SIGTERM)
-
 
 def requests(service: ServiceProcess) -> list[dict[str, Any]]:
     """The log's lines of requests for images."""
