@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
-from signal import Signals
 from urllib.parse import quote
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.interfaces import IProcessTransport
-from twisted.internet.protocol import ProcessProtocol
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
 from tests.bench.processes import free_port
 from tests.certificates import Identity
+from tests.engines.listening_process import ListeningProcess
 from tests.httpd.outbound.servers import trial_reactor
 from tests.running import found_program, run
 
@@ -42,7 +36,7 @@ class RedisServer:
         self._password = password
         self._identity = identity
         self._port = free_port()
-        self._process: _Process | None = None
+        self._process: ListeningProcess | None = None
 
     @property
     def url(self) -> str:
@@ -63,7 +57,7 @@ class RedisServer:
         @raise AssertionError: it ends instead; with what it has said.
         """
         for _ in range(_TRIES):
-            self._process = process = _Process()
+            self._process = process = ListeningProcess(b"Ready to accept connections")
             program = found_program("redis-server")
             arguments = [program, "--bind", "127.0.0.1", "--dir", str(self._directory)]
             arguments += ["--save", "", "--rdbcompression", "no", *self._listening()]
@@ -120,32 +114,3 @@ async def start_redis(
     test.addCleanup(server.kill)
     await server.start()
     return server
-
-
-class _Process(ProcessProtocol):
-    """
-    It.
-
-    @ivar listens: fires with whether it does, once it does or has ended.
-    """
-
-    transport: IProcessTransport
-
-    def __init__(self) -> None:
-        self.said = b""
-        self.listens: Deferred[bool] = Deferred()
-        self.ended: Deferred[None] = Deferred()
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        self.said += data
-        if b"Ready to accept connections" in self.said and not self.listens.called:
-            self.listens.callback(True)
-
-    def processEnded(self, reason: Failure) -> None:
-        if not self.listens.called:
-            self.listens.callback(False)
-        self.ended.callback(None)
-
-    def signal(self, name: str) -> None:
-        with suppress(ProcessExitedAlready):
-            self.transport.signalProcess(Signals[f"SIG{name}"])

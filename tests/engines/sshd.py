@@ -5,19 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from contextlib import suppress
 from getpass import getuser
 from pathlib import Path
 
 from twisted.conch.ssh.keys import Key
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint
-from twisted.internet.error import ProcessExitedAlready
-from twisted.internet.interfaces import IProcessTransport
-from twisted.internet.protocol import ProcessProtocol
-from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 
+from tests.engines.listening_process import ListeningProcess
 from tests.httpd.outbound.servers import trial_reactor
 from tests.running import found_program, run
 
@@ -49,7 +44,7 @@ class Sshd:
         self.host_keys = [*host_keys]
         self._directory = directory
         self._command = ""
-        self._process: _Process | None = None
+        self._process: ListeningProcess | None = None
 
     @property
     def endpoint(self) -> TCP4ClientEndpoint:
@@ -82,7 +77,7 @@ class Sshd:
         @raise AssertionError: it ends instead; with what it has said.
         """
         for _ in range(_TRIES):
-            self._process = process = _Process()
+            self._process = process = ListeningProcess(b"Server listening")
             self._write_configuration()
             program = found_program("sshd")
             arguments = [program, "-D", "-e", "-f", str(self._configuration)]
@@ -96,7 +91,7 @@ class Sshd:
         """End it; connections that are open go on."""
         process, self._process = self._process, None
         if process is not None:
-            process.terminate()
+            process.signal("TERM")
             await process.ended
 
     @property
@@ -135,35 +130,6 @@ async def start_sshd(
     test.addCleanup(server.stop)
     await server.start()
     return server
-
-
-class _Process(ProcessProtocol):
-    """
-    It.
-
-    @ivar listens: fires with whether it does, once it does or has ended.
-    """
-
-    transport: IProcessTransport
-
-    def __init__(self) -> None:
-        self.said = b""
-        self.listens: Deferred[bool] = Deferred()
-        self.ended: Deferred[None] = Deferred()
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        self.said += data
-        if b"Server listening" in self.said and not self.listens.called:
-            self.listens.callback(True)
-
-    def processEnded(self, reason: Failure) -> None:
-        if not self.listens.called:
-            self.listens.callback(False)
-        self.ended.callback(None)
-
-    def terminate(self) -> None:
-        with suppress(ProcessExitedAlready):
-            self.transport.signalProcess("TERM")
 
 
 def _free_port() -> int:
