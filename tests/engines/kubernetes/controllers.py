@@ -150,7 +150,9 @@ def _owners_of(thing: Json) -> list[Json]:
 
 
 def _uses(pod: Json, claim: str) -> bool:
-    """Whether a pod that is not over uses a claim."""
+    """Whether a pod that has a node, and is not over, uses a claim."""
+    if "nodeName" not in pod["spec"]:
+        return False
     volumes = pod["spec"].get("volumes") or ()
     claims = [(volume.get("persistentVolumeClaim") or {}).get("claimName") for volume in volumes]
     return claim in claims and pod["status"].get("phase") not in {"Succeeded", "Failed"}

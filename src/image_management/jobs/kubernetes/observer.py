@@ -86,6 +86,7 @@ class Observer(Background):
 
     async def run(self) -> None:
         """Look at all jobs, again and again."""
+        await self._sights.until_known()
         while True:
             try:
                 await self._look()

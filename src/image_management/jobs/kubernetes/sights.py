@@ -33,6 +33,11 @@ class Sights:
             _MOST_KEPT, ASK_SECONDS, clock.seconds
         )
 
+    async def until_known(self) -> None:
+        """Wait until what is watched is at hand: before that it would seem not to be."""
+        await self._jobs.known
+        await self._pods.known
+
     async def of(self, job: Record) -> Sight:
         """
         What is seen of a job now.

@@ -91,8 +91,9 @@ def stands_still(sight: Sight, since: float, now: float, seconds: float) -> bool
 
 def verdict_of_standstill(sight: Sight, seconds: float) -> Verdict:
     """Why a job is given up that has not gone on for so long."""
-    why = hindrance(sight) or "nothing is heard of it"
-    return Verdict(_shown(f"no progress for {seconds:g} s: {why}"), len(_TELLERS))
+    why = hindrance(sight)
+    text = f"no progress for {seconds:g} s: {why or 'nothing is heard of it'}"
+    return Verdict(_shown(text), len(_TELLERS) + (why is None))
 
 
 def hindrance(sight: Sight) -> str | None:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from random import uniform
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -35,6 +36,7 @@ class Mirror(Background):
     are none.
 
     @ivar objects: by their names.
+    @ivar known: fires once they have been listed, or may not be.
     """
 
     failed = "objects of Kubernetes are not watched any more"
@@ -54,6 +56,7 @@ class Mirror(Background):
         @param restarted: is told of which resource each time that a watch breaks.
         """
         self.objects: dict[str, Object] = {}
+        self.known: Deferred[None] = Deferred()
         self._by_job: dict[str, list[Object]] | None = None
         self.namespace = namespace
         self._api = api
@@ -117,6 +120,8 @@ class Mirror(Background):
     def _take_all(self, things: Iterable[Object]) -> None:
         self.objects = {name_of(one): one for one in things}
         self._by_job = None
+        if not self.known.called:
+            self.known.callback(None)
 
     def _take(self, event: Event) -> None:
         self._version = event.version

@@ -20,8 +20,6 @@ from tests.image_management.jobs.kubernetes import test_observer, test_reaper, t
 from tests.image_management.jobs.kubernetes.killing import Killed, objects_of
 from tests.image_management.jobs.kubernetes.running import Jobs, start_jobs
 
-ON_NO_NODE = "a pod uses its claims only once it has a node"
-
 _MANY = 200
 _NOTICED_SECONDS = 60
 
@@ -50,31 +48,15 @@ class MirrorTests(OnControlPlane, test_watch.MirrorTests):
 
 
 class SeenTests(OnControlPlane, test_observer.SeenTests):
-    """Some have a clock that does not wait until the first look is over; L{DeathTests} do."""
-
-    async def test_lost_with_its_node(self) -> None:
-        """Left out."""
-
-    async def test_does_not_begin(self) -> None:
-        """Left out."""
-
-    for test in (test_lost_with_its_node, test_does_not_begin):
-        test.skip = "its clock runs ahead of the server"  # type: ignore[attr-defined]
-    del test
+    pass
 
 
 class ReaperTests(OnControlPlane, test_reaper.ReaperTests):
-    async def test_on_its_way(self) -> None:
-        """Left out."""
-
-    test_on_its_way.skip = ON_NO_NODE  # type: ignore[attr-defined]
+    pass
 
 
 class ByNameTests(OnControlPlane, test_reaper.ByNameTests):
-    async def test_on_its_way(self) -> None:
-        """Left out."""
-
-    test_on_its_way.skip = ON_NO_NODE  # type: ignore[attr-defined]
+    pass
 
 
 class TroubleTests(OnControlPlane):

@@ -24,7 +24,7 @@ from image_management.records.words import JobStatus
 from image_management.store.errors import StoreUnavailable
 from image_management.values import time_text
 from tests.engines.kubernetes.kubelet import ended_with
-from tests.engines.kubernetes.orders import CUT, FOR_GOOD, FORBIDDEN
+from tests.engines.kubernetes.orders import CUT, FOR_GOOD, FORBIDDEN, UNAVAILABLE
 from tests.image_management.jobs.kubernetes.observing import ObservingCase, with_members
 from tests.image_management.jobs.kubernetes.test_verdicts import (
     COMPLETE,
@@ -57,6 +57,9 @@ class Told:
         self.claim: Object | None = None
         self.trouble: set[str] = set()
         self.claims_asked = 0
+
+    async def until_known(self) -> None:
+        pass
 
     async def of(self, job: Record) -> Sight:
         if job.id in self.trouble:
@@ -297,6 +300,11 @@ class SeenTests(ObservingCase):
             there = versions(await self.bed.client.items(resource, f"ims-job-id={job.id}"))
             await self.until(lambda: there <= versions(mirror.objects.values()))  # noqa: B023
 
+    async def look(self) -> None:
+        """Have all be looked at, once the look before that is over."""
+        await self.until(self.clock.getDelayedCalls)
+        self.clock.advance(LOOK_SECONDS)
+
     async def reason(self, job: Record) -> str:
         """Why a job is reported, within a minute."""
         took = await self.until_later(lambda: self.reports)
@@ -329,7 +337,7 @@ class SeenTests(ObservingCase):
         condition = {"type": "DisruptionTarget", "status": "True", **said}
         await self.bed.kubelet.set_status(pod, conditions=[condition])
         await self.seen(job)
-        self.clock.advance(LOOK_SECONDS)
+        await self.look()
         await self.bed.client.delete("pods", pod)
         await self.bed.kubelet.ended(name)
         await self.seen(job)
@@ -357,7 +365,7 @@ class SeenTests(ObservingCase):
             if is_seen:
                 self.observe(job)
                 await self.seen(job)
-                self.clock.advance(LOOK_SECONDS)
+                await self.look()
             await self.bed.client.delete("jobs", name, propagationPolicy="Background")
             await self.until(lambda: name not in self.job_mirror.objects)  # noqa: B023
             self.records[job.id] = job
@@ -383,13 +391,25 @@ class SeenTests(ObservingCase):
             await hinder(job.document["kubernetes_job"])
             if not hasattr(self, "job_mirror"):
                 self.observe()
-            name = job.document["kubernetes_job"]
-            await self.until(lambda: name in self.job_mirror.objects)  # noqa: B023
-            self.clock.advance(60)
+            await self.seen(job)
+            await self.look()
             self.assertEqual(self.reports, [])
             self.now += PENDING_SECONDS
             self.assertEqual(await self.reason(job), f"no progress for 1800 s: {text}")
             self.reports.clear()
+
+    async def test_seen_late(self) -> None:
+        """Nothing is said of a job before its pods were seen: they know why."""
+        job = await self.make_job(created=time_text(self.now))
+        await self.bed.kubelet.cannot_pull(job.document["kubernetes_job"], "fetch")
+        self.now += PENDING_SECONDS
+        self.bed.fail("list", "pods", UNAVAILABLE, FOR_GOOD)
+        self.observe(job)
+        await self.until_later(lambda: self.clock.seconds() > 2 * HOLD_SECONDS)
+        self.assertEqual(self.reports, [])
+        self.bed.heal()
+        await self.until_later(lambda: self.pod_mirror.of_job(job.id))
+        self.assertIn("container fetch does not start", await self.reason(job))
 
     async def test_unbound_claim(self) -> None:
         job = await self.make_job(created=time_text(self.now))

@@ -216,7 +216,9 @@ class ReaperTests(ObservingCase):
         claim = f"cray-ims-{orphan}-job-claim"
         self.records[known.id] = known
         volume = {"name": "scratch", "persistentVolumeClaim": {"claimName": claim}}
-        thing = sample_job("user", labels_of_job(known.id), volumes=[volume])
+        # Only what has a node uses claims; it takes long to be found out that there is none.
+        on_node = {"nodeName": "node", "terminationGracePeriodSeconds": 0}
+        thing = sample_job("user", labels_of_job(known.id), volumes=[volume], **on_node)
         await self.bed.client.create("jobs", thing)
         await self.bed.kubelet.pod_of("user")
         labelled = {"name": claim, "labels": labels_of_job(orphan)}
