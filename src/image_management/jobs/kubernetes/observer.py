@@ -24,6 +24,7 @@ from image_management.jobs.backend import Report, Reports
 from image_management.jobs.kubernetes.api import ApiError
 from image_management.jobs.kubernetes.sights import Sights
 from image_management.jobs.kubernetes.verdicts import (
+    Sight,
     Verdict,
     hindrance,
     stands_still,
@@ -120,13 +121,14 @@ class Observer(Background):
         @return: why that is not possible.
         """
         try:
-            verdict = await self._verdict(job)
+            sight = await self._sights.of(job)
+            verdict = await self._verdict(job, sight)
         except ApiError as error:
             return error
-        if verdict is None:
-            self._suspicions.pop(job.id, None)
-            return None
         now = self._clock.seconds()
+        if verdict is None:
+            self._clear(job, sight, now)
+            return None
         suspicion = self._suspicions.setdefault(job.id, _Suspicion(verdict, now))
         # What tells more may have come later, and may have gone since.
         suspicion.verdict = min(suspicion.verdict, verdict, key=lambda one: one.rank)
@@ -134,8 +136,14 @@ class Observer(Background):
             self._begin_report(job, suspicion.verdict.reason)
         return None
 
-    async def _verdict(self, job: Record) -> Verdict | None:
-        sight = await self._sights.of(job)
+    def _clear(self, job: Record, sight: Sight, now: float) -> None:
+        """Suspect a job no more; but between the end of its pods and its own nothing is new."""
+        if sight.pods:
+            self._suspicions.pop(job.id, None)
+        elif job.id in self._suspicions:
+            self._suspicions[job.id].since = now
+
+    async def _verdict(self, job: Record, sight: Sight) -> Verdict | None:
         is_new = job.document["status"] == JobStatus.CREATING
         if sight.job is not None:
             self._begun.add(job.id)

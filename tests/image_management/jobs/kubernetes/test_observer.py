@@ -23,7 +23,7 @@ from image_management.records.record import Record
 from image_management.records.words import JobStatus
 from image_management.store.errors import StoreUnavailable
 from image_management.values import time_text
-from tests.engines.kubernetes.kubelet import ended_with
+from tests.engines.kubernetes.kubelet import ended_with, now
 from tests.engines.kubernetes.orders import CUT, FOR_GOOD, FORBIDDEN, UNAVAILABLE
 from tests.image_management.jobs.kubernetes.observing import ObservingCase, with_members
 from tests.image_management.jobs.kubernetes.test_verdicts import (
@@ -163,10 +163,19 @@ class ObserverTests(SynchronousTestCase):
         self.start(Sight(FAILED))
         for _ in range(3):
             self.assertEqual(self.wait(HOLD_SECONDS - 5), [])
-            self.see(Sight(a_job()))
+            self.see(Sight(a_job(), [a_pod(WELL, RUNNING)]))
             self.assertEqual(self.wait(10), [])
             self.see(Sight(FAILED))
         self.assertEqual(len(self.wait(HOLD_SECONDS + LOOK_SECONDS)), 1)
+
+    def test_between_the_ends_of_its_pod_and_its_own(self) -> None:
+        """What its pod has told is not forgotten."""
+        self.start(Sight(a_job(), [a_pod(OOM)]))
+        self.assertEqual(self.wait(10), [])
+        self.see(Sight(a_job()))
+        self.assertEqual(self.wait(100), [])
+        self.see(Sight(FAILED))
+        self.assertEqual(self.wait(LOOK_SECONDS + HOLD_SECONDS), [NO_MEMORY.replace("c1", "c0")])
 
     def test_each_for_itself(self) -> None:
         """One that cannot be looked at keeps none of the others from it."""
@@ -334,6 +343,7 @@ class SeenTests(ObservingCase):
         name = job.document["kubernetes_job"]
         pod = await self.bed.kubelet.pod_of(name)
         said = {"reason": "DeletionByTaintManager", "message": "Taint manager: deleting"}
+        said["lastTransitionTime"] = now()  # or it would be taken for stale
         condition = {"type": "DisruptionTarget", "status": "True", **said}
         await self.bed.kubelet.set_status(pod, conditions=[condition])
         await self.seen(job)
