@@ -9,11 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred, gatherResults
-
-from assisted_images.downloads.downloader import Downloader
-from assisted_images.downloads.room import Room
 from assisted_images.infra_envs.agreement import AgreedConfigurations
 from assisted_images.infra_envs.assisted_service import AssistedService
 from assisted_images.infra_envs.configurations import InfraEnvSource
@@ -21,21 +16,14 @@ from assisted_images.infra_envs.local import MOST_THREADS, PATIENCE_SECONDS, Loc
 from assisted_images.infra_envs.sealing import Seals, read_secret
 from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
-from assisted_images.on_demand.images import OnDemandImages
-from assisted_images.registries.files import read_s3_key
-from assisted_images.registries.releases import ReleaseDownloader
-from assisted_images.registries.settings import make_registries, registry_agents
+from assisted_images.outbound import Outbound
 from assisted_images.routes.application import Application
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.routes.tree import AllWorkers, make_site
 from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
-from assisted_images.store.checks import Limits
 from assisted_images.store.images import ImageStore
-from assisted_images.store.population import Population
-from assisted_images.store.workshop import Workshop
-from assisted_images.values import USER_AGENT
 from httpd.concurrency.slots import ClientSlots, OwnSlots, Slots
 from httpd.concurrency.threads import own_threads, threads_of
 from httpd.concurrency.turns import Turns
@@ -45,11 +33,8 @@ from httpd.http1.connections import Connections
 from httpd.listening.listeners import Listener, listeners, listening_socket
 from httpd.listening.tls import ServerTls
 from httpd.logs.requests import RequestLog
-from httpd.outbound.agent import IOutboundAgent, OutboundAgent
-from httpd.outbound.proxies import Proxies
 from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
-from httpd.streaming.disk import disk_threads
 from httpd.web.site import ServiceSite
 
 
@@ -104,66 +89,6 @@ def _client_slots(settings: Settings, slots: Slots) -> ClientSlots | None:
     """What one client may have of the slots; each worker gives it its share of that."""
     most = settings.max_requests_per_client
     return None if most is None else ClientSlots(slots, -(-most // settings.workers))
-
-
-def make_population(
-    settings: Settings,
-    reactor: Any,
-    outbound: Outbound,
-    store: ImageStore,
-    on_demand: OnDemandImages,
-) -> Population:
-    """
-    What brings the images of C{store}; one process of the service has it.
-
-    @raise ValueError: the pull secret or the registries' configuration cannot be read.
-    """
-    run_in_thread, room = threads_of(reactor), Room()
-    registries = make_registries(settings, outbound.registries, reactor)
-    return Population(
-        store,
-        Workshop(
-            data_dir=settings.data_dir,
-            downloader=Downloader(
-                agent=_signing(settings, outbound.downloads),
-                clock=reactor,
-                run_in_thread=run_in_thread,
-                headers=settings.os_images_request_headers,
-                parameters=settings.os_images_request_query_params,
-                stall_seconds=settings.download_stall_seconds,
-                room=room,
-            ),
-            releases=ReleaseDownloader(registries, room),
-            clock=reactor,
-            run_in_thread=run_in_thread,
-            read_in_thread=disk_threads(reactor),
-            fetch=settings.image_fetch,
-            s3_endpoint=settings.s3_endpoint,
-            on_demand=on_demand,
-            limits=Limits(settings.min_kernel_bytes, settings.min_rootfs_bytes),
-            base_url=settings.image_service_base_url,
-            first_delay=settings.download_retry_seconds,
-        ),
-    )
-
-
-def _signing(settings: Settings, agent: IOutboundAgent) -> IOutboundAgent:
-    """
-    The agent of downloads, which signs what goes to the S3 server of the settings.
-
-    @raise ValueError: the secret key cannot be read.
-    """
-    access_key, secret_key = settings.s3_access_key, settings.s3_secret_key
-    if settings.s3_endpoint is None or access_key is None:
-        return agent
-    if settings.s3_secret_key_file is not None:
-        secret_key = read_s3_key(settings.s3_secret_key_file)
-    assert secret_key is not None, "there is one where there is an access key"
-    # Only here: who has no such images does without what signing takes, some 30 MiB of memory.
-    from httpd.outbound.s3_signing import S3User, SigningAgent  # noqa: PLC0415
-
-    user = S3User(settings.s3_endpoint, settings.s3_region, access_key, secret_key)
-    return SigningAgent(agent, user)
 
 
 def _infra_envs(
@@ -257,38 +182,3 @@ def _secure_place(settings: Settings) -> str:
     if base_url.startswith("https://"):
         return base_url
     return f"port {settings.listen_port}" if settings.listen_port else "the port with TLS"
-
-
-class Outbound(MultiService):
-    """The clients of other servers; closes their idle connections at the end."""
-
-    def __init__(self, settings: Settings, reactor: Any) -> None:
-        super().__init__()
-        proxies = Proxies.of(settings.http_proxy, settings.https_proxy, settings.no_proxy)
-        self.downloads = OutboundAgent(
-            reactor,
-            tls_policy(
-                settings.os_image_download_trusted_ca_file,
-                verify=not settings.insecure_skip_verify,
-            ),
-            proxies,
-            user_agent=USER_AGENT,
-        )
-        self.registries = registry_agents(settings, proxies, reactor)
-        self.assisted_service = OutboundAgent(
-            reactor,
-            tls_policy(settings.assisted_service_api_trusted_ca_file),
-            proxies,
-            user_agent=USER_AGENT,
-        )
-
-    def stopService(self) -> Deferred[Any]:
-        """Close what is idle; fires when it is closed."""
-        stopping = MultiService.stopService(self)
-        agents = (
-            self.downloads,
-            self.registries.verified,
-            self.registries.unverified,
-            self.assisted_service,
-        )
-        return gatherResults([stopping, *(agent.close() for agent in agents)])

@@ -11,13 +11,10 @@ from typing import Any
 from twisted.application.service import IService, Service
 from twisted.logger import Logger
 
-from assisted_images.assembly import (
-    Outbound,
-    make_application,
-    make_listeners,
-    make_population,
-)
+from assisted_images.assembly import make_application, make_listeners
+from assisted_images.image_assembly import make_population
 from assisted_images.on_demand.settings import make_on_demand_images
+from assisted_images.outbound import Outbound
 from assisted_images.secrets import REDACTION
 from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings

@@ -13,7 +13,8 @@ from typing import Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
-from assisted_images.on_demand.block_file import BLOCK, BLOCKS
+from assisted_images.on_demand.block_file import BLOCKS
+from assisted_images.on_demand.block_places import BLOCK
 from demo.service import ServiceProcess
 from tests.assisted_images.downloads.origin import Origin
 from tests.certificates import identity

@@ -18,58 +18,28 @@ Blocking, as far as a disk is; what is behind the image's end is small, and stay
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from assisted_images.downloads.durable import is_still, sync_directory
+from assisted_images.on_demand.block_places import BLOCK, Shape
 from assisted_images.on_demand.file_ranges import Lock, lock, punch_hole, try_lock, unlock
 
 BLOCKS = ".blocks"
 """Follows the name of an ISO, for the file with its blocks."""
 
-BLOCK = 1 << 20
-"""Bytes in a block; the last one of an image may have fewer."""
-
 ABSENT, WRITTEN, DURABLE = range(3)
 """What a block's byte says."""
 
 _CLOSED = -1
-_PAGE = 4096
 _HEADER = struct.Struct("<12sIQ32s16s")
 _MAGIC = b"OS image/1\r\n"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What is where; in bytes from the file's start."""
-
-    size: int
-
-    @property
-    def count(self) -> int:
-        return -(-self.size // BLOCK)
-
-    @property
-    def header(self) -> int:
-        return -(-self.size // _PAGE) * _PAGE
-
-    @property
-    def states(self) -> int:
-        return self.header + _PAGE
-
-    @property
-    def uses(self) -> int:
-        return self.states + -(-self.count // _PAGE) * _PAGE
-
-    @property
-    def end(self) -> int:
-        return self.uses + 8 * self.count
 
 
 class BlockFile:
@@ -77,6 +47,8 @@ class BlockFile:
     The file, open; blocks are counted from 0.
 
     @ivar is_new: whether it was begun just now, with no block.
+    @ivar sealed: whether nothing is said of blocks any more by this process, so that another may
+        publish the file.
     """
 
     def __init__(self, path: Path, descriptor: int, size: int, *, is_new: bool) -> None:
@@ -84,9 +56,9 @@ class BlockFile:
         self.size = size
         """Bytes of the image."""
         self.is_new = is_new
-        self._sealed = False
+        self.sealed = False
         self._descriptor = descriptor
-        self._shape = _Shape(size)
+        self._shape = Shape(size)
         self.count: int = self._shape.count
         """Blocks of the image, here or not."""
 
@@ -95,16 +67,20 @@ class BlockFile:
         os.close(descriptor)
 
     @classmethod
-    def open(cls, path: Path, size: int, digest: bytes) -> BlockFile:
+    def open(cls, path: Path, size: int, digest: bytes, *, begin: bool = True) -> BlockFile:
         """
-        Open the file; what has another size or digest is replaced by one without a block.
+        Open the file.
 
         @param size: bytes of the image.
         @param digest: 32 bytes that stand for its content.
-        @raise OSError: it cannot be made, or the file system has no locks or cannot make holes.
+        @param begin: whether one without a block is begun where there is none, or in the place of
+            one of another size or digest.
+        @raise OSError: it cannot be made, or the file system has no locks or cannot make holes; or
+            there is none such, and none is begun.
         """
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if begin else 0)
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, flags, 0o644)
             file = cls(path, descriptor, size, is_new=False)
             with file._turn():
                 if not is_still(path, descriptor):
@@ -112,6 +88,8 @@ class BlockFile:
                 if not os.fstat(descriptor).st_size:
                     file._begin(digest)
                 elif not file._is_of(digest):
+                    if not begin:
+                        raise OSError(errno.ESTALE, "another image has this name by now")
                     path.unlink(missing_ok=True)
                     continue
                 file._recover(digest)
@@ -122,9 +100,13 @@ class BlockFile:
         """
         Have nothing more written into the file, of which all blocks are here; or again.
 
-        Of a sealed one all blocks are here and durable.
+        One that another process has published, or is about to, stays sealed.
         """
-        self._sealed = sealed
+        if sealed:
+            unlock(self._descriptor, self._users, 1)
+            self.sealed = True
+        elif self.sealed:
+            self.sealed = not self._lock_users(Lock.SHARED) or self._is_published()
 
     def publish(self, target: Path, last_modified: float | None) -> bool:
         """
@@ -132,14 +114,17 @@ class BlockFile:
         It is still good for reading.
 
         @param last_modified: seconds since the epoch.
-        @return: whether that was done; not while another process has it open, or a block is absent.
+        @return: whether that is done, by this process or another; not while a block is absent, or
+            another process has it open and has not sealed it.
         @raise OSError: the disk is broken.
         """
         with self._turn():
+            if self._is_published():
+                return True
             if not self._lock_users(Lock.EXCLUSIVE):
                 return False
-            if ABSENT in self._states(0, self.count):
-                self._lock_users(Lock.SHARED)
+            if ABSENT in self.states(0, self.count):
+                unlock(self._descriptor, self._users, 1)
                 return False
             os.ftruncate(self._descriptor, self.size)
             if last_modified is not None:
@@ -148,6 +133,9 @@ class BlockFile:
             self.path.replace(target)
             sync_directory(target.parent)
             return True
+
+    def _is_published(self) -> bool:
+        return os.fstat(self._descriptor).st_size == self.size
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -159,8 +147,13 @@ class BlockFile:
             unlock(self._descriptor, self._shape.header, 1)
 
     def _lock_users(self, kind: Lock) -> bool:
-        """All that have it open share one lock; who publishes has it alone."""
-        return try_lock(self._descriptor, kind, self._shape.header + 1, 1)
+        """All that write into it share one lock; who publishes it has that alone."""
+        return try_lock(self._descriptor, kind, self._users, 1)
+
+    @property
+    def _users(self) -> int:
+        """The byte that they lock."""
+        return self._shape.header + 1
 
     def _begin(self, digest: bytes) -> None:
         os.ftruncate(self._descriptor, self._shape.end)
@@ -204,6 +197,8 @@ class BlockFile:
         @param to_change: a write lock, which nobody else shares.
         @return: whether there is one; nobody is waited for.
         """
+        if to_change and self.sealed:
+            return False
         kind = Lock.EXCLUSIVE if to_change else Lock.SHARED
         return try_lock(self._descriptor, kind, *self.extent(first, stop))
 
@@ -214,22 +209,19 @@ class BlockFile:
 
     def states(self, first: int, stop: int) -> bytes:
         """What is known of these blocks: a byte for each, false where it is absent."""
-        if self._sealed:
-            return bytes([DURABLE]) * (stop - first)
-        return self._states(first, stop)
-
-    def _states(self, first: int, stop: int) -> bytes:
-        return os.pread(self._descriptor, stop - first, self._shape.states + first)
+        found = os.pread(self._descriptor, stop - first, self._shape.states + first)
+        # Behind the image there is nothing once it is published: then all of it is here.
+        return found or bytes([DURABLE]) * (stop - first)
 
     def mark(self, first: int, stop: int, state: int) -> None:
         """Say something else of these blocks; for who has a lock on them."""
-        if not self._sealed:
+        if not self.sealed:
             states = bytes([state]) * (stop - first)
             os.pwrite(self._descriptor, states, self._shape.states + first)
 
     def note_use(self, first: int, stop: int) -> None:
         """Say that these blocks are used now."""
-        if self._sealed:
+        if self.sealed:
             return
         now = time.time_ns().to_bytes(8, "little")
         os.pwrite(self._descriptor, now * (stop - first), self._shape.uses + 8 * first)

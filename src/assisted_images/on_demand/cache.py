@@ -9,7 +9,8 @@ from typing import TypeVar
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from assisted_images.on_demand.block_file import ABSENT, BLOCK, BlockFile
+from assisted_images.on_demand.block_file import ABSENT, BlockFile
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.eviction import least_recently_used
 from assisted_images.on_demand.held_blocks import HeldBlocks
 from httpd.concurrency.threads import RunInThread, to_its_end

@@ -136,6 +136,12 @@ class Fetching:
             self._enter(block, fetch, Rank.AHEAD)
         return Ahead(self._held.thread, partial(self._forgo, fetches))
 
+    def tell_changed(self, reason: str) -> None:
+        """Fetch no more, and say so: the origin has another file."""
+        if self._closed is None:
+            self._changed()
+            self.close(reason)
+
     def close(self, reason: str) -> None:
         """
         Fetch no more.
@@ -210,9 +216,7 @@ class Fetching:
                 pin = await self._try(block)
             except Changed as error:
                 fetch.running = None  # it ends by itself
-                if self._closed is None:
-                    self._changed()
-                    self.close(str(error))
+                self.tell_changed(str(error))
                 return
             except (DownloadError, OSError) as error:
                 reason = os_error_text(error) if isinstance(error, OSError) else str(error)

@@ -11,7 +11,7 @@ from assisted_images.on_demand.block_file import BLOCKS, BlockFile
 from assisted_images.on_demand.fetching import Fetching, Means
 from assisted_images.on_demand.held_blocks import HeldBlocks, OwnThread
 from assisted_images.on_demand.on_demand_file import OnDemandFile
-from assisted_images.on_demand.origin import HttpOrigin
+from assisted_images.on_demand.origin import Facts, HttpOrigin
 from assisted_images.on_demand.origin_queue import OriginQueue
 from httpd.concurrency.threads import RunInThread
 from httpd.urls import WebOrigin, public_url, web_origin
@@ -43,25 +43,32 @@ class OnDemandImages(Service):
         self._queues: dict[WebOrigin, OriginQueue] = {}
 
     async def open(
-        self, target: Path, origin: HttpOrigin, changed: Callable[[], None], *, bounded: bool = True
+        self,
+        target: Path,
+        origin: HttpOrigin,
+        facts: Facts,
+        changed: Callable[[], None],
+        *,
+        bounded: bool = True,
+        begin: bool = True,
     ) -> OnDemandFile:
         """
-        Open an image as it is at its origin now, with those of its blocks that are here.
+        Open an image with those of its blocks that are here.
 
         @param target: the ISO's name, if it were here.
+        @param facts: what it is at its origin.
         @param changed: called when the origin has another one; this one is of no use then.
         @param bounded: whether its blocks count as those that have bounded room, and may be taken
             away; otherwise it is going to be here as a whole.
-        @raise NoParts: the origin gives no parts of it.
-        @raise DownloadError: the origin cannot be asked now.
+        @param begin: as in L{BlockFile.open}.
         @raise OSError: the disk is full or broken, or its file system has no locks or holes.
         """
-        facts = await origin.facts()
         file = await self._means.run_in_thread(
             BlockFile.open,
             target.with_name(target.name + BLOCKS),
             facts.size,
             facts.digest(public_url(origin.url)),
+            begin=begin,
         )
         held = HeldBlocks(file, self._thread)
         queue = self._queues.setdefault(web_origin(origin.url), OriginQueue(self._connections))

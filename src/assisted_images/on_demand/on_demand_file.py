@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from assisted_images.on_demand.block_file import BLOCK
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.fetch import Ahead
 from assisted_images.on_demand.fetching import Fetching
 from assisted_images.on_demand.held_blocks import HeldBlocks, Pin
@@ -39,6 +39,7 @@ class OnDemandFile(RegionSource):
     """
     A L{Source<httpd.representation.segments.Source>}.
 
+    @ivar facts: what it is at its origin.
     @ivar hits: runs of blocks that were here when somebody asked for them.
     @ivar misses: times that somebody had to wait for a block.
     """
@@ -56,6 +57,7 @@ class OnDemandFile(RegionSource):
         @param name: the image's, which with C{facts} names its content on every replica.
         @param most_pinned: blocks that are kept at a time for one client.
         """
+        self.facts = facts
         self.identity = f"{name} {facts.size} {facts.validator}"
         self.size = facts.size
         self.last_modified = facts.last_modified

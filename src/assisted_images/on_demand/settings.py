@@ -17,7 +17,11 @@ _BLOCK_THREADS = 4
 
 
 def make_on_demand_images(settings: Settings, reactor: Any) -> OnDemandImages:
-    """The images that stay at their origin; they are open until the last download has ended."""
+    """
+    The images that stay at their origin; they are open until the last download has ended.
+
+    Each worker has its share of the requests to one origin.
+    """
     run_in_thread = own_threads(reactor, _BLOCK_THREADS, "blocks")
     means = Means(
         cache=BlockCache(settings.cache_bytes, reactor, run_in_thread),
@@ -27,7 +31,7 @@ def make_on_demand_images(settings: Settings, reactor: Any) -> OnDemandImages:
     )
     return OnDemandImages(
         means,
-        settings.origin_connections,
+        max(settings.origin_connections // settings.workers, 1),
         OwnThread(reactor.callFromThread),
         disk_threads(reactor),
     )

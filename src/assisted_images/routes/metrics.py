@@ -26,6 +26,7 @@ class Metrics(HttpMetrics):
     def __init__(self, slots: Slots, store: ImageStore, connections: Connections) -> None:
         super().__init__(_PREFIX, slots, connections)
         self.state.register(_ImageCollector(store))
+        self.counts.register(_OnDemandCollector(store))
         configurations = Counter(
             _PREFIX + "configuration_requests",
             "Configurations asked for; shared: answered without a call to assisted-service.",
@@ -108,10 +109,17 @@ class _ImageCollector(Collector):
             if image.next_try is not None:
                 next_try.add_metric(key, image.next_try)
         yield from (states, present, total, next_try)
-        yield from self._on_demand(labels)
 
-    def _on_demand(self, labels: tuple[str, ...]) -> Iterable[Metric]:
-        """What is known of those that are fetched on demand; it begins anew with another file."""
+
+class _OnDemandCollector(Collector):
+    """Reads what was done with the images that are fetched on demand."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self._store = store
+
+    def collect(self) -> Iterable[Metric]:
+        """What is known of each; it begins anew with another file."""
+        labels = ("version", "arch", "type")
         reads = CounterMetricFamily(
             _PREFIX + "on_demand_reads",
             "Times that bytes were asked for; hit: they were on disk.",

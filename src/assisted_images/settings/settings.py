@@ -181,7 +181,7 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
         )
     yield from listening_contradictions(found, given)
     yield from _cache_without_key(found, given)
-    yield from _several_workers_on_demand(found)
+    yield from _too_few_origin_connections(found)
     yield from _incomplete_s3(found, given)
     yield from _two_pull_secrets(given)
     if {"catalog", "release_images"} <= found.keys() and not found["catalog"].images:
@@ -201,11 +201,16 @@ def _cache_without_key(found: Mapping[str, Any], given: set[str]) -> Iterator[st
         )
 
 
-def _several_workers_on_demand(found: Mapping[str, Any]) -> Iterator[str]:
+def _too_few_origin_connections(found: Mapping[str, Any]) -> Iterator[str]:
     images = found["catalog"].images if "catalog" in found else ()
     fetches = {found.get("image_fetch"), *(entry.fetch for entry in images)}
-    if found.get("workers", 1) > 1 and fetches & {ImageFetch.ON_DEMAND, ImageFetch.BACKGROUND}:
-        yield "IMAGE_FETCH, WORKERS: images are fetched on demand by one process only; expected 1"
+    connections, workers = found.get("origin_connections"), found.get("workers", 1)
+    on_demand = fetches & {ImageFetch.ON_DEMAND, ImageFetch.BACKGROUND}
+    if on_demand and connections is not None and connections < workers:
+        yield (
+            f"ORIGIN_CONNECTIONS: {connections}, of which {workers} WORKERS cannot have one each;"
+            f" expected {workers} or more"
+        )
 
 
 def _incomplete_s3(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from threading import Event
-from typing import TypeVar
 
 from twisted.internet.defer import FirstError, gatherResults
 from twisted.internet.task import deferLater
@@ -20,13 +19,14 @@ from assisted_images.store.states import ImageState
 from httpd.concurrency.threads import to_its_end
 from httpd.texts import os_error_text
 
-_T = TypeVar("_T")
-
 _SIDE_BY_SIDE = 8
 """Blocks that are asked for when there is nothing else to do."""
 
 _PAUSE_SECONDS = 5.0
 """Until what failed is tried again, or what another process is at."""
+
+_TRIES, _TRY_SECONDS = 10, 0.5
+"""How often blocks are tried to be published, while others seal them; seconds between two tries."""
 
 
 class BackgroundPreparation(OnDemandPreparation):
@@ -82,16 +82,21 @@ class BackgroundPreparation(OnDemandPreparation):
 
     async def _publish_blocks(self, file: OnDemandFile) -> bool:
         """Whether they are the image's file now; not as long as another process is at them."""
-        blocks = file.held.file
+        workshop, blocks, published = self._workshop, file.held.file, False
         blocks.seal(sealed=True)
-
-        def after(result: _T) -> _T:
-            if result is not True:
+        try:
+            for _ in range(_TRIES):
+                publishing = workshop.run_in_thread(
+                    blocks.publish, self._target, file.last_modified
+                )
+                published = await to_its_end(publishing)
+                if published:
+                    break
+                await deferLater(workshop.clock, _TRY_SECONDS)
+        finally:
+            if not published:
                 blocks.seal(sealed=False)
-            return result
-
-        publishing = self._workshop.run_in_thread(blocks.publish, self._target, file.last_modified)
-        return await to_its_end(publishing.addBoth(after))
+        return published
 
     async def _become_whole(self, file: OnDemandFile, sha256: str) -> None:
         """Serve the file; who reads the blocks comes to his end."""

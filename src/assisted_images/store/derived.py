@@ -13,12 +13,10 @@ import zlib
 from pathlib import Path
 from urllib.parse import urlencode
 
-import msgspec
-
 from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.durable import write_whole
 from assisted_images.iso9660.volume import IsoError
-from assisted_images.live.layout import Layout, read_layout
+from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso, build_minimal_iso
 from assisted_images.rootfs.nmstate import nmstate_archive
 from assisted_images.store.checks import Checked
@@ -40,7 +38,7 @@ from httpd.texts import os_error_text
 _PIECE = 1024 * 1024
 
 
-class _CannotBeMade(Exception):
+class CannotBeMade(Exception):
     """Something cannot be made; the text is the reason."""
 
 
@@ -78,13 +76,13 @@ def ready_from(
     minimal, minimal_missing = None, None
     try:
         nmstate = _nmstate(image, layout, path, entry, read_in_thread)
-    except _CannotBeMade as error:
+    except CannotBeMade as error:
         nmstate_missing = str(error)
     try:
         if nmstate_missing is not None:
-            raise _CannotBeMade(nmstate_missing)
-        minimal = _minimal(image, entry, base_url, nmstate)
-    except _CannotBeMade as error:
+            raise CannotBeMade(nmstate_missing)
+        minimal = minimal_of(image, entry, base_url, nmstate)
+    except CannotBeMade as error:
         minimal_missing = str(error)
     return ReadyImage(
         image=image.representation(),
@@ -94,113 +92,15 @@ def ready_from(
         minimal_missing=minimal_missing,
         nmstate=nmstate,
         nmstate_missing=nmstate_missing,
-        files=(*image.files, *_files(nmstate)),
+        files=(*image.files, *files_of(nmstate)),
     )
 
 
-class FileSummary(msgspec.Struct, frozen=True):
-    """What a file holds, and how another process, which does not hash it, knows it again."""
-
-    sha256: str | None
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, file: DiskFile) -> FileSummary:
-        """The summary of a file that is served."""
-        return cls(file.sha256, file.size, file.modified_ns)
-
-    def open(self, path: Path, read_in_thread: RunInThread) -> DiskFile:
-        """
-        The file.
-
-        @raise OSError: it cannot be read.
-        @raise IsoError: it is another one by now.
-        """
-        file = DiskFile(path, read_in_thread, self.sha256)
-        if FileSummary.of(file) != self:
-            raise IsoError(f"{path.name} is not the file any more that was found ready")
-        return file
-
-
-class ReadySummary(msgspec.Struct, frozen=True):
-    """
-    What is served of an image, so that another process can have the same, and see that it has: the
-    files, the digests of representations, and why there are not more.
-    """
-
-    files: tuple[FileSummary, ...]
-    minimal: str | None
-    minimal_missing: str | None
-    nmstate: str | None
-    nmstate_missing: str | None
-
-    @classmethod
-    def of(cls, ready: ReadyImage) -> ReadySummary:
-        """The summary of an image that is ready."""
-        return cls(
-            tuple(map(FileSummary.of, ready.files)),
-            None if ready.minimal is None else ready.minimal.image.digest,
-            ready.minimal_missing,
-            None if ready.nmstate is None else ready.nmstate.digest,
-            ready.nmstate_missing,
-        )
-
-
-def ready_image_again(
-    path: Path, entry: Entry, base_url: str | None, read_in_thread: RunInThread, of: ReadySummary
-) -> ReadyImage:
-    """
-    What L{ready_image} has made in another process, once more: without checks, and without
-    writing anything.
-
-    @raise OSError: the image cannot be read.
-    @raise IsoError: it is another one by now.
-    """
-    whole, *others = of.files
-    image = WholeFile(whole.open(path, read_in_thread))
-    with image.open() as file:
-        layout = read_layout(file)
-    nmstate, minimal = None, None
-    if others:
-        [archive] = others
-        nmstate_path = path.with_name(entry.nmstate_file_name)
-        nmstate = archive.open(nmstate_path, read_in_thread).representation()
-    elif of.nmstate is not None:
-        nmstate = _nmstate_in_memory(path, layout)
-    if of.minimal is not None:
-        try:
-            minimal = _minimal(image, entry, base_url, nmstate)
-        except _CannotBeMade as error:
-            raise IsoError(str(error)) from None
-    ready = ReadyImage(
-        image=image.representation(),
-        layout=layout,
-        last_modified=image.last_modified,
-        minimal=minimal,
-        minimal_missing=of.minimal_missing,
-        nmstate=nmstate,
-        nmstate_missing=of.nmstate_missing,
-        files=(*image.files, *_files(nmstate)),
-    )
-    if ReadySummary.of(ready) != of:
-        raise IsoError("it is not the file any more that was found ready")
-    return ready
-
-
-def _files(nmstate: Representation | None) -> list[DiskFile]:
+def files_of(nmstate: Representation | None) -> list[DiskFile]:
     """The file of the archive, which may be in memory instead."""
     segments = () if nmstate is None else nmstate.segments
     sources = [segment.source for segment in segments if isinstance(segment, FileSegment)]
     return [source for source in sources if isinstance(source, DiskFile)]
-
-
-def _nmstate_in_memory(iso: Path, layout: Layout) -> Representation:
-    """The archive, which could not be written then, but was kept."""
-    if layout.rootfs is None:
-        raise IsoError("the image has no rootfs")
-    with iso.open("rb") as file:
-        return Representation.from_bytes(nmstate_archive(file, layout.rootfs))
 
 
 def _wants_nmstate(entry: Entry) -> bool:
@@ -221,7 +121,7 @@ def _nmstate(
         sha256 = _sound_digest(path)
         if sha256 is None:
             if layout.rootfs is None:
-                raise _CannotBeMade("no nmstatectl: the image has no rootfs")
+                raise CannotBeMade("no nmstatectl: the image has no rootfs")
             with image.open() as file:
                 archive = nmstate_archive(file, layout.rootfs)
             try:
@@ -232,7 +132,7 @@ def _nmstate(
             sha256 = _remember(path)
         return DiskFile(path, read_in_thread, sha256).representation()
     except (IsoError, OSError) as error:
-        raise _CannotBeMade(f"no nmstatectl: {_text(error)}") from None
+        raise CannotBeMade(f"no nmstatectl: {_text(error)}") from None
 
 
 def _sound_digest(path: Path) -> str | None:
@@ -263,27 +163,32 @@ def _remember(path: Path) -> str:
     return sha256
 
 
-def _minimal(
+def minimal_of(
     image: ImageBytes,
     entry: Entry,
     base_url: str | None,
     nmstate: Representation | None,
 ) -> MinimalIso | None:
+    """
+    The minimal ISO; None for images that have none.
+
+    @raise CannotBeMade: this one has none although it should.
+    """
     if entry.image_type is not ImageType.FULL:
         return None
     if entry.architecture is Architecture.S390X:
-        raise _CannotBeMade("the boot loader of s390x cannot load a second initrd")
+        raise CannotBeMade("the boot loader of s390x cannot load a second initrd")
     rootfs_url = entry.rootfs_url or _own_rootfs_url(entry, base_url)
     try:
         with image.open() as file:
             return build_minimal_iso(file, image.source, rootfs_url, nmstate)
     except (IsoError, OSError) as error:
-        raise _CannotBeMade(_text(error)) from None
+        raise CannotBeMade(_text(error)) from None
 
 
 def _own_rootfs_url(entry: Entry, base_url: str | None) -> str:
     if base_url is None:
-        raise _CannotBeMade("neither IMAGE_SERVICE_BASE_URL nor the image's rootfs_url is set")
+        raise CannotBeMade("neither IMAGE_SERVICE_BASE_URL nor the image's rootfs_url is set")
     query = urlencode({"arch": entry.architecture.value, "version": entry.version})
     return f"{base_url.rstrip('/')}/boot-artifacts/rootfs?{query}"
 

@@ -38,6 +38,13 @@ class ImageBytes(Protocol):
         @raise OSError: it cannot be read.
         """
 
+    def require_read(self) -> None:
+        """
+        Check that all could be read that was to be, whatever readers have made of their errors.
+
+        @raise OSError: it could not.
+        """
+
 
 class WholeFile:
     """An image that is here; see L{ImageBytes}."""
@@ -54,6 +61,9 @@ class WholeFile:
     def open(self) -> AbstractContextManager[SeekableFile]:
         """Open it for a thread."""
         return self.source.path.open("rb")
+
+    def require_read(self) -> None:
+        """What reading it raises is what is wrong with it."""
 
 
 class PartialFile:
@@ -80,11 +90,7 @@ class PartialFile:
         return self._opened[-1]
 
     def require_read(self) -> None:
-        """
-        Check that all could be read that was to be, whatever readers have made of their errors.
-
-        @raise OSError: it could not.
-        """
+        """See L{ImageBytes}."""
         for file in self._opened:
             if file.trouble is not None:
                 raise file.trouble

@@ -71,8 +71,9 @@ class OnDemandPreparation(Preparation):
             self._tell_ready(ready)
 
     async def _opened(self) -> OnDemandFile:
+        facts = await self._http_origin.facts()
         self._file = await self._images.open(
-            self._target, self._http_origin, self._changed, bounded=self.bounded
+            self._target, self._http_origin, facts, self._changed, bounded=self.bounded
         )
         return self._file
 

@@ -9,14 +9,16 @@ from typing import Protocol
 
 import msgspec
 
-from assisted_images.catalog.catalog import Entry
+from assisted_images.catalog.catalog import Entry, s3_location
 from assisted_images.downloads.downloader import MOST, Downloader, Progress
 from assisted_images.downloads.durable import read_struct, write_struct
 from assisted_images.downloads.parts import Part
 from assisted_images.oci.image_references import OsImageStream
 from assisted_images.oci.references import PullSpec
+from assisted_images.on_demand.origin import HttpOrigin
 from assisted_images.registries.releases import ReleaseDownloader, ReleaseIso
 from httpd.concurrency.threads import RunInThread
+from httpd.urls import object_url
 
 RELEASE = ".release.json"
 """Follows the name of an ISO that came out of a release payload, for its L{ReleaseOrigin}."""
@@ -151,6 +153,37 @@ class PayloadOrigin:
         if self._downloaded is not None:
             origin = ReleaseOrigin.of(self._downloaded, self._stream)
             await self._run_in_thread(write_origin, target, origin)
+
+
+def origin_of_parts(entry: Entry, downloader: Downloader, s3_endpoint: str | None) -> HttpOrigin:
+    """
+    Where parts of an image come from that has a URL.
+
+    @param downloader: what it would be downloaded by as a whole.
+    @param s3_endpoint: as in L{url_of}.
+    """
+    return HttpOrigin(
+        url_of(entry, s3_endpoint),
+        downloader.agent,
+        downloader.clock,
+        downloader.headers,
+        downloader.parameters,
+        downloader.stall_seconds,
+    )
+
+
+def url_of(entry: Entry, s3_endpoint: str | None) -> str:
+    """
+    Where an image is, for a client of HTTP.
+
+    @param s3_endpoint: the S3 server that images with an C{s3} URL are on.
+    """
+    location = s3_location(entry.url)
+    if location is None:
+        return entry.url
+    if s3_endpoint is None:
+        raise ValueError(f"{entry} is on an S3 server; expected to be told where that is")
+    return object_url(s3_endpoint, *location)
 
 
 def _digest(pull_spec: str) -> str:

@@ -10,17 +10,22 @@ from threading import Event
 
 from twisted.internet.interfaces import IReactorTime
 
-from assisted_images.catalog.catalog import Entry, s3_location
+from assisted_images.catalog.catalog import Entry
 from assisted_images.downloads.downloader import MOST, Downloader
 from assisted_images.on_demand.images import OnDemandImages
 from assisted_images.on_demand.origin import HttpOrigin
 from assisted_images.registries.releases import ReleaseDownloader
 from assisted_images.store.checks import Limits
-from assisted_images.store.origins import ImageOrigin, PayloadOrigin, UrlOrigin
+from assisted_images.store.origins import (
+    ImageOrigin,
+    PayloadOrigin,
+    UrlOrigin,
+    origin_of_parts,
+    url_of,
+)
 from assisted_images.values import ImageFetch, ImageType
 from httpd.concurrency.slots import OwnSlots, Slots
 from httpd.concurrency.threads import RunInThread
-from httpd.urls import object_url
 
 _MOST_WITH_PAYLOAD = 256 << 30
 """Bytes of a disconnected ISO, which has the images of a release with it: some 50 GiB."""
@@ -64,28 +69,11 @@ class Workshop:
         if entry.release is None:
             disconnected = entry.image_type is ImageType.DISCONNECTED
             most = _MOST_WITH_PAYLOAD if disconnected else MOST
-            return UrlOrigin(self._url(entry), self.downloader, most)
+            return UrlOrigin(url_of(entry, self.s3_endpoint), self.downloader, most)
         if self.releases is None:
             raise ValueError(f"{entry} is out of a release payload; expected a ReleaseDownloader")
         return PayloadOrigin(entry.release, entry, self.releases, self.run_in_thread)
 
     def origin_of_parts(self, entry: Entry) -> HttpOrigin:
         """Where parts of an image come from that has a URL."""
-        downloader = self.downloader
-        return HttpOrigin(
-            self._url(entry),
-            downloader.agent,
-            downloader.clock,
-            downloader.headers,
-            downloader.parameters,
-            downloader.stall_seconds,
-        )
-
-    def _url(self, entry: Entry) -> str:
-        """Where an image is, for a client of HTTP."""
-        location = s3_location(entry.url)
-        if location is None:
-            return entry.url
-        if self.s3_endpoint is None:
-            raise ValueError(f"{entry} is on an S3 server; expected to be told where that is")
-        return object_url(self.s3_endpoint, *location)
+        return origin_of_parts(entry, self.downloader, self.s3_endpoint)

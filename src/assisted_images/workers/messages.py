@@ -13,8 +13,9 @@ import msgspec
 
 from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.infra_envs.sharing import Lease
-from assisted_images.store.derived import ReadySummary
+from assisted_images.on_demand.origin import Facts
 from assisted_images.store.states import ImageState
+from assisted_images.store.summaries import ReadySummary
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -43,7 +44,11 @@ class Welcome(Message, frozen=True):
 
 
 class ImageSummary(Value, frozen=True):
-    """One image's state, as in L{OsImage<assisted_images.store.states.OsImage>}."""
+    """
+    One image's state, as in L{OsImage<assisted_images.store.states.OsImage>}.
+
+    @ivar sealed: whether all its blocks are here, and are about to be published as its file.
+    """
 
     state: ImageState
     reason: str | None
@@ -51,6 +56,7 @@ class ImageSummary(Value, frozen=True):
     total: int | None
     next_try: float | None
     ready: ReadySummary | None
+    sealed: bool
 
 
 class StoreSummary(Message, frozen=True):
@@ -70,6 +76,18 @@ class Loaded(Message, frozen=True):
     """
 
     images: int
+
+
+class OriginChanged(Message, frozen=True):
+    """
+    A secondary has found that an image is another at its origin.
+
+    @ivar image: which one, in the catalogue's order, from 0 on.
+    @ivar facts: what it was.
+    """
+
+    image: int
+    facts: Facts
 
 
 class Drain(Message, frozen=True):
@@ -138,7 +156,7 @@ class Reply(Message, frozen=True):
 
 
 ToSecondary = Welcome | StoreSummary | Drain | AskCounts | Cancel | Reply
-ToPrimary = Loaded | AskConfiguration | AskMetrics | Cancel | Reply
+ToPrimary = Loaded | OriginChanged | AskConfiguration | AskMetrics | Cancel | Reply
 
 WELCOME_DECODER = msgspec.msgpack.Decoder(Welcome)
 TO_SECONDARY_DECODER = msgspec.msgpack.Decoder(ToSecondary)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assisted_images.assembly import Membership, Outbound, make_application, make_listeners
+from assisted_images.assembly import Membership, make_application, make_listeners
+from assisted_images.outbound import Outbound
 from assisted_images.routes.application import Application
 from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings

@@ -25,6 +25,7 @@ from assisted_images.workers.messages import (
     Inquiry,
     Loaded,
     Message,
+    OriginChanged,
     Reply,
     StoreSummary,
     Welcome,
@@ -144,7 +145,11 @@ class Secondaries(Service):
         match message:
             case Loaded(images=images):
                 secondary.loaded = images
-                self._tell()
+            case OriginChanged(image=position, facts=facts):
+                file = self._application.store.images[position].on_demand
+                if file is not None and file.facts == facts:
+                    file.fetching.tell_changed(f"worker {secondary.number} has found another file")
+        self._tell()
 
     def _tell(self) -> None:
         """Tell all of them what is new."""

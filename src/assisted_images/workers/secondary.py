@@ -12,14 +12,12 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.stdio import StandardIO
 
-from assisted_images.assembly import (
-    Membership,
-    Outbound,
-    make_application,
-    make_listeners,
-)
+from assisted_images.assembly import Membership, make_application, make_listeners
 from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvError
 from assisted_images.infra_envs.sharing import Lease
+from assisted_images.on_demand.origin import Facts
+from assisted_images.on_demand.settings import make_on_demand_images
+from assisted_images.outbound import Outbound
 from assisted_images.routes.application import Application
 from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings
@@ -28,6 +26,7 @@ from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.connections import NotedConnections, share_of_connections
 from assisted_images.workers.image_copies import ImageCopies
 from assisted_images.workers.ledger import Ledger
+from assisted_images.workers.loading import make_loading
 from assisted_images.workers.messages import (
     TO_SECONDARY_DECODER,
     AskConfiguration,
@@ -37,6 +36,7 @@ from assisted_images.workers.messages import (
     Inquiry,
     Loaded,
     Message,
+    OriginChanged,
     Reply,
     StoreSummary,
     Welcome,
@@ -52,7 +52,6 @@ from httpd.process.memory import MemoryReturn
 from httpd.process.open_files import allow_open_files
 from httpd.process.shutdown import Shutdown
 from httpd.process.signals import OperatorSignals
-from httpd.streaming.disk import disk_threads
 
 _PATIENCE_SECONDS = 5.0
 """How much longer than the primary a secondary lets answers end: it is for the primary to cut them,
@@ -98,13 +97,10 @@ class Secondary:
         self._outbound = Outbound(settings, reactor)
         self._connections = NotedConnections(share_of_connections(settings), self._ledger)
         self._application = self._make_application(request_log)
+        self._on_demand = make_on_demand_images(settings, reactor)
+        self._loading = make_loading(settings, reactor, self._outbound, self._on_demand)
         self._copies = ImageCopies(
-            self._application.store,
-            (settings.data_dir, settings.image_service_base_url),
-            reactor,
-            self._application.run_in_thread,
-            disk_threads(reactor),
-            self._loaded,
+            self._application.store, self._loading, reactor, self._loaded, self._origin_changed
         )
         tls = ServerTls.of(partial(getattr, settings))
         self._listeners = self._make_listeners(tls)
@@ -121,7 +117,14 @@ class Secondary:
         memory = MemoryReturn(self._connections, reactor)
         # The primary has the log; and it ends, where the terminal is gone.
         signals = OperatorSignals(reactor, lambda: None, lambda: None)
-        self._parts = [self._outbound, memory, *renewal, signals, self._shutdown]
+        self._parts = [
+            self._outbound,
+            self._on_demand,
+            memory,
+            *renewal,
+            signals,
+            self._shutdown,
+        ]
 
     @property
     def ended_well(self) -> bool:
@@ -189,6 +192,9 @@ class Secondary:
                 listener.startService()
         self._pipe.tell(Loaded(self._copies.count))
 
+    def _origin_changed(self, image: int, facts: Facts) -> None:
+        self._pipe.tell(OriginChanged(image, facts))
+
     async def _exposition(self) -> bytes:
         reply = await self._pipe.ask(AskMetrics)
         assert reply.metrics is not None
@@ -196,6 +202,7 @@ class Secondary:
 
     def _stop(self) -> Deferred[Any]:
         self._stopping = True
+        self._loading.stop.set()
         return gatherResults([maybeDeferred(part.stopService) for part in self._parts])
 
     def _lost(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from assisted_images.on_demand.block_file import BLOCK
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.cache import BlockCache
 from assisted_images.on_demand.fetching import Means
 from assisted_images.on_demand.held_blocks import OwnThread
@@ -53,8 +53,9 @@ class OnDemandTestCase(ServerTestCase):
         return HttpOrigin(f"{self.server.url}/image.iso", self.agent_, self.clock)
 
     async def open(self, images: OnDemandImages | None = None) -> OnDemandFile:
+        origin = self.http_origin()
         return await (images or self.images).open(
-            self.target, self.http_origin(), lambda: self.changes.append(None)
+            self.target, origin, await origin.facts(), lambda: self.changes.append(None)
         )
 
     async def read(self, file: OnDemandFile, offset: int, length: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.interfaces import ITCPTransport
 
-from assisted_images.on_demand.block_file import BLOCK
+from assisted_images.on_demand.block_places import BLOCK
 from tests.httpd.outbound.servers import Received, response
 
 
@@ -21,6 +21,7 @@ class PartsOrigin:
     @ivar faults: what goes wrong with the next answers, one after the other: a status line, or
         C{cut}, C{stall}, C{short}, C{long}, C{elsewhere}; empty: nothing.
     @ivar held: answers that wait for L{let_go}, where that is no C{None}.
+    @ivar holds: the only block whose answers do; C{None}: all do.
     @ivar asked: how often each block was asked for.
     """
 
@@ -32,6 +33,7 @@ class PartsOrigin:
     faults: deque[str] = field(default_factory=deque)
     retry_after: str = "0"
     held: list[tuple[ITCPTransport, bytes]] | None = None
+    holds: int | None = None
     asked: list[int] = field(default_factory=list)
 
     @property
@@ -48,7 +50,8 @@ class PartsOrigin:
         else:
             fault = ""
         answer = self._answer(start, stop, fault, received.headers.get("if-range"))
-        if self.held is not None and stop - start > 1:
+        is_held = self.holds in {None, start // BLOCK}
+        if self.held is not None and is_held and stop - start > 1:
             self.held.append((transport, answer))
             return
         transport.write(answer)

@@ -12,7 +12,8 @@ import random
 import sys
 from pathlib import Path
 
-from assisted_images.on_demand.block_file import ABSENT, BLOCK, WRITTEN, BlockFile
+from assisted_images.on_demand.block_file import ABSENT, WRITTEN, BlockFile
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.held_blocks import HeldBlocks, OwnThread
 
 DIGEST = bytes(32)

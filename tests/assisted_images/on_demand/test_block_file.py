@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from assisted_images.on_demand import block_file
-from assisted_images.on_demand.block_file import ABSENT, BLOCK, DURABLE, WRITTEN, BlockFile
+from assisted_images.on_demand.block_file import ABSENT, DURABLE, WRITTEN, BlockFile
+from assisted_images.on_demand.block_places import BLOCK
 from demo.service import ROOT
 from tests.assisted_images.on_demand import sharing_process
 from tests.assisted_images.on_demand.sharing_process import (
@@ -106,6 +108,18 @@ class BlockFileTests(_Case):
         file.mark(3, 4, WRITTEN)
         self.assertEqual(found(file, 3), content(file, 3))
 
+    def test_who_may_not_begin_it(self) -> None:
+        """Has it as it is, or not at all."""
+        with self.assertRaises(FileNotFoundError):
+            BlockFile.open(self.path, image_size(_BLOCKS), DIGEST, begin=False)
+        file = self.filled(1)
+        again = BlockFile.open(self.path, image_size(_BLOCKS), DIGEST, begin=False)
+        self.assertEqual(again.states(0, 3), file.states(0, 3))
+        with self.assertRaises(OSError) as caught:
+            BlockFile.open(self.path, image_size(_BLOCKS), b"x" * 32, begin=False)
+        self.assertEqual(caught.exception.errno, errno.ESTALE)
+        self.assertFalse(self.open().is_new)
+
     def test_locks(self) -> None:
         one, other = self.open(), self.open()
         self.assertTrue(one.lock(0, 3))
@@ -165,6 +179,33 @@ class PublishTests(_Case):
         self.assertTrue(self.path.exists())
         del other
         self.assertTrue(self.file.publish(self.target, None))
+
+    def test_while_others_have_sealed_it(self) -> None:
+        """They read on, and publish it no more; what they say of blocks is not written."""
+        other, third = self.open(), self.open()
+        other.seal(sealed=True)
+        self.assertFalse(self.file.publish(self.target, None))
+        third.seal(sealed=True)
+        self.assertTrue(self.file.publish(self.target, None))
+        inode = self.target.stat().st_ino
+        for file in (other, third):
+            file.seal(sealed=False)
+            file.note_use(0, 2)
+            self.assertEqual(file.states(1, _BLOCKS), bytes([DURABLE]) * (_BLOCKS - 1))
+            self.assertFalse(file.lock(0, 1, to_change=True))
+            self.assertTrue(file.publish(self.target, None))
+            del self.file  # as if its process were gone
+            self.file = other
+        self.assertEqual(self.target.stat().st_size, self.file.size)
+        self.assertEqual(self.target.stat().st_ino, inode)
+
+    def test_sealed_and_open_again(self) -> None:
+        """Nobody publishes what is written into again."""
+        other = self.open()
+        other.seal(sealed=True)
+        other.seal(sealed=False)
+        self.assertFalse(self.file.publish(self.target, None))
+        self.assertTrue(other.lock(0, 1, to_change=True))
 
     def test_not_while_a_block_is_absent(self) -> None:
         self.file.seal(sealed=False)

@@ -8,7 +8,7 @@ from threading import Event
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
-from assisted_images.on_demand.block_file import BLOCK
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.blocking_file import BlockingFile
 from assisted_images.on_demand.fetch import BlockUnavailable
 from tests.assisted_images.on_demand.case import CONTENT, OnDemandTestCase

@@ -8,7 +8,8 @@ from typing import cast
 from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.task import deferLater
 
-from assisted_images.on_demand.block_file import BLOCK, DURABLE
+from assisted_images.on_demand.block_file import DURABLE
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.on_demand_file import PinnedRegion
 from assisted_images.on_demand.origin import NoParts
 from tests.assisted_images.on_demand.case import BLOCKS, CONTENT, OnDemandTestCase

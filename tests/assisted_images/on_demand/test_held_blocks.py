@@ -10,7 +10,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.on_demand.block_file import BLOCK, DURABLE, WRITTEN
+from assisted_images.on_demand.block_file import DURABLE, WRITTEN
+from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.cache import BlockCache
 from assisted_images.on_demand.held_blocks import HeldBlocks, Pin
 from httpd.concurrency.threads import run_at_once

@@ -309,9 +309,10 @@ class ContradictionTests(SynchronousTestCase):
 
     def test_several_workers_and_images_on_demand(self) -> None:
         for texts in ({"IMAGE_FETCH": "on-demand"}, {"OS_IMAGES": os_images(fetch="on-demand")}):
-            [told] = problems(texts | {"WORKERS": "2"})
-            self.assertIn("IMAGE_FETCH, WORKERS: ", told)
-            self.assertEqual(parsed(texts).workers, 1)
+            self.assertEqual(parsed(texts | {"WORKERS": "8"}).workers, 8)
+            [told] = problems(texts | {"WORKERS": "9"})
+            self.assertIn("ORIGIN_CONNECTIONS: 8, of which 9 WORKERS cannot have", told)
+        self.assertEqual(parsed({"WORKERS": "9"}).workers, 9)
 
     def test_s3(self) -> None:
         on_s3 = {"OS_IMAGES": os_images(url="s3://images/a.iso")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +15,7 @@ from assisted_images.store.derived import ready_image
 from assisted_images.store.images import ImageStore
 from assisted_images.store.states import ImageState
 from assisted_images.workers.image_copies import ImageCopies, ImageSummaries
+from assisted_images.workers.loading import Loading
 from httpd.concurrency.threads import run_at_once
 from tests.assisted_images.store.images import LIMITS, entry, os_image
 
@@ -31,13 +33,20 @@ class ImagesTests(SynchronousTestCase):
         self.loaded: list[int] = []
         self.clock = Clock()
         self.summaries = ImageSummaries(self.first)
+        on_demand: Any = None  # all images are here
         self.copies = ImageCopies(
             self.second,
-            (self.data, _BASE_URL),
+            Loading(
+                data_dir=self.data,
+                base_url=_BASE_URL,
+                run_in_thread=run_at_once,
+                read_in_thread=run_at_once,
+                on_demand=on_demand,
+                origin_of_parts=on_demand,
+            ),
             self.clock,
-            run_at_once,
-            run_at_once,
             lambda: self.loaded.append(self.copies.count),
+            lambda image, facts: self.fail("it stays at no origin"),
         )
 
     def bring(self) -> None:
