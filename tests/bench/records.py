@@ -15,11 +15,11 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -184,23 +184,15 @@ def working_cost(client: Client, s3: Versitygw) -> None:
 
 def tell_lists(client: Client, what: str, work: Callable[[], object]) -> None:
     """Print how long lists take, one after the other, while something is done."""
-    over = threading.Event()
-    taken: list[float] = []
-
-    def list_again() -> None:
-        another = Client(client.port)
-        while not over.is_set():
-            taken.append(another.timed("GET", "/v3/images?limit=100"))
-            over.wait(0.005)
-
-    asking = threading.Thread(target=list_again)
-    asking.start()
-    started = time.perf_counter()
-    work()
-    seconds = time.perf_counter() - started
-    over.set()
-    asking.join()
-    tell(f"GET /v3/images?limit=100 during {what} ({seconds:.1f} s)", taken)
+    path = "/v3/images?limit=100"
+    command = [sys.executable, "-m", "tests.bench.asking", str(client.port), path]
+    # A process of its own: threads of one Python wait for each other as long as is measured here.
+    with Popen(command, stdin=PIPE, stdout=PIPE) as asking:
+        started = time.perf_counter()
+        work()
+        seconds = time.perf_counter() - started
+        written, _ = asking.communicate()
+    tell(f"GET {path} during {what} ({seconds:.1f} s)", json.loads(written))
 
 
 def _recipe(client: Client, s3: Versitygw) -> str:
