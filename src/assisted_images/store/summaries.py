@@ -103,23 +103,9 @@ def ready_image_again(
     What L{ready_from} has made in another process, once more: without checks, and without writing
     anything.
 
-    @raise OSError: the image cannot be read.
+    @raise OSError: the image cannot be read; C{require_read} of it raises more.
     @raise IsoError: it is another one by now.
     """
-    try:
-        return _again(image, path, entry, base_url, read_in_thread, of)
-    finally:
-        image.require_read()
-
-
-def _again(
-    image: ImageBytes,
-    path: Path,
-    entry: Entry,
-    base_url: str | None,
-    read_in_thread: RunInThread,
-    of: ReadySummary,
-) -> ReadyImage:
     with image.open() as file:
         layout = read_layout(file)
     nmstate, minimal = None, None

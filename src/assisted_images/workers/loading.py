@@ -57,15 +57,19 @@ class Loading:
         entry = image.entry
         path = self.data_dir / entry.file_name
         async with self.reading:
-            return await self.run_in_thread(
-                ready_image_again,
-                await self._opened(image, path, summary, changed),
-                path,
-                entry,
-                self.base_url,
-                self.read_in_thread,
-                summary,
-            )
+            content = await self._opened(image, path, summary, changed)
+            try:
+                return await self.run_in_thread(
+                    ready_image_again,
+                    content,
+                    path,
+                    entry,
+                    self.base_url,
+                    self.read_in_thread,
+                    summary,
+                )
+            finally:
+                content.require_read()
 
     def let_go(self, image: OsImage, reason: str | None) -> None:
         """
