@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +28,16 @@ def base_environment() -> dict[str, str]:
         "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
         "LC_ALL": "C.UTF-8",
     }
+
+
+def console_script(name: str, *arguments: str) -> list[str]:
+    """The command line of a script that setup.cfg has, as if it were installed."""
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    scripts = setup["options.entry_points"]["console_scripts"].strip().splitlines()
+    module, _, function = dict(line.split(" = ") for line in scripts)[name].partition(":")
+    program = f"import sys; from {module} import {function}; sys.argv[0] = '{name}'; {function}()"
+    return [sys.executable, "-c", program, *arguments]
 
 
 _HEALTH = {"assisted-images": "/health", "image-management": "/healthz/ready"}

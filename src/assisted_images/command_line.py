@@ -1,4 +1,4 @@
-"""C{assisted-images}: the commands that are not the service, which is C{twistd}'s plugin."""
+"""C{assisted-images}: what can be done besides running the service, which C{twistd} does, too."""
 
 from __future__ import annotations
 
@@ -8,23 +8,39 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
+from twisted.scripts import twistd
 
-from assisted_images.inspect_release import InspectOptions, inspect_release
+from assisted_images.commands.customise import CustomiseOptions, customise
+from assisted_images.commands.inspect import InspectIsoOptions, inspect_iso
+from assisted_images.commands.inspect_release import InspectOptions, inspect_release
+from assisted_images.iso9660.errors import IsoError
+from assisted_images.settings.options import Options
 from assisted_images.values import VERSION_TEXT
-from httpd.settings.options import Commands
+from httpd.outbound.failures import DownloadError
+from httpd.settings.options import Commands, SettingOptions, fail
+from httpd.texts import os_error_text
+
+_PROGRAM = "assisted-images"
+_FAILED = 1
 
 
 class CommandLine(Commands):
     """What to do."""
 
-    program = "assisted-images"
-    operands = "<pull spec>"
+    program = _PROGRAM
+    operands = "<ISO, URL or pull spec>"
     version = VERSION_TEXT
 
     subCommands = [  # noqa: N815, RUF012
-        ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"]
+        ["serve", None, Options, "run the service in the foreground"],
+        ["inspect", None, InspectIsoOptions, "show what a CoreOS live ISO is"],
+        ["customise", None, CustomiseOptions, "write an ISO with a configuration in it"],
+        ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
     ]
-    longdesc = "The service itself is run by: twistd assisted-images"
+    longdesc = (
+        "Each command has its own --help. In the background the service is run by: twistd"
+        " assisted-images"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,8 +48,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Run a command and end the process: with 0, with 1 when it has failed, with 2 when it was not
     understood.
     """
-    react(_run, (CommandLine.chosen(arguments),))
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    if given[:1] == ["serve"]:
+        # It reads them from there, and stays in the foreground.
+        sys.argv = [_PROGRAM, "--nodaemon", "--pidfile=", _PROGRAM, *given[1:]]
+        twistd.run()
+    else:
+        react(_run, (CommandLine.chosen(given),))
 
 
-def _run(reactor: Any, options: InspectOptions) -> Deferred[None]:
-    return Deferred.fromCoroutine(inspect_release(reactor, options, sys.stdout, sys.stderr))
+def _run(reactor: Any, options: SettingOptions[Any]) -> Deferred[None]:
+    return Deferred.fromCoroutine(_done(reactor, options))
+
+
+async def _done(reactor: Any, options: SettingOptions[Any]) -> None:
+    """
+    Do what is asked for.
+
+    @raise SystemExit: it has failed.
+    """
+    try:
+        match options:
+            case InspectIsoOptions():
+                await inspect_iso(reactor, options, sys.stdout)
+            case CustomiseOptions():
+                await customise(reactor, options)
+            case InspectOptions():
+                await inspect_release(reactor, options, sys.stdout, sys.stderr)
+    except BrokenPipeError:
+        fail(_PROGRAM, _FAILED, "nobody reads the output any more")
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        fail(_PROGRAM, _FAILED, f"{name}{os_error_text(error)}")
+    except (DownloadError, IsoError, ValueError) as error:
+        fail(_PROGRAM, _FAILED, str(error))

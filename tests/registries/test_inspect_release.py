@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
-import sys
 import termios
-from configparser import ConfigParser
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone
@@ -15,23 +13,11 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
-from demo.service import ROOT
 from tests.httpd.outbound.servers import trial_reactor
 from tests.registries.case import SOURCE, RegistryTestCase, pull_secret, registries_conf, release_at
 from tests.registries.payload import IMAGES, RELEASE, RHCOS_VERSION, build_payload
 from tests.registries.registry import PASSWORD, Registry
-from tests.running import base_environment
-
-
-def command(*arguments: str) -> list[str]:
-    """The command line of the console script that setup.cfg has."""
-    setup = ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    name = "assisted-images"
-    scripts = setup["options.entry_points"]["console_scripts"].strip().splitlines()
-    module, _, function = dict(line.split(" = ") for line in scripts)[name].partition(":")
-    program = f"import sys; from {module} import {function}; sys.argv[0] = '{name}'; {function}()"
-    return [sys.executable, "-c", program, *arguments]
+from tests.running import base_environment, console_script
 
 
 class InspectReleaseTests(RegistryTestCase):
@@ -39,7 +25,7 @@ class InspectReleaseTests(RegistryTestCase):
 
     async def run_command(self, *arguments: str, **environment: str) -> tuple[str, str, int]:
         """Output, errors and exit status."""
-        executable, *others = command(*arguments)
+        executable, *others = console_script("assisted-images", *arguments)
         output, errors, status = await getProcessOutputAndValue(
             executable, others, base_environment() | environment
         )
@@ -184,7 +170,7 @@ class InspectReleaseTests(RegistryTestCase):
     async def test_bad_usage(self) -> None:
         """Exit status 2, before any registry is asked."""
         for arguments, environment, expected in (
-            ([], {}, "no command; expected: assisted-images inspect-release"),
+            ([], {}, "no command; expected: assisted-images serve|inspect"),
             (["inspect"], {}, "Unknown command: inspect"),
             (
                 ["inspect-release"],
@@ -218,7 +204,9 @@ class InspectReleaseTests(RegistryTestCase):
         """On a terminal, and taken away at the end."""
         registry = await self.filled()
         watched = _Watched()
-        executable, *others = command("inspect-release", str(release_at(SOURCE)))
+        executable, *others = console_script(
+            "assisted-images", "inspect-release", str(release_at(SOURCE))
+        )
         leader, terminal = pty.openpty()
         termios.tcsetwinsize(terminal, (24, 80))
         try:

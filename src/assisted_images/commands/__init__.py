@@ -1,0 +1,1 @@
+"""The commands of C{assisted-images}, a module each."""
