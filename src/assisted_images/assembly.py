@@ -105,7 +105,7 @@ def _infra_envs(
         return LocalInfraEnvs(settings.infra_envs_dir, turns)
     source = AssistedService(
         outbound.assisted_service,
-        _assisted_service_url(settings),
+        assisted_service_url(settings),
         reactor,
         settings.assisted_service_seconds,
         metrics.upstream_called,
@@ -130,7 +130,7 @@ def _agreed(
     place, key_file = settings.config_cache_url, settings.config_cache_key_file
     if place is None or key_file is None:
         return lender
-    seals = Seals(read_secret(key_file), _assisted_service_url(settings))
+    seals = Seals(read_secret(key_file), assisted_service_url(settings))
     comparison = KeyComparison(seals.commons, seals.fingerprint)
     redis = Redis(
         reactor, place, tls_policy(settings.config_cache_trusted_ca_file), comparison.greet
@@ -147,7 +147,8 @@ def _agreed(
     )
 
 
-def _assisted_service_url(settings: Settings) -> str:
+def assisted_service_url(settings: Settings) -> str:
+    """Where assisted-service is."""
     return f"{settings.assisted_service_scheme}://{settings.assisted_service_host}"
 
 

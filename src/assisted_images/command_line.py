@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 from twisted.scripts import twistd
 
+from assisted_images.commands.check_config import CheckOptions, check_config
 from assisted_images.commands.customise import CustomiseOptions, customise
 from assisted_images.commands.inspect import InspectIsoOptions, inspect_iso
 from assisted_images.commands.inspect_release import InspectOptions, inspect_release
@@ -33,6 +34,7 @@ class CommandLine(Commands):
 
     subCommands = [  # noqa: N815, RUF012
         ["serve", None, Options, "run the service in the foreground"],
+        ["check-config", None, CheckOptions, "check the settings, and what they name"],
         ["inspect", None, InspectIsoOptions, "show what a CoreOS live ISO is"],
         ["customise", None, CustomiseOptions, "write an ISO with a configuration in it"],
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
@@ -69,6 +71,8 @@ async def _done(reactor: Any, options: SettingOptions[Any]) -> None:
     """
     try:
         match options:
+            case CheckOptions():
+                await check_config(reactor, options, sys.stdout)
             case InspectIsoOptions():
                 await inspect_iso(reactor, options, sys.stdout)
             case CustomiseOptions():

@@ -11,11 +11,13 @@ from twisted.internet.utils import getProcessOutputAndValue
 
 from demo.service import ROOT
 from tests.assisted_images.downloads.origin import Origin
+from tests.certificates import identity
 from tests.engines.nginx_origin import NginxOrigin
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import SECONDS, FieldTestCase
 from tests.running import base_environment, console_script
 
+_SECRET = "a-secret-that-nobody-may-see"
 _IGNITION = b'{"ignition": {"version": "3.2.0"}}'
 
 
@@ -26,11 +28,13 @@ class CommandTestCase(FieldTestCase):
         self.iso = self.directory() / "rhcos.iso"
         self.iso.write_bytes(self.content)
 
-    async def run_command(self, *arguments: str, status: int = 0) -> tuple[bytes, str]:
+    async def run_command(
+        self, *arguments: str, status: int = 0, **environment: str
+    ) -> tuple[bytes, str]:
         """What it wrote, and what it said of failures."""
         executable, *others = console_script("assisted-images", *arguments)
         output, errors, found = await getProcessOutputAndValue(
-            executable, others, base_environment()
+            executable, others, base_environment() | environment
         )
         self.assertEqual(found, status, errors)
         self.assertNotIn(b"Traceback", errors)
@@ -72,6 +76,60 @@ class ServeTests(CommandTestCase):
         self.assertIn(b"--listen-port", output)
         output, _ = await self.run_command("--help")
         self.assertIn(b"run the service in the foreground", output)
+
+
+class CheckConfigTests(CommandTestCase):
+    async def found(self, status: int, **settings: str) -> list[tuple[str, bool, str]]:
+        """The rows of the table."""
+        own = {"DATA_DIR": str(self.data), "IMAGE_SERVICE_BASE_URL": "http://images.example"}
+        if "ASSISTED_SERVICE_HOST" not in settings:
+            own["INFRA_ENVS_DIR"] = str(self.directory())
+        output, errors = await self.run_command(
+            "check-config", "--json", status=status, **own, **settings
+        )
+        self.assertEqual(errors, "")
+        self.assertNotIn(_SECRET.encode(), output)
+        return [(row["what"], row["right"], row["text"]) for row in json.loads(output)]
+
+    async def test_all_is_there(self) -> None:
+        origin = NginxOrigin(self)
+        (origin.files / "1.iso").write_bytes(self.content)
+        key, certificate = identity("localhost").write(self.directory())
+        whole = self.serve(Origin(self.content, ranges=False))
+        host = origin.url("").removeprefix("http://").rstrip("/")
+        rows = await self.found(
+            0,
+            **os_images(
+                {"version": "1", "url": origin.url("1.iso")},
+                {"version": "2", "url": f"{whole.url}/2.iso?key={_SECRET}"},
+            ),
+            ASSISTED_SERVICE_HOST=host,
+            HTTPS_KEY_FILE=str(key),
+            HTTPS_CERT_FILE=str(certificate),
+        )
+        self.assertEqual({right for _, right, _ in rows}, {True})
+        texts = {what: text for what, _, text in rows}
+        self.assertIn(f"{len(self.content) / (1 << 20):.1f} MiB", texts["image 1 x86_64"])
+        self.assertIn("to be fetched whole", texts["image 2 x86_64"])
+        self.assertIn(f"http://{host} answers", texts["assisted-service"])
+        self.assertIn("until", texts["certificate"])
+        self.assertIn("GiB free", texts["DATA_DIR"])
+
+    async def test_what_is_not(self) -> None:
+        """The rest is looked at all the same."""
+        nobody = {"version": "1", "url": f"http://user:{_SECRET}@127.0.0.1:1/nobody"}
+        rows = await self.found(1, **os_images(nobody), ASSISTED_SERVICE_HOST="127.0.0.1:1")
+        wrong = {what for what, right, _ in rows if not right}
+        self.assertEqual(wrong, {"image 1 x86_64", "assisted-service"})
+
+    async def test_wrong_settings(self) -> None:
+        rows = await self.found(1, LISTEN_PORT="x", WORKERS="0")
+        self.assertEqual([what for what, _, _ in rows], ["settings"] * 2)
+        self.assertIn("LISTEN_PORT: 'x'; expected", rows[0][2])
+
+    async def test_as_a_text(self) -> None:
+        output, _ = await self.run_command("check-config", "--listen-port", "x", status=1)
+        self.assertTrue(output.startswith(b"WRONG  settings  "), output)
 
 
 class InspectTests(CommandTestCase):
