@@ -69,7 +69,7 @@ class DemoTestCase(TestCase):
     @cvar module: what C{python -m} runs.
     """
 
-    timeout = 300
+    timeout = 900  # the first one has an S3 server built
     module: str
 
     def setUp(self) -> None:

@@ -155,6 +155,8 @@ class RemovalTests(MakingCase):
 
         for status in ("success", "error"):
             job = await self.create()
+            pod = await self.double.kubelet.pod_of(job.document["kubernetes_job"])
+            await self.double.client.patch("pods", pod, {"spec": {"nodeName": "node"}})
             self.double.fail("delete", "persistentvolumeclaims", FORBIDDEN, FOR_GOOD)
             detail = await self.refusal(self.service.change(job, {"status": status}))
             self.assertIn("delete of PersistentVolumeClaim cray-ims-", detail)

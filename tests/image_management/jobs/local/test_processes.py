@@ -111,7 +111,7 @@ class ProgramTests(TestCase):
         """Whether those whose root that is may not gain any (prctl(2), PR_SET_NO_NEW_PRIVS)."""
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if (process / "root").readlink() == root:
+                if (process / "root").samefile(root):  # whose path others may see otherwise
                     status = (process / "status").read_text()
                     self.privileges |= set(re.findall("NoNewPrivs:\t(.)", status))
 
