@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test cluster-test jobs-test moves-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test cluster-test jobs-test moves-test on-demand-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -31,6 +31,7 @@ help:
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
+	@echo 'make on-demand-test  images on demand: killed fifty times, 3 GiB by 200 MiB, booted: minutes'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
@@ -109,6 +110,10 @@ boot-test: $(VENV)/.test
 moves-test: $(VENV)/.test
 	requirements/packages.sh test
 	$(TRIAL) tests.image_management.images.moves
+
+on-demand-test: $(VENV)/.test
+	requirements/packages.sh test
+	$(TRIAL) tests.field.on_demand_at_length
 
 jobs-test: $(VENV)/.test
 	requirements/packages.sh test jobs

@@ -23,7 +23,7 @@ pid {directory}/pid;
 error_log stderr;
 events {{ worker_connections 1024; }}
 http {{
-    log_format parts '$status $uri "$http_range"';
+    log_format parts '$status $uri "$http_range" "$http_x_run"';
     access_log {directory}/access.log parts;
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
@@ -71,11 +71,17 @@ class NginxOrigin:
         """Where a file is."""
         return f"http://127.0.0.1:{self._port}/{name}"
 
-    def parts(self, name: str) -> Counter[int]:
-        """How often each part of several bytes of a file was sent, by its first byte."""
+    def parts(self, name: str, run: str = ".*") -> Counter[int]:
+        """
+        How often each part of several bytes of a file was asked for, by its first byte.
+
+        @param run: only by those whose field C{X-Run} is that; a regular expression.
+        """
         found: Counter[int] = Counter()
+        # A client that has gone before the first byte gets 499.
+        asked = re.compile(rf'(?:206|499) /{re.escape(name)} "bytes=(\d+)-(\d+)" "{run}"')
         for line in (self._directory / "access.log").read_text().splitlines():
-            part = re.fullmatch(rf'206 /{re.escape(name)} "bytes=(\d+)-(\d+)"', line)
+            part = asked.fullmatch(line)
             if part is not None and part[1] != part[2]:
                 found[int(part[1])] += 1
         return found

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -18,55 +16,13 @@ from assisted_images.on_demand.block_places import BLOCK
 from demo.service import ServiceProcess
 from tests.assisted_images.downloads.origin import Origin
 from tests.certificates import identity
-from tests.engines.nginx_origin import NginxOrigin
 from tests.field import clients
 from tests.field.images import file_name, noisy_image, os_images
-from tests.field.service import SECONDS, FieldTestCase, events_of
+from tests.field.on_demand_case import ON_DEMAND, OnDemandCase
+from tests.field.service import SECONDS, events_of
 
 _GIB = 1 << 30
 _CLIENTS = 30
-_ON_DEMAND = {"IMAGE_FETCH": "on-demand"}
-
-
-class OnDemandCase(FieldTestCase):
-    """An origin with images."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.origin = NginxOrigin(self)
-
-    def put(self, name: str, content: bytes, size: int | None = None) -> Path:
-        """
-        Have the origin have a file.
-
-        @param size: bytes, if it is to have more than C{content}: zeros.
-        """
-        path = self.origin.files / name
-        path.write_bytes(content)
-        os.truncate(path, size or len(content))
-        return path
-
-    async def start_with(self, *versions: str, **settings: str) -> ServiceProcess:
-        """The service with images of these versions, C{<version>.iso} at the origin."""
-        images = os_images(
-            *({"version": each, "url": self.origin.url(f"{each}.iso")} for each in versions)
-        )
-        return await self.start(images | _ON_DEMAND | settings, healthy=True)
-
-    async def part(self, service: ServiceProcess, start: int, length: int, path: str = "") -> bytes:
-        """Some bytes of the first image's full ISO, or of another path."""
-        wanted = {"Range": f"bytes={start}-{start + length - 1}"}
-        got = await self.get(service, path or self.full_iso(), wanted)
-        self.assertEqual(got.status, 206)
-        self.assertEqual(len(got.body), length)
-        return got.body
-
-    def room(self) -> int:
-        """Bytes that all blocks take on the disk."""
-        return sum(path.stat().st_blocks * 512 for path in self.data.glob(f"*{BLOCKS}"))
-
-    def assert_asked_once(self, name: str) -> None:
-        self.assertEqual(set(self.origin.parts(name).values()), {1})
 
 
 class LargeImageTests(OnDemandCase):
@@ -135,39 +91,6 @@ class ManyClientsTests(OnDemandCase):
         self.assert_asked_once("1.iso")
 
 
-class RestartTests(OnDemandCase):
-    async def test_killed_under_load(self) -> None:
-        """SIGKILL at random moments: no wrong byte after it, and nothing is asked for again."""
-        content, chance = noisy_image(48 << 20), random.Random(4)
-        self.put("1.iso", content)
-        for _ in range(4):
-            service = await self.start_with("1")
-            running = [
-                self.downloads(service, chance.randrange(len(content) - 4 * BLOCK)) for _ in "1234"
-            ]
-            until = time.monotonic() + chance.uniform(0, 0.4)
-            await self.until_passed(until)
-            await self.kill(service)
-            await gatherResults(running)
-        service = await self.start_with("1")
-        before = self.origin.parts("1.iso")
-        whole = (await self.get(service, self.full_iso())).body
-        await self.kill(service)
-        (self.data / file_name("1")).write_bytes(content)
-        reference = (await self.get(await self.start_with("1"), self.full_iso())).body
-        self.assertTrue(whole == reference)
-        after = self.origin.parts("1.iso")
-        again = [part for part in before if after[part] > before[part]]
-        self.assertLessEqual(len(again), 8 * 4, "only what was under way is asked for again")
-
-    def downloads(self, service: ServiceProcess, start: int) -> Deferred[object]:
-        part = Deferred.fromCoroutine(self.part(service, start, 4 * BLOCK))
-        return part.addBoth(lambda _: None)  # it may be cut
-
-    async def until_passed(self, moment: float) -> None:
-        await deferToThread(time.sleep, max(0, moment - time.monotonic()))
-
-
 class BackgroundTests(OnDemandCase):
     async def start_in_background(self, sha256: str) -> ServiceProcess:
         url = self.origin.url("1.iso")
@@ -211,7 +134,7 @@ class OriginTests(OnDemandCase):
         content = noisy_image()
         server = self.serve(Origin(content, ranges=False))
         images = os_images({"version": "1", "url": f"{server.url}/1.iso"})
-        service = await self.start(images | _ON_DEMAND, healthy=True)
+        service = await self.start(images | ON_DEMAND, healthy=True)
         [image] = await self.status(service)
         self.assertEqual((image["bytes"], image["on_demand"]), (len(content), None))
         self.assertIn("fetched whole: the origin does not answer Range", image["reason"])

@@ -1,0 +1,17 @@
+"""What takes minutes of images on demand: C{make on-demand-test}."""
+
+from __future__ import annotations
+
+from tests.field.on_demand_killing import Killed
+
+
+class ManyKillsTests(Killed):
+    """SIGKILL at random moments, while clients read or the service starts."""
+
+    async def test_with_room_for_all(self) -> None:
+        """No byte is wrong ever after, and no block that was here is asked for again."""
+        await self.check_kills(50, 640 << 20)
+
+    async def test_with_little_room(self) -> None:
+        """Blocks come and go; what is here is right."""
+        await self.check_kills(20, 192 << 20, CACHE_BYTES=f"{64 << 20}")
