@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -21,7 +22,7 @@ _LOOK_SECONDS = 0.05
 """How often is looked whether there is room, where all blocks are on their way to clients."""
 
 _SHARE = 32
-"""One in so many blocks is taken away at a time: it takes a write that has to reach the disk."""
+"""One in so many blocks is room to spare: to make it takes a write that has to reach the disk."""
 
 _MOST_PINNED = 32
 """Blocks that are kept at a time for one client: more in a run gain nothing."""
@@ -46,6 +47,9 @@ class BlockCache:
         self._run_in_thread = run_in_thread
         self._images: list[HeldBlocks] = []
         self._coming = 0
+        self._going = 0
+        self._spare = (self.limit or 0) // _SHARE
+        self._turn = DeferredLock()
 
     @property
     def most_pinned(self) -> int:
@@ -79,12 +83,24 @@ class BlockCache:
         """
         if self.limit is None:
             return
-        while (excess := self._count() + self._coming - self.limit) > 0:
-            wanted = max(excess, self.limit // _SHARE)
-            if not await self.evict(wanted):
+        while self._excess() > 0:
+            if not await to_its_end(self._evict_in_turn()):
                 if self._count() <= self.limit:
                     return  # it is one that is being fetched that will be too many
                 await deferLater(self._clock, _LOOK_SECONDS)
+        if self._excess() > -self._spare and not self._turn.locked:
+            # So that nobody has to wait for it.  What fails, fails again for who has to.
+            self._evict_in_turn().addErrback(lambda _: None)
+
+    def _evict_in_turn(self) -> Deferred[bool]:
+        """Have some room to spare; fires with whether there may be room by now."""
+
+        async def evict() -> bool:
+            async with self._turn:
+                wanted = self._excess() + self._spare
+                return wanted <= 0 or await self.evict(wanted) > 0
+
+        return Deferred.fromCoroutine(evict())
 
     async def evict(self, wanted: int) -> int:
         """
@@ -104,10 +120,22 @@ class BlockCache:
                 held.file.mark(block, block + 1, ABSENT)
                 held.evicted += 1
                 taken.setdefault(held.file, []).append(block)
+        count = sum(map(len, taken.values()))
+        self._going += count
+
+        def gone() -> None:
+            self._going -= count
+            held_blocks.close()
+
         punched = self._run_in_thread(_punch, taken)
         # They are held until that is done, whoever still waits for it.
-        await to_its_end(punched.addBoth(_after, held_blocks.close))
-        return sum(map(len, taken.values()))
+        await to_its_end(punched.addBoth(_after, gone))
+        return count
+
+    def _excess(self) -> int:
+        """Blocks that are too many, or negative; those that are going take room until they have."""
+        assert self.limit is not None
+        return self._count() + self._going + self._coming - self.limit
 
     def _count(self) -> int:
         states = (held.file.states(0, held.file.count) for held in self._images)

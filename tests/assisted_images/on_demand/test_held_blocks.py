@@ -177,6 +177,32 @@ class BlockCacheTests(_Case):
         running.callback(None)
         self.assertTrue(self.may_change(self.open(), 0))
 
+    def test_blocks_that_are_going_take_room_until_they_have_gone(self) -> None:
+        running: Deferred[None] = Deferred()
+        cache = BlockCache(2 * BLOCK, self.clock, lambda *_, **__: running)  # type: ignore[arg-type]
+        held = self.filled(0, 1)
+        cache.add(held)
+        with cache.coming():
+            waiting = [Deferred.fromCoroutine(cache.make_room()) for _ in "12"]
+            self.assertEqual(self.here(held), [1])
+            for each in waiting:
+                self.assertNoResult(each)
+            running.callback(None)
+            for each in waiting:
+                self.successResultOf(each)
+        self.assertEqual(self.here(held), [1])
+
+    def test_some_room_to_spare_is_made_while_nobody_waits(self) -> None:
+        running: Deferred[None] = Deferred()
+        cache = BlockCache(64 * BLOCK, self.clock, lambda *_, **__: running)  # type: ignore[arg-type]
+        held = open_blocks(self.path, 64)
+        held.file.mark(0, 63, WRITTEN)
+        cache.add(held)
+        with cache.coming():
+            self.successResultOf(Deferred.fromCoroutine(cache.make_room()))
+        self.assertEqual(held.missing(0, 64), [0, 1, 63])
+        running.callback(None)
+
     def test_without_a_limit_nothing_goes(self) -> None:
         cache = BlockCache(None, self.clock, run_at_once)
         held = self.filled(0, 1)
