@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.field.little_room import LittleRoom
 from tests.field.on_demand_killing import Killed
 
 
@@ -15,3 +16,9 @@ class ManyKillsTests(Killed):
     async def test_with_little_room(self) -> None:
         """Blocks come and go; what is here is right."""
         await self.check_kills(20, 192 << 20, CACHE_BYTES=f"{64 << 20}")
+
+
+class LittleRoomTests(LittleRoom):
+    async def test_three_images_of_a_gib(self) -> None:
+        """200 MiB are never exceeded by more than a block for each fetch that runs."""
+        await self.check_room(200 << 20, 1 << 30, 200)

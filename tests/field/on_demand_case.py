@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from assisted_images.on_demand.block_file import BLOCKS
 from demo.service import ServiceProcess
@@ -55,3 +57,8 @@ class OnDemandCase(FieldTestCase):
 
     def assert_asked_once(self, name: str) -> None:
         self.assertEqual(set(self.origin.parts(name).values()), {1})
+
+
+def is_ready(event: Mapping[str, Any]) -> bool:
+    """Whether it is of an image that has become ready."""
+    return bool(event["state"] == "ready")

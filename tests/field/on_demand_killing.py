@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,9 +15,11 @@ from twisted.internet.defer import gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from assisted_images.on_demand.block_file import ABSENT, BLOCK, BLOCKS
+from assisted_images.on_demand.block_file import BLOCKS
+from assisted_images.on_demand.block_places import BLOCK
 from demo.service import ServiceProcess
 from tests.field import clients
+from tests.field.compared import blocks_here, customised, read_compared
 from tests.field.images import LongImage, file_name, noisy_image
 from tests.field.on_demand_case import OnDemandCase
 from tests.field.service import SECONDS
@@ -28,9 +29,7 @@ _READERS = 6
 _MOST_PIECES = 1500
 """As many come, at most, before the service is killed."""
 
-_PIECE = 16 * 1024
 _LONGEST = 12 * BLOCK
-_PAGE = 4096
 _KILLED_AT_START = 0.2
 """The part of the kills that come before any client."""
 
@@ -68,22 +67,9 @@ class Load:
                     length = chance.choice((1, 64 * 1024, chance.randrange(1, _LONGEST)))
                     stop = min(start + length, size)
                     if start < stop:
-                        self._read_part(connection, start, stop)
+                        part = start, stop
+                        read_compared(connection, self.path, self.expected, part, self._count)
                     start = stop
-
-    def _read_part(self, connection: socket.socket, start: int, stop: int) -> None:
-        wanted = f"Range: bytes={start}-{stop - 1}"
-        connection.sendall(clients.request(self.path, wanted))
-        head, _, piece = clients.head_of(connection).partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 206 "):
-            raise AssertionError(f"{head!r} for bytes from {start} on")
-        while start < stop:
-            if piece != self.expected[start : min(start + len(piece), stop)]:
-                raise AssertionError(f"wrong bytes between {start} and {start + len(piece)}")
-            start += len(piece)
-            self._count()
-            if start < stop and not (piece := connection.recv(_PIECE)):
-                return
 
     def _count(self) -> None:
         with self._lock:
@@ -112,7 +98,7 @@ class Killed(OnDemandCase):
         chance = random.Random(seed)
         content = LongImage(noisy_image(), size)
         content.write(self.origin.files / "1.iso")
-        expected = LongImage(await self._as_whole(content.head), size)
+        expected = await customised(self, content)
         here: list[set[int]] = [set()]
         for run in range(kills):
             service = await self._started(run, settings)
@@ -135,22 +121,12 @@ class Killed(OnDemandCase):
             for run, blocks in enumerate(asked):
                 self.assertEqual(blocks & here[run], set(), f"asked for again after kill {run}")
                 self.assertLessEqual(here[run], here[run + 1])
-            self.assertEqual(here[-1], set(range(_blocks(content))))
+            self.assertEqual(here[-1], set(range(-(-size // BLOCK))))
 
     async def _started(self, run: int, settings: Mapping[str, str]) -> ServiceProcess:
         """The service, which tells the origin which start it is."""
         tag = {"OS_IMAGES_REQUEST_HEADERS": json.dumps({"X-Run": f"{run}"})}
         return await self.start(self.images("1") | tag | dict(settings))
-
-    async def _as_whole(self, content: bytes) -> bytes:
-        """The full ISO of an image that is here as a whole."""
-        data, self.data = self.data, self.directory()
-        (self.data / file_name("1")).write_bytes(content)
-        service = await self.start_with("1")
-        whole = (await self.get(service, self.full_iso())).body
-        await self.kill(service)
-        self.data = data
-        return whole
 
     async def _killed_under_load(
         self, service: ServiceProcess, expected: LongImage, chance: random.Random
@@ -168,9 +144,7 @@ class Killed(OnDemandCase):
         if not path.exists():
             return set()
         with path.open("rb") as file:
-            file.seek(-(-len(content) // _PAGE) * _PAGE + _PAGE)
-            states = file.read(_blocks(content))  # of a file that has just been begun: none
-            here = {block for block, state in enumerate(states) if state != ABSENT}
+            here = blocks_here(file, content)
             for block in here:
                 file.seek(block * BLOCK)
                 expected = content[block * BLOCK : (block + 1) * BLOCK]
@@ -179,7 +153,3 @@ class Killed(OnDemandCase):
 
     def _asked(self, run: int) -> list[int]:
         return [start // BLOCK for start in self.origin.parts("1.iso", f"{run}")]
-
-
-def _blocks(content: LongImage) -> int:
-    return -(-len(content) // BLOCK)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
@@ -18,7 +15,7 @@ from tests.assisted_images.downloads.origin import Origin
 from tests.certificates import identity
 from tests.field import clients
 from tests.field.images import file_name, noisy_image, os_images
-from tests.field.on_demand_case import ON_DEMAND, OnDemandCase
+from tests.field.on_demand_case import ON_DEMAND, OnDemandCase, is_ready
 from tests.field.service import SECONDS, events_of
 
 _GIB = 1 << 30
@@ -147,38 +144,6 @@ class OriginTests(OnDemandCase):
         self.assertEqual((image["state"], image["on_demand"]), ("ready", None))
 
 
-class BoundTests(OnDemandCase):
-    async def test_three_images_in_little_room(self) -> None:
-        limit = 24 << 20
-        contents = {each: noisy_image((32 << 20) + int(each)) for each in "123"}
-        for version, content in contents.items():
-            self.put(f"{version}.iso", content)
-        service = await self.start_with("1", "2", "3", CACHE_BYTES=str(limit))
-        chance = random.Random(5)
-        asked = [
-            (version, chance.randrange(len(contents[version]) - 2 * BLOCK))
-            for version in "123"
-            for _ in range(20)
-        ]
-        chance.shuffle(asked)
-        parts = gatherResults(
-            [
-                Deferred.fromCoroutine(self.part(service, start, 2 * BLOCK, self.full_iso(version)))
-                for version, start in asked
-            ]
-        )
-        most = 0
-        while not parts.called:
-            most = max(most, self.room())
-            await deferToThread(time.sleep, 0.01)
-        for (version, start), found in zip(asked, await parts, strict=True):
-            if start > BLOCK:  # behind the Ignition area, which is not the origin's
-                expected = contents[version][start : start + 2 * BLOCK]
-                self.assertTrue(found == expected, f"{version} from {start} on")
-        behind = 3 * 4 * 4096
-        self.assertLessEqual(most, limit + 8 * BLOCK + behind)
-
-
 class ChangeTests(OnDemandCase):
     async def test_another_file(self) -> None:
         old, new = noisy_image(), noisy_image(25 << 20)
@@ -212,10 +177,6 @@ class ChangeTests(OnDemandCase):
             rootfs = "/boot-artifacts/rootfs?version=1&arch=x86_64"
             etags.append((await self.get(service, rootfs, {"Range": "bytes=0-9"})).header("etag"))
         self.assertEqual(etags[0], etags[1])
-
-
-def is_ready(event: Mapping[str, Any]) -> bool:
-    return bool(event["state"] == "ready")
 
 
 def _download(service: ServiceProcess, scheme: str, path: str) -> bytes:

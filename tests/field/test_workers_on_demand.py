@@ -19,8 +19,8 @@ from tests.assisted_images.on_demand.origin import PartsOrigin
 from tests.assisted_images.workers.service import secondaries
 from tests.field import clients
 from tests.field.images import file_name, noisy_image, os_images
+from tests.field.on_demand_case import OnDemandCase, is_ready
 from tests.field.service import SECONDS, events_of
-from tests.field.test_on_demand import OnDemandCase, is_ready
 
 _WORKERS = 3
 _MANY = range(4 * _WORKERS)

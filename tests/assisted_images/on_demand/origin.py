@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import ITCPTransport
 
 from assisted_images.on_demand.block_places import BLOCK
+from tests.field.images import LongImage
 from tests.httpd.outbound.servers import Received, response
 
 
@@ -25,7 +26,7 @@ class PartsOrigin:
     @ivar asked: how often each block was asked for.
     """
 
-    content: bytes
+    content: bytes | LongImage
     etag: str | None = '"one"'
     last_modified: str | None = "Fri, 02 Jan 1970 00:00:00 GMT"
     ranges: bool = True
@@ -75,7 +76,7 @@ class PartsOrigin:
         }
         is_same = condition in {None, self.etag, self.last_modified}
         if not self.ranges or (self.if_range and not is_same):
-            return response("200 OK", self.content, **fields)
+            return response("200 OK", self.content[:], **fields)
         total = len(self.content)
         if start >= total:
             return response("416 Range Not Satisfiable", Content_Range=f"bytes */{total}")
