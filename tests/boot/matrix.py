@@ -130,5 +130,10 @@ _BY_XORRISO = (
     Cell(UEFI, Medium.USB_PARTITION, Product.MINIMAL, APPENDED, large_ignition=True),
     Cell(BIOS, Medium.USB_DISK, Product.MINIMAL, APPENDED, large_ignition=True),
 )
+ON_DEMAND = tuple(
+    Cell(firmware, Medium.CD, iso, BEYOND_4_GIB) for firmware, iso in product(Firmware, ISOS)
+)
+"""What has to boot from an image that stays at its origin."""
+
 MATRIX = (*ESSENTIAL, *_FURTHER_MEDIA, *_LARGE_IGNITION, *_OTHER_IMAGES, *_BY_XORRISO)
 """All that has to boot."""
