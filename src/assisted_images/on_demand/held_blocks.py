@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -30,9 +29,13 @@ class OwnThread:
         self._have_called = have_called
         self._identity = threading.get_ident()
 
+    def is_this(self) -> bool:
+        """Whether it is the one that asks."""
+        return threading.get_ident() == self._identity
+
     def call(self, function: Callable[[], None]) -> None:
         """Call C{function} in that thread: at once, where it is this one."""
-        if threading.get_ident() == self._identity:
+        if self.is_this():
             function()
         else:
             self._have_called(function)
@@ -67,7 +70,7 @@ class HeldBlocks:
         self.file = file
         self.thread = thread
         self.evicted = 0
-        self._pins = Counter[int]()
+        self._pins: dict[int, int] = {}
         self._changing: set[int] = set()
         self._noted: dict[int, float] = {}
 
@@ -79,7 +82,8 @@ class HeldBlocks:
         @return: C{None}: not even the first is here.
         """
         file = self.file
-        stop = first + self._run(first, min(first + most, file.count))
+        # What is not here needs no lock; but one block, as most ask for, is looked at once only.
+        stop = first + (1 if most == 1 else self._run(first, min(first + most, file.count)))
         if stop == first or not self._changing.isdisjoint(range(first, stop)):
             return None
         if not file.lock(first, stop):
@@ -92,7 +96,7 @@ class HeldBlocks:
                 return None
         pins = self._pins
         for block in range(first, stop):
-            pins[block] += 1
+            pins[block] = pins.get(block, 0) + 1
         self._note_use(first, stop)
         return Pin(self, first, stop)
 
@@ -113,7 +117,7 @@ class HeldBlocks:
         """
         held = (
             block not in self._changing
-            and not self._pins[block]
+            and block not in self._pins
             and self.file.lock(block, block + 1, to_change=True)
         )
         if held:
@@ -131,7 +135,10 @@ class HeldBlocks:
 
     def dropped(self, first: int, stop: int) -> None:
         """A pin is gone."""
-        self.thread.call(lambda: self._unpin(first, stop))
+        if self.thread.is_this():  # as after nearly every request
+            self._unpin(first, stop)
+        else:
+            self.thread.call(lambda: self._unpin(first, stop))
 
     def note_durable(self, block: int) -> None:
         """A block that was written before is on the disk by now, if nobody has taken it away."""
@@ -150,19 +157,21 @@ class HeldBlocks:
     def _unpin(self, first: int, stop: int) -> None:
         pins = self._pins
         for block in range(first, stop):
-            pins[block] -= 1
+            left = pins[block] - 1
+            if left:
+                pins[block] = left
+            else:
+                del pins[block]
         self._unlock(first, stop)
 
     def _unlock(self, first: int, stop: int) -> None:
         """Give up the locks on those blocks of a run that nobody has pinned."""
         pins, begin = self._pins, first
         for block in range(first, stop):
-            if pins[block]:
+            if block in pins:
                 if begin < block:
                     self.file.unlock(begin, block)
                 begin = block + 1
-            else:
-                del pins[block]
         if begin < stop:
             self.file.unlock(begin, stop)
 
