@@ -25,6 +25,7 @@ from tests.bench.cases.alone import Case
 from tests.bench.cases.cold import Cold
 from tests.bench.cases.crowds import Beside, Throttled
 from tests.bench.cases.first_byte import FirstByte
+from tests.bench.cases.on_demand import FirstDownload, Ready, Warm
 from tests.bench.cases.ranges import Ranges
 from tests.bench.cases.starts import FirstStart, Restart
 from tests.bench.cases.streams import Streams
@@ -36,7 +37,7 @@ from tests.bench.pairs import Comparison, compare
 from tests.bench.plot import draw
 from tests.bench.processes import BenchError, Placement
 from tests.bench.rows import Row
-from tests.bench.scale import FULL, QUICK, Scale
+from tests.bench.scale import FULL, QUICK
 from tests.bench.verification import verify
 
 COMPARISONS: Sequence[Comparison] = (
@@ -54,6 +55,9 @@ CASES: Sequence[Case] = (
     FirstStart(),
     *(Cold(tls) for tls in (False, True)),
     Workers(),
+    Ready(),
+    FirstDownload(),
+    Warm(),
 )
 
 
@@ -66,7 +70,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    if not enter_own_network():
+    own_network = enter_own_network()
+    if not own_network:
         _say("Not root, so without a network of its own: this one's settings are measured, too.")
     scale = QUICK if options.quick else FULL
     machine = describe(scale, Placement.of_this_machine())
@@ -74,25 +79,27 @@ def main(arguments: Sequence[str]) -> int:
         _say(f"This machine is not idle (load {machine['load before']}): what follows is no proof.")
     _end_after(scale.seconds + scale.grace)
     steal, started = Steal(), time.monotonic()
-    with tempfile.TemporaryDirectory(dir=output, prefix="run-") as directory:
-        rows = list(_measured(Path(directory), scale, options.only))
+    end = started + scale.seconds
+    with (
+        tempfile.TemporaryDirectory(dir=output, prefix="run-") as directory,
+        prepared_ground(Path(directory), scale, own_network=own_network) as ground,
+    ):
+        rows = list(_measured(ground, options.only, end))
     machine["CPU stolen"] = round(steal.part, 4)
     machine["seconds"] = round(time.monotonic() - started)
     _write(rows, machine, output)
     return int(any(row.note.startswith("failed") for row in rows))
 
 
-def _measured(directory: Path, scale: Scale, only: str) -> Iterator[Row]:
+def _measured(ground: Ground, only: str, end: float) -> Iterator[Row]:
     """All rows, as far as their titles contain C{only} and there is time for them."""
-    end = time.monotonic() + scale.seconds
-    with prepared_ground(directory, scale) as ground:
-        images.bring_into_page_cache(ground.image)
-        compared = [case for case in COMPARISONS if only in case.title]
-        if compared:
-            yield from _compared(compared, ground, end)
-        for case in CASES:
-            if only in case.title:
-                yield from _tried(case.title, partial(case.run, ground), end)
+    images.bring_into_page_cache(ground.image)
+    compared = [case for case in COMPARISONS if only in case.title]
+    if compared:
+        yield from _compared(compared, ground, end)
+    for case in CASES:
+        if only in case.title:
+            yield from _tried(case.title, partial(case.run, ground), end)
 
 
 def _compared(cases: Sequence[Comparison], ground: Ground, end: float) -> Iterator[Row]:

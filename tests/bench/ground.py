@@ -30,6 +30,7 @@ class Ground:
     @ivar base: a small OS image.
     @ivar image: the image of the comparison, in a DATA_DIR of its own.
     @ivar companion_port: assisted-service, and the origin of the files in C{origin}.
+    @ivar own_network: whether its network is nobody else's.
     """
 
     directory: Path
@@ -39,6 +40,7 @@ class Ground:
     base: Path
     image: Path
     companion_port: int
+    own_network: bool
     _count: Iterator[int] = field(default_factory=count)
 
     @property
@@ -114,7 +116,9 @@ class Ground:
 
 
 @contextmanager
-def prepared_ground(directory: Path, scale: Scale) -> Iterator[Ground]:
+def prepared_ground(
+    directory: Path, scale: Scale, *, own_network: bool = False
+) -> Iterator[Ground]:
     """Make everything in C{directory}, and run the companion until the block ends."""
     placement = Placement.of_this_machine()
     for name in ("data", "origin"):
@@ -131,6 +135,7 @@ def prepared_ground(directory: Path, scale: Scale) -> Iterator[Ground]:
             base=base,
             image=image,
             companion_port=port,
+            own_network=own_network,
         )
         with ground.service():
             pass  # what is done at a first start alone is no case's business

@@ -1,5 +1,5 @@
 """
-A loopback of the benchmark's own, as Linux comes.
+A loopback of the benchmark's own, as Linux comes; and a slow line in it.
 
 What a machine is set to decides what is measured there.  BBR, for one, sends at a pace that it
 guesses: one fast stream on the loopback of a virtual machine took from 0.08 to 0.8 s/GiB by it,
@@ -12,9 +12,11 @@ import ctypes
 import fcntl
 import socket
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.bench.processes import run
 
 _CLONE_NEWNET = 0x40000000
 """linux/sched.h, unshare(2)."""
@@ -23,6 +25,9 @@ _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 """linux/sockios.h, netdevice(7)."""
 
 _CONGESTION_CONTROL = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+
+_BURST_BYTES = 200_000
+"""Sent at once; a packet has up to 64 KiB here."""
 
 _UNPACED = ("cubic", "reno")
 """
@@ -62,3 +67,27 @@ def choose_unpaced(choose: Callable[[str], object]) -> None:
 def congestion_control() -> str:
     """The kernel's algorithm that decides how fast is sent; for the report."""
     return _CONGESTION_CONTROL.read_text().strip()
+
+
+@contextmanager
+def slow_line(port: int, bits_per_second: int) -> Iterator[None]:
+    """
+    Send what comes from a port no faster than that, whatever connections it has, until the block
+    ends.  Only in a network of this process's own.
+
+    @raise BenchError: the kernel has no C{htb}.
+    """
+    burst = str(_BURST_BYTES)
+
+    def run_tc(what: str, verb: str, *arguments: str) -> None:
+        run(["tc", what, verb, "dev", "lo", *arguments])
+
+    run_tc("qdisc", "add", "root", "handle", "1:", "htb")
+    try:
+        rate = ("rate", f"{bits_per_second}bit", "burst", burst, "cburst", burst, "quantum", burst)
+        run_tc("class", "add", "parent", "1:", "classid", "1:1", "htb", *rate)
+        match = ("u32", "match", "ip", "sport", str(port), "0xffff")
+        run_tc("filter", "add", "parent", "1:", "protocol", "ip", *match, "flowid", "1:1")
+        yield
+    finally:
+        run_tc("qdisc", "del", "root")

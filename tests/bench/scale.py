@@ -55,14 +55,14 @@ FULL = Scale(
     repetitions=3,
     image_bytes=GIB,
     stream_bytes=256 * MIB,
-    range_seconds=3,
+    range_seconds=2,
     first_bytes=500,
     throttled=400,
     throttled_seconds=10,
     slow=1000,
     images=40,
     origin_image_bytes=1229 * MIB,
-    seconds=540,
+    seconds=555,
 )
 
 QUICK = Scale(
