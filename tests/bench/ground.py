@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -117,13 +117,21 @@ class Ground:
 
 @contextmanager
 def prepared_ground(
-    directory: Path, scale: Scale, *, own_network: bool = False
+    directory: Path,
+    scale: Scale,
+    write_base: Callable[[Path], Path] = images.write_base_image,
+    *,
+    own_network: bool = False,
 ) -> Iterator[Ground]:
-    """Make everything in C{directory}, and run the companion until the block ends."""
+    """
+    Make everything in C{directory}, and run the companion until the block ends.
+
+    @param write_base: makes the small image that the image of the comparison begins with.
+    """
     placement = Placement.of_this_machine()
     for name in ("data", "origin"):
         (directory / name).mkdir()
-    base = images.write_base_image(directory / "base")
+    base = write_base(directory / "base")
     image = images.write_image_of(scale.image_bytes, base, directory / "data" / images.file_name(0))
     process, port = start_companion(directory / "companion", directory / "origin")
     with running(process):

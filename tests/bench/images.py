@@ -52,8 +52,18 @@ def os_images(count: int, url: str = "http://localhost:9/never-asked.iso") -> st
     )
 
 
-def write_base_image(directory: Path, nmstatectl_bytes: int = NMSTATECTL_BYTES) -> Path:
-    """A small image, made in C{directory}, which is made, too."""
+def write_base_image(
+    directory: Path,
+    nmstatectl_bytes: int = NMSTATECTL_BYTES,
+    *,
+    initrd_bytes: int = MIB,
+    system_bytes: int = 0,
+) -> Path:
+    """
+    A small image, made in C{directory}, which is made, too.
+
+    @param system_bytes: what its root file system has besides nmstatectl.
+    """
     directory.mkdir()
     system = directory / "system"
     program = system / _PROGRAM
@@ -61,6 +71,7 @@ def write_base_image(directory: Path, nmstatectl_bytes: int = NMSTATECTL_BYTES) 
     # A program is neither noise nor all the same: half of its bytes are of no surprise.
     noise = os.urandom(2048)
     program.write_bytes(b"".join(os.urandom(2048) + noise for _ in range(nmstatectl_bytes // 4096)))
+    (system / "noise").write_bytes(os.urandom(system_bytes))
     squashfs = directory / "root.squashfs"
     run(
         [
@@ -71,7 +82,7 @@ def write_base_image(directory: Path, nmstatectl_bytes: int = NMSTATECTL_BYTES) 
     ingredients = Ingredients(
         volume_id=VOLUME_ID,
         kernel=os.urandom(8 * MIB),
-        initrd=os.urandom(MIB),
+        initrd=os.urandom(initrd_bytes),
         rootfs=archive("root.squashfs", squashfs.read_bytes(), 0o100644),
     )
     image = directory / "base.iso"

@@ -63,7 +63,7 @@ class Scenario:
     gbit: Annotated[float, Flag("Gbit/s of each replica's network", above=True)] = 10
     slots: Annotated[int, Flag("MAX_CONCURRENT_REQUESTS of each replica", 1)] = 400
     tls: Annotated[bool, Flag("everything over TLS")] = False
-    cdn: Annotated[int, Flag("edges of a CDN that has the root file system; 0: none")] = 0
+    cdn: Annotated[int, Flag("edges of a CDN for root file systems; 0: no CDN")] = 0
     fetch: Annotated[Fetch, Flag("the image is on disk, or fetched when it all begins")] = (
         Fetch.PRESENT
     )

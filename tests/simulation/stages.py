@@ -129,7 +129,7 @@ def _rootfs(scenario: Scenario, costs: Costs) -> Stage:
         bytes=size,
         most=min(_gbit(scenario.host_gbit), _gbit(scenario.site_gbit)),
         uses={Limit.SITES: 1},
-        source=Source(filled, scenario.cdn, Limit.CDN),
+        source=Source(filled, min(scenario.cdn, scenario.sites), Limit.CDN),
     )
 
 

@@ -16,7 +16,7 @@ from tests.simulation.measured import MEASURED, read_costs
 from tests.simulation.scenario import Boot, Scenario
 from tests.simulation.stages import RANGE_BYTES, Limit, Plan, Source, plan
 
-_BATCHES = 5_000
+_BATCHES = 2_000
 """Like hosts go in batches; no more than about so many."""
 
 _PART_OF_SLOTS = 10
