@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test cluster-test jobs-test moves-test on-demand-test venv run run-ims test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test cluster-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -10,6 +10,7 @@ DEBIAN = 12
 FUZZ_SECONDS = 300
 SOAK_SECONDS = 600
 BENCH_FLAGS =
+SIMULATE_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
 # Everything below tests/ but what needs more than the programs that make disk images: image
 # management's servers, virtual machines, other people's clients, root for trouble made by real
@@ -30,6 +31,7 @@ help:
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
+	@echo 'make simulate     how long a storm of boots takes: docs/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make on-demand-test  images on demand: killed fifty times, 3 GiB by 200 MiB, booted: minutes'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
@@ -102,6 +104,9 @@ bench-request: $(VENV)/.test
 bench-release: $(VENV)/.test
 	requirements/packages.sh test
 	$(VENV)/bin/python -m tests.registries.measure
+
+simulate: $(VENV)/.test
+	$(VENV)/bin/python -m tests.simulation $(SIMULATE_FLAGS)
 
 boot-test: $(VENV)/.test
 	requirements/packages.sh test

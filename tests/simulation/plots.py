@@ -14,19 +14,19 @@ from tests.simulation.tables import INSTALLATIONS, WAYS, changed
 
 _HOSTS_OF_A_SITE = 100
 _HOSTS = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-_REPLICAS = (1, 2, 5, 10, 20, 50, 100)
+_REPLICAS = (3, 5, 10, 20, 50, 100)
 _DRAWN = tuple(way for way in WAYS if "hour" not in way and "TLS" not in way)
 
 _SCRIPT = """\
-set terminal svg size 900,480 font "sans-serif,13" background rgb "white"
+set terminal svg size 800,520 font "sans-serif,13" background rgb "white"
 set output "{output}"
 set title "{title}"
 set xlabel "{across}"
 set ylabel "minutes until all have booted"
 set logscale xy
-set format x "10^{{%T}}"
+set format x "%.0f"
 set grid
-set key outside right
+set key below maxcols 3
 {data}
 plot {curves}
 """

@@ -65,8 +65,8 @@ def all_tables(report: Path) -> Iterator[str]:
     for hosts, installation in INSTALLATIONS.items():
         title = f"### {shown_count(hosts)} hosts\n\n{described(installation)}\n\n"
         yield title + head() + "".join(rows(installation, WAYS, report))
-    yield "### Images that have to be fetched\n\n" + head() + "".join(_fetch_rows(report))
-    yield "### Calls to assisted-service\n\n" + "".join(_calls(report))
+    yield "### Images that have to be fetched\n\n" + head() + "".join(fetching(report))
+    yield "### Calls to assisted-service\n\n" + "".join(sharing(INSTALLATIONS, report))
 
 
 def head() -> str:
@@ -115,7 +115,8 @@ def described(scenario: Scenario) -> str:
     )
 
 
-def _fetch_rows(report: Path) -> Iterator[str]:
+def fetching(report: Path) -> Iterator[str]:
+    """A line for each way to have the image, and each of some storms."""
     for hosts in (100, 10_000):
         installation = replace(INSTALLATIONS[hosts], boot=Boot.HTTP)
         ways = {f"{shown_count(hosts)} hosts, {title}": FETCHES[title] for title in FETCHES}
@@ -125,13 +126,14 @@ def _fetch_rows(report: Path) -> Iterator[str]:
     yield from rows(large, ways, report)
 
 
-def _calls(report: Path) -> Iterator[str]:
-    yield _line(["shared", *(f"{shown_count(hosts)} hosts" for hosts in INSTALLATIONS)])
-    yield _line(["---", *["--:"] * len(INSTALLATIONS)])
+def sharing(installations: Mapping[int, Scenario], report: Path) -> Iterator[str]:
+    """A table of calls to assisted-service, of hosts that boot over an hour; line by line."""
+    yield _line(["shared", *(f"{shown_count(hosts)} hosts" for hosts in installations)])
+    yield _line(["---", *["--:"] * len(installations)])
     for title, changes in SHARING.items():
         outcomes = [
             simulate(changed(each, {"cdn": _EDGES, "spread": 3600, **changes}), report)
-            for each in INSTALLATIONS.values()
+            for each in installations.values()
         ]
         yield _line([title, *(shown_count(outcome.calls) for outcome in outcomes)])
 
