@@ -50,7 +50,7 @@ class Scenario:
     """
     One storm.
 
-    @raise ValueError: a number is out of its bounds, or two fields do not go together.
+    @raise ValueError: a number is out of its bounds.
     """
 
     sites: Annotated[int, Flag("sites, each with an infra-env and a link of its own", 1)] = 1
@@ -83,8 +83,6 @@ class Scenario:
             value = getattr(self, name)
             if isinstance(value, int | float):
                 _check(name, value, flag)
-        if self.fetch is Fetch.ON_DEMAND and self.workers > 1:
-            raise ValueError(f"workers is {self.workers}; expected 1 with fetch on-demand")
 
     @property
     def all_hosts(self) -> int:

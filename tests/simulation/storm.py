@@ -82,9 +82,10 @@ def simulate(scenario: Scenario, report: Path = MEASURED) -> Outcome:
     @raise ValueError: the report lacks something.
     """
     costs = read_costs(report, tls=scenario.tls, image=scenario.image)
-    first = _Storm(scenario, plan(scenario, costs)).sets()
-    requests = scenario.all_hosts * plan(scenario, costs).boot[0].requests
-    return _Storm(scenario, plan(scenario, costs, first / max(requests, 1))).outcome()
+    steps = plan(scenario, costs)
+    requests = scenario.all_hosts * steps.boot[0].requests
+    fetching = _Storm(scenario, steps).sets() / max(requests, 1)
+    return _Storm(scenario, plan(scenario, costs, fetching)).outcome()
 
 
 class _Storm:

@@ -33,11 +33,11 @@ WAYS: Mapping[str, Mapping[str, object]] = {
 """What is compared, as changes of an installation; the CDN has some edges."""
 
 FETCHES: Mapping[str, Mapping[str, object]] = {
-    "on disk": {"workers": 1},
-    "fetched whole": {"workers": 1, "fetch": Fetch.WHOLE},
-    "on demand": {"workers": 1, "fetch": Fetch.ON_DEMAND},
+    "on disk": {"fetch": Fetch.PRESENT},
+    "fetched whole": {"fetch": Fetch.WHOLE},
+    "on demand": {"fetch": Fetch.ON_DEMAND},
 }
-"""Replicas with one worker, by where they have the image from."""
+"""Where the replicas have the image from."""
 
 _OVE_MIB = 60 * 1024
 
@@ -118,12 +118,11 @@ def described(scenario: Scenario) -> str:
 def fetching(report: Path) -> Iterator[str]:
     """A line for each way to have the image, and each of some storms."""
     for hosts in (100, 10_000):
-        installation = replace(INSTALLATIONS[hosts], boot=Boot.HTTP)
-        ways = {f"{shown_count(hosts)} hosts, {title}": FETCHES[title] for title in FETCHES}
-        yield from rows(installation, ways, report)
-    large = replace(INSTALLATIONS[100], full_mib=_OVE_MIB)
-    ways = {f"100 hosts, 60 GiB, {title}": FETCHES[title] for title in FETCHES}
-    yield from rows(large, ways, report)
+        for size, mebibytes in {"": 1200, ", 60 GiB": _OVE_MIB}.items():
+            installation = replace(INSTALLATIONS[hosts], boot=Boot.HTTP, full_mib=mebibytes)
+            before = f"{shown_count(hosts)} hosts{size}"
+            ways = {f"{before}, {title}": changes for title, changes in FETCHES.items()}
+            yield from rows(installation, ways, report)
 
 
 def sharing(installations: Mapping[int, Scenario], report: Path) -> Iterator[str]:

@@ -8,7 +8,7 @@ from io import StringIO
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.simulation.__main__ import main
-from tests.simulation.scenario import Boot, Fetch, Image, Scenario
+from tests.simulation.scenario import Boot, Image, Scenario
 from tests.simulation.storm import simulate
 from tests.simulation.tables import described, row
 
@@ -23,10 +23,6 @@ class ScenarioTests(SynchronousTestCase):
             ({"gbit": 0}, "gbit is 0; expected more than 0"),
             ({"rtt_ms": float("nan")}, "rtt_ms is nan; expected 0 or more"),
             ({"spread": float("inf")}, "spread is inf; expected 0 or more"),
-            (
-                {"fetch": Fetch.ON_DEMAND, "workers": 2},
-                "workers is 2; expected 1 with fetch on-demand",
-            ),
         ):
             error = self.assertRaises(ValueError, Scenario, **fields)
             self.assertEqual(str(error), text)
