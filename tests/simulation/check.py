@@ -22,13 +22,13 @@ from tests.bench.cases.streams import Streams
 from tests.bench.figures import Series
 from tests.bench.ground import Ground, prepared_ground
 from tests.bench.network import enter_own_network
-from tests.bench.pairs import Comparison
 from tests.bench.processes import run_client
 from tests.bench.report import as_json
 from tests.bench.rows import Row
 from tests.bench.scale import MIB, QUICK
 from tests.bench.servers import Server, iso_path
 from tests.simulation.scenario import Scenario
+from tests.simulation.stages import Limit
 from tests.simulation.storm import Outcome, simulate
 from tests.simulation.tables import shown_time
 
@@ -75,20 +75,24 @@ def checked(report: Path) -> str:
 
 
 def _measured(ground: Ground) -> Iterator[Row]:
-    """What the storm's requests cost, by the benchmark's own cases."""
-    cases: tuple[Comparison, ...] = (Ranges(16, tls=False), Streams(16, tls=False))
+    """
+    What the storm's requests cost, by the benchmark's own cases.
+
+    A worker answers as many ranges as it can with a CPU for itself, whoever else wants it here.
+    """
+    ranges, streams = Ranges(16, tls=False), Streams(16, tls=False)
     with ground.service(cpus=ground.placement.servers) as server:
-        for case in cases:
-            samples = [case.measure(server, ground) for _ in range(_TIMES)]
-            for figure in case.figures:
-                yield Row(
-                    case=case.title, figure=figure.name, ours=Series.of(map(figure.of, samples))
-                )
+        answered = [ranges.measure(server, ground) for _ in range(_TIMES)]
+        streamed = [streams.measure(server, ground) for _ in range(_TIMES)]
+    rates = Series.of(sample.work / sample.cpu for sample in answered)
+    yield Row(case=ranges.title, figure="requests", ours=rates)
+    costs = Series.of(sample.cpu / sample.work for sample in streamed)
+    yield Row(case=streams.title, figure="CPU", ours=costs)
     yield from FirstByte("minimal").run(ground)
 
 
 def _boot(server: Server, ground: Ground) -> Any:
-    """What real hosts have to say."""
+    """What real hosts have to say; and C{cpu}, the seconds that the service used for them."""
     task = {
         "server": server.at(tls=False),
         "hosts": _HOSTS,
@@ -98,7 +102,9 @@ def _boot(server: Server, ground: Ground) -> Any:
         "pause": _PAUSE,
         "sleep": not ground.placement.clients,
     }
-    return run_client("boots", task, ground.placement.clients)
+    before = server.process.cpu_seconds()
+    booted = run_client("boots", task, ground.placement.clients)
+    return {**booted, "cpu": server.process.cpu_seconds() - before}
 
 
 def _scenario(booted: Mapping[str, Any]) -> Scenario:
@@ -118,10 +124,10 @@ def _scenario(booted: Mapping[str, Any]) -> Scenario:
 
 def _table(booted: Mapping[str, Any], simulated: Mapping[str, Outcome]) -> str:
     seconds = Series.of(booted["seconds"])
-    real = [*map(seconds.quantile, _PARTS.values()), booted["last"]]
-    lines = [["", *_PARTS, "all"], ["---", "--:", "--:", "--:"], ["real", *map(shown_time, real)]]
+    real = [*map(seconds.quantile, _PARTS.values()), booted["last"], booted["cpu"]]
+    lines = [["", *_PARTS, "all", "CPU"], ["---", *["--:"] * 4], ["real", *map(shown_time, real)]]
     for title, outcome in simulated.items():
-        times = [*map(outcome.seconds, _PARTS.values()), outcome.last]
+        times = [*map(outcome.seconds, _PARTS.values()), outcome.last, outcome.used[Limit.CPU]]
         cells = (f"{shown_time(s)} ({s / r - 1:+.0%})" for s, r in zip(times, real, strict=True))
         lines.append([f"simulated, {title}", *cells])
     size = (booted["iso_bytes"] / MIB, booted["rootfs_bytes"] / MIB)
