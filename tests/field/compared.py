@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
 
-from assisted_images.on_demand.block_file import ABSENT
+from assisted_images.on_demand.block_file import ABSENT, GOING
 from assisted_images.on_demand.block_places import BLOCK
 from tests.field import clients
 from tests.field.images import LongImage, file_name, os_images
@@ -38,7 +38,7 @@ def blocks_here(file: BinaryIO, image: LongImage) -> set[int]:
     """
     note = -(-image.size // _PAGE) * _PAGE + _PAGE
     states = os.pread(file.fileno(), -(-image.size // BLOCK), note)
-    return {block for block, state in enumerate(states) if state != ABSENT}
+    return {block for block, state in enumerate(states) if state not in {ABSENT, GOING}}
 
 
 def read_compared(

@@ -22,3 +22,7 @@ class LittleRoomTests(LittleRoom):
     async def test_three_images_of_a_gib(self) -> None:
         """200 MiB are never exceeded by more than a block for each fetch that runs."""
         await self.check_room(200 << 20, 1 << 30, 200)
+
+    async def test_three_images_by_three_workers(self) -> None:
+        """They bound together what they have together."""
+        await self.check_room(200 << 20, 640 << 20, 200, WORKERS="3")

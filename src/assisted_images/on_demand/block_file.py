@@ -7,7 +7,8 @@ as from any file.  Behind them come a header, one byte for each block, and the t
 What a block's byte says is true after the end of a process at any moment, and after that of the
 machine: the block is written whole before the byte says that it is I{written}, and on the disk
 (C{fdatasync}) before it says I{durable}.  Whoever opens the file first after a start of the machine
-takes back all that is not durable.  A block is I{absent}, on the disk, before it is punched out.
+takes back all that is not durable.  A block is I{going}, on the disk, before it is punched out, and
+I{absent} when it has gone: nobody sees it from the former on, but it takes room until the latter.
 
 Several processes have one file open.  They agree by locks on the very bytes (C{F_OFD_SETLK},
 fcntl(2)), which end with their process: who sends a block holds a read lock on it; who writes it,
@@ -33,8 +34,11 @@ from assisted_images.on_demand.file_ranges import Lock, lock, punch_hole, try_lo
 BLOCKS = ".blocks"
 """Follows the name of an ISO, for the file with its blocks."""
 
-ABSENT, WRITTEN, DURABLE = range(3)
+ABSENT, WRITTEN, DURABLE, GOING = range(4)
 """What a block's byte says."""
+
+_SEEN = bytes.maketrans(bytes([GOING]), bytes([ABSENT]))
+"""What who asks is told."""
 
 _CLOSED = -1
 _HEADER = struct.Struct("<12sIQ32s16s")
@@ -211,7 +215,12 @@ class BlockFile:
         """What is known of these blocks: a byte for each, false where it is absent."""
         found = os.pread(self._descriptor, stop - first, self._shape.states + first)
         # Behind the image there is nothing once it is published: then all of it is here.
-        return found or bytes([DURABLE]) * (stop - first)
+        return found.translate(_SEEN) or bytes([DURABLE]) * (stop - first)
+
+    def taking_room(self) -> int:
+        """How many blocks are on the disk, of which some may be going."""
+        found = os.pread(self._descriptor, self.count, self._shape.states)
+        return self.count - found.count(ABSENT)
 
     def mark(self, first: int, stop: int, state: int) -> None:
         """Say something else of these blocks; for who has a lock on them."""
@@ -253,12 +262,13 @@ class BlockFile:
 
     def punch(self, runs: Iterable[tuple[int, int]]) -> None:
         """
-        Give the disk back what these runs of blocks take; for who has a write lock on them, and has
-        marked them as absent.
+        Give the disk back what these runs of blocks take, which are absent then; for who has a
+        write lock on them, and has marked them as going.
         """
         for first, stop in runs:
             start, length = self.extent(first, stop)
             punch_hole(self._descriptor, start, length)
+            self.mark(first, stop, ABSENT)
 
 
 def remove_blocks(target: Path) -> None:

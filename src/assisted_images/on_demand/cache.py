@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
-from assisted_images.on_demand.block_file import ABSENT, BlockFile
+from assisted_images.on_demand.block_file import ABSENT, GOING, BlockFile
 from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.eviction import least_recently_used
 from assisted_images.on_demand.held_blocks import HeldBlocks
@@ -52,7 +52,6 @@ class BlockCache:
         self._run_in_thread = run_in_thread
         self._images: list[HeldBlocks] = []
         self._coming = 0
-        self._going = 0
         self._spare = (self.limit or 0) // _SHARE
         self._turn = DeferredLock()
 
@@ -122,29 +121,21 @@ class BlockCache:
         held_blocks = ExitStack()
         for held, block in least_recently_used(candidates, wanted):
             if held_blocks.enter_context(held.change(block)) and held.is_here(block):
-                held.file.mark(block, block + 1, ABSENT)
+                held.file.mark(block, block + 1, GOING)
                 held.evicted += 1
                 taken.setdefault(held.file, []).append(block)
-        count = sum(map(len, taken.values()))
-        self._going += count
-
-        def gone() -> None:
-            self._going -= count
-            held_blocks.close()
-
         punched = self._run_in_thread(_punch, taken)
         # They are held until that is done, whoever still waits for it.
-        await to_its_end(punched.addBoth(_after, gone))
-        return count
+        await to_its_end(punched.addBoth(_after, held_blocks.close))
+        return sum(map(len, taken.values()))
 
     def _excess(self) -> int:
-        """Blocks that are too many, or negative; those that are going take room until they have."""
+        """Blocks that are too many, or negative."""
         assert self.limit is not None
-        return self._count() + self._going + self._coming - self.limit
+        return self._count() + self._coming - self.limit
 
     def _count(self) -> int:
-        states = (held.file.states(0, held.file.count) for held in self._images)
-        return sum(len(each) - each.count(ABSENT) for each in states)
+        return sum(held.file.taking_room() for held in self._images)
 
 
 def _without_pinned(held: HeldBlocks, states: bytes) -> bytes:
@@ -160,7 +151,7 @@ def _after(result: _T, then: Callable[[], None]) -> _T:
 
 
 def _punch(taken: dict[BlockFile, list[int]]) -> None:
-    """What a thread does: that they are absent reaches the disk before they are."""
+    """What a thread does: that they are going reaches the disk before they go."""
     for file, blocks in taken.items():
         file.sync()
         file.punch((block, block + 1) for block in blocks)

@@ -12,7 +12,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from assisted_images.on_demand import block_file
-from assisted_images.on_demand.block_file import ABSENT, DURABLE, WRITTEN, BlockFile
+from assisted_images.on_demand.block_file import ABSENT, DURABLE, GOING, WRITTEN, BlockFile
 from assisted_images.on_demand.block_places import BLOCK
 from demo.service import ROOT
 from tests.assisted_images.on_demand import sharing_process
@@ -100,6 +100,15 @@ class BlockFileTests(_Case):
         self.assertLess(self.path.stat().st_blocks * 512, before - BLOCK // 2)
         self.assertEqual(found(again, 3), bytes(BLOCK))
 
+    def test_what_was_going_has_gone_when_it_is_opened_again(self) -> None:
+        file = self.filled(1, 3)
+        file.sync()
+        file.mark(3, 4, GOING)
+        before = self.path.stat().st_blocks * 512
+        again = self.open()
+        self.assertEqual(again.taking_room(), 1)
+        self.assertLess(self.path.stat().st_blocks * 512, before - BLOCK // 2)
+
     def test_what_another_is_writing_is_left_to_it(self) -> None:
         file = self.open()
         self.assertTrue(file.lock(3, 4, to_change=True))
@@ -136,8 +145,11 @@ class BlockFileTests(_Case):
         file = self.filled(0, 1, 2)
         file.sync()
         before = self.path.stat().st_blocks * 512
-        file.mark(1, 2, ABSENT)
+        file.mark(1, 2, GOING)
+        self.assertEqual(file.states(0, 3), bytes([WRITTEN, ABSENT, WRITTEN]))
+        self.assertEqual(file.taking_room(), 3)
         file.punch([(1, 2)])
+        self.assertEqual(file.taking_room(), 2)
         file.sync()
         self.assertEqual(before - self.path.stat().st_blocks * 512, BLOCK)
         self.assertEqual(found(file, 0), content(file, 0))

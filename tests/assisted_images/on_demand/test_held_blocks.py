@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -14,7 +15,7 @@ from assisted_images.on_demand.block_file import DURABLE, WRITTEN
 from assisted_images.on_demand.block_places import BLOCK
 from assisted_images.on_demand.cache import BlockCache
 from assisted_images.on_demand.held_blocks import HeldBlocks, Pin
-from httpd.concurrency.threads import run_at_once
+from httpd.concurrency.threads import RunInThread, run_at_once
 from tests.assisted_images.on_demand.sharing_process import content, found, open_blocks
 
 _BLOCKS = 8
@@ -178,19 +179,29 @@ class BlockCacheTests(_Case):
         self.assertTrue(self.may_change(self.open(), 0))
 
     def test_blocks_that_are_going_take_room_until_they_have_gone(self) -> None:
-        running: Deferred[None] = Deferred()
-        cache = BlockCache(2 * BLOCK, self.clock, lambda *_, **__: running)  # type: ignore[arg-type]
-        held = self.filled(0, 1)
-        cache.add(held)
-        with cache.coming():
-            waiting = [Deferred.fromCoroutine(cache.make_room()) for _ in "12"]
-            self.assertEqual(self.here(held), [1])
+        """In all processes."""
+        threads: list[Deferred[None]] = []
+
+        def run_in_thread(function: Callable[..., None], *arguments: object) -> Deferred[None]:
+            running: Deferred[None] = Deferred()
+            threads.append(running)
+            return running.addCallback(lambda _: function(*arguments))
+
+        here, there = (
+            BlockCache(2 * BLOCK, self.clock, cast(RunInThread, run_in_thread)) for _ in "12"
+        )
+        held, other = self.filled(0, 1), self.open()
+        here.add(held)
+        there.add(other)
+        with here.coming(), there.coming():
+            waiting = [Deferred.fromCoroutine(cache.make_room()) for cache in (here, here, there)]
+            self.assertEqual((self.here(held), self.here(other)), ([], []))
             for each in waiting:
                 self.assertNoResult(each)
-            running.callback(None)
+            for thread in threads:
+                thread.callback(None)
             for each in waiting:
                 self.successResultOf(each)
-        self.assertEqual(self.here(held), [1])
 
     def test_some_room_to_spare_is_made_while_nobody_waits(self) -> None:
         running: Deferred[None] = Deferred()
