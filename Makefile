@@ -33,7 +33,7 @@ help:
 	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
 	@echo 'make simulate     how long a storm of boots takes: docs/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
-	@echo 'make on-demand-test  images on demand: killed fifty times, 3 GiB by 200 MiB, booted: minutes'
+	@echo 'make on-demand-test  images on demand: killed fifty times, three of a GiB in 200 MiB: minutes'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
