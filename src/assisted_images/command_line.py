@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -12,13 +12,18 @@ from twisted.scripts import twistd
 
 from assisted_images.commands.check_config import CheckOptions, check_config
 from assisted_images.commands.customise import CustomiseOptions, customise
+from assisted_images.commands.infra_env import (
+    InfraEnvOptions,
+    NewInfraEnvOptions,
+    new_infra_env,
+)
 from assisted_images.commands.inspect import InspectIsoOptions, inspect_iso
 from assisted_images.commands.inspect_release import InspectOptions, inspect_release
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.settings.options import Options
 from assisted_images.values import VERSION_TEXT
 from httpd.outbound.failures import DownloadError
-from httpd.settings.options import Commands, SettingOptions, fail
+from httpd.settings.options import Commands, VersionedOptions, fail
 from httpd.texts import os_error_text
 
 _PROGRAM = "assisted-images"
@@ -37,6 +42,7 @@ class CommandLine(Commands):
         ["check-config", None, CheckOptions, "check the settings, and what they name"],
         ["inspect", None, InspectIsoOptions, "show what a CoreOS live ISO is"],
         ["customise", None, CustomiseOptions, "write an ISO with a configuration in it"],
+        ["infra-env", None, InfraEnvOptions, "make a local infra-env"],
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
     ]
     longdesc = (
@@ -59,26 +65,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         react(_run, (CommandLine.chosen(given),))
 
 
-def _run(reactor: Any, options: SettingOptions[Any]) -> Deferred[None]:
+def _run(reactor: Any, options: VersionedOptions) -> Deferred[None]:
     return Deferred.fromCoroutine(_done(reactor, options))
 
 
-async def _done(reactor: Any, options: SettingOptions[Any]) -> None:
+def _work(reactor: Any, options: VersionedOptions) -> Coroutine[Deferred[Any], Any, None]:
+    """What is asked for, not begun."""
+    match options:
+        case CheckOptions():
+            return check_config(reactor, options, sys.stdout)
+        case InspectIsoOptions():
+            return inspect_iso(reactor, options, sys.stdout)
+        case CustomiseOptions():
+            return customise(reactor, options)
+        case InfraEnvOptions(subOptions=NewInfraEnvOptions() as new):
+            return new_infra_env(new, sys.stdout)
+        case InspectOptions():
+            return inspect_release(reactor, options, sys.stdout, sys.stderr)
+    raise TypeError(type(options))
+
+
+async def _done(reactor: Any, options: VersionedOptions) -> None:
     """
     Do what is asked for.
 
     @raise SystemExit: it has failed.
     """
     try:
-        match options:
-            case CheckOptions():
-                await check_config(reactor, options, sys.stdout)
-            case InspectIsoOptions():
-                await inspect_iso(reactor, options, sys.stdout)
-            case CustomiseOptions():
-                await customise(reactor, options)
-            case InspectOptions():
-                await inspect_release(reactor, options, sys.stdout, sys.stderr)
+        await _work(reactor, options)
     except BrokenPipeError:
         fail(_PROGRAM, _FAILED, "nobody reads the output any more")
     except OSError as error:

@@ -1,49 +1,32 @@
-"""C{assisted-images} as a process: ISOs inspected, and written with a configuration in them."""
+"""C{assisted-images} as a process: run, checked, and given infra-envs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from subprocess import PIPE, Popen
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from twisted.internet.threads import deferToThread
-from twisted.internet.utils import getProcessOutputAndValue
 
 from demo.service import ROOT
 from tests.assisted_images.downloads.origin import Origin
 from tests.certificates import identity
+from tests.coreos_reader import CoreosIso
 from tests.engines.nginx_origin import NginxOrigin
-from tests.field.images import file_name, noisy_image, os_images
-from tests.field.service import SECONDS, FieldTestCase
+from tests.field.command_case import IGNITION, CommandTestCase
+from tests.field.images import file_name, os_images
+from tests.field.service import INFRA_ENV_ID, SECONDS
 from tests.running import base_environment, console_script
 
 _SECRET = "a-secret-that-nobody-may-see"
-_IGNITION = b'{"ignition": {"version": "3.2.0"}}'
-
-
-class CommandTestCase(FieldTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.content = noisy_image()
-        self.iso = self.directory() / "rhcos.iso"
-        self.iso.write_bytes(self.content)
-
-    async def run_command(
-        self, *arguments: str, status: int = 0, **environment: str
-    ) -> tuple[bytes, str]:
-        """What it wrote, and what it said of failures."""
-        executable, *others = console_script("assisted-images", *arguments)
-        output, errors, found = await getProcessOutputAndValue(
-            executable, others, base_environment() | environment
-        )
-        self.assertEqual(found, status, errors)
-        self.assertNotIn(b"Traceback", errors)
-        return output, errors.decode()
-
-    async def refusal(self, *arguments: str, status: int = 1) -> str:
-        output, errors = await self.run_command(*arguments, status=status)
-        self.assertEqual(output, b"")
-        return errors
 
 
 class ServeTests(CommandTestCase):
@@ -132,131 +115,58 @@ class CheckConfigTests(CommandTestCase):
         self.assertTrue(output.startswith(b"WRONG  settings  "), output)
 
 
-class InspectTests(CommandTestCase):
-    async def report(self, place: str) -> dict[str, object]:
-        output, errors = await self.run_command("inspect", "--json", place)
-        self.assertEqual(errors, "")
-        found: dict[str, object] = json.loads(output)
-        return found
+class InfraEnvTests(CommandTestCase):
+    def keys(self) -> tuple[Path, str]:
+        """The file of a public key, beside that of the private one; and what is in it."""
+        private = Ed25519PrivateKey.generate()
+        line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+        file = self.directory() / "id_ed25519.pub"
+        file.write_text(f"{line} somebody\n")
+        secret = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+        file.with_suffix("").write_bytes(secret)
+        return file, line
 
-    async def test_a_file(self) -> None:
-        report = await self.report(str(self.iso))
-        self.assertEqual((report["volume_id"], report["version"]), ("rhcos-sample", "sample"))
-        self.assertEqual(report["size"], len(self.content))
-        self.assertEqual(report["ignition_area"], {"offset": 94208, "size": 262144, "used": 0})
-        self.assertTrue(report["ignition_area_grows"])
-
-    async def test_at_a_server(self) -> None:
-        """What is read of it alone, and each part once."""
-        origin = NginxOrigin(self)
-        (origin.files / "1.iso").write_bytes(self.content)
-        found = await self.report(origin.url("1.iso"))
-        self.assertEqual(found, await self.report(str(self.iso)))
-        parts = origin.parts("1.iso")
-        self.assertLess(len(parts), 4)
-        self.assertEqual({*parts.values()}, {1})
-
-    async def test_as_a_text(self) -> None:
-        output, _ = await self.run_command("inspect", str(self.iso))
-        lines = output.decode().splitlines()
-        self.assertIn("volume id            rhcos-sample", lines)
-        self.assertIn("ramdisk area         none", lines)
-
-    async def test_refused(self) -> None:
-        text = self.directory() / "text"
-        text.write_text("no ISO")
-        server = self.serve(Origin(self.content, ranges=False))
-        for place, expected in (
-            (str(text), "not an ISO 9660 image"),
-            ("/nowhere", "/nowhere: No such file or directory"),
-            (f"{server.url}/1.iso", "cannot be read in parts: the origin does not answer Range"),
-            ("http://127.0.0.1:1/x", "127.0.0.1"),
-        ):
-            self.assertIn(expected, await self.refusal("inspect", place))
-        self.assertIn("expected one: the path", await self.refusal("inspect", status=2))
-
-
-class CustomiseTests(CommandTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.ignition = self.directory() / "config.ign"
-        self.ignition.write_bytes(_IGNITION)
-
-    async def customised(self, *options: str, iso: str = "") -> bytes:
-        """What it writes on standard output."""
+    async def test_one_that_is_served(self) -> None:
+        infra_envs, (file, key) = self.directory(), self.keys()
         output, errors = await self.run_command(
-            "customise", "--ignition", str(self.ignition), *options, "-o", "-", iso or str(self.iso)
+            "infra-env", "new", "--ssh-key", str(file), "--kargs", "a=1", str(infra_envs)
         )
         self.assertEqual(errors, "")
-        return output
-
-    async def test_as_the_service_does(self) -> None:
+        [directory] = infra_envs.iterdir()
+        self.assertIn(f"/byid/{directory.name}/<version>/<architecture>/full.iso", output.decode())
         (self.data / file_name("1")).write_bytes(self.content)
         images = os_images({"version": "1", "url": "http://127.0.0.1:1/nobody"})
-        service = await self.start(images, healthy=True)
-        full = (await self.get(service, self.full_iso())).body
-        rootfs = "http://images.example/boot-artifacts/rootfs?arch=x86_64&version=1"
-        minimal = (await self.get(service, self.full_iso().replace("full", "minimal"))).body
-        self.assertTrue(await self.customised() == full)
-        found = await self.customised("--minimal", "--rootfs-url", rootfs)
-        self.assertTrue(found == minimal)
+        own = {"INFRA_ENVS_DIR": str(infra_envs)}
+        service = await self.start(images | own, local=False, healthy=True)
+        iso = await self.get(service, f"/byid/{directory.name}/1/x86_64/full.iso")
+        self.assertEqual(iso.status, 200)
+        served = self.directory() / "served.iso"
+        served.write_bytes(iso.body)
+        [user] = json.loads(CoreosIso(served).ignition_config)["passwd"]["users"]
+        self.assertEqual(user, {"name": "core", "sshAuthorizedKeys": [f"{key} somebody"]})
+        self.assertIn(b" a=1", iso.body)
 
-    async def test_at_a_server(self) -> None:
-        origin = NginxOrigin(self)
-        (origin.files / "1.iso").write_bytes(self.content)
-        found = await self.customised(iso=origin.url("1.iso"))
-        self.assertTrue(found == await self.customised())
+    async def test_by_its_id(self) -> None:
+        """What is there stays as it is."""
+        infra_envs, (file, _) = self.directory(), self.keys()
+        options = ("infra-env", "new", "--id", INFRA_ENV_ID, "--ssh-key", str(file))
+        await self.run_command(*options, str(infra_envs))
+        (infra_envs / INFRA_ENV_ID / "discovery.ign").write_bytes(IGNITION)
+        await self.refusal(*options, str(infra_envs))
+        self.assertEqual((infra_envs / INFRA_ENV_ID / "discovery.ign").read_bytes(), IGNITION)
+        self.assertEqual([one.name for one in infra_envs.iterdir()], [INFRA_ENV_ID])
 
-    async def test_kernel_arguments(self) -> None:
-        output = self.directory() / "new.iso"
-        options = ("--ignition", str(self.ignition), "--kargs", "a=1", "--kargs", "b c")
-        await self.run_command("customise", *options, "-o", str(output), str(self.iso))
-        self.assertEqual([*output.parent.iterdir()], [output])
-        report, _ = await self.run_command("inspect", "--json", str(output))
-        found = json.loads(report)
-        self.assertTrue(found["kernel_arguments"]["current"].endswith(" a=1 b c"))
-        self.assertGreater(found["ignition_area"]["used"], 0)
-
-    async def test_initrd(self) -> None:
-        ramdisk = self.directory() / "ramdisk"
-        ramdisk.write_bytes(b"the ramdisk")
-        initrd = await self.customised("--initrd", "--ramdisk", str(ramdisk))
-        self.assertTrue(initrd.endswith(b"the ramdisk"))
-        self.assertIn(b"\x1f\x8b", initrd)
-
-    async def test_what_is_there_stays(self) -> None:
-        """Unless it is to be replaced; and where that fails."""
-        output = self.directory() / "new.iso"
-        output.write_bytes(b"precious")
-        options = ("customise", "--ignition", str(self.ignition), "-o", str(output))
-        told = await self.refusal(*options, str(self.iso))
-        self.assertIn("new.iso: it is there already; --force replaces it", told)
-        too_long = ("--force", "--kargs", "x" * 2000)
-        self.assertIn("too large", await self.refusal(*options, *too_long, str(self.iso)))
-        self.assertEqual([*output.parent.iterdir()], [output])
-        self.assertEqual(output.read_bytes(), b"precious")
-        await self.run_command(*options, "--force", str(self.iso))
-        self.assertEqual(output.stat().st_size, len(self.content))
-
-    async def test_standard_output_that_takes_nothing(self) -> None:
-        options = ("customise", "--ignition", str(self.ignition), "-o", "-", str(self.iso))
-        command = console_script("assisted-images", *options)
-        _, errors, status = await getProcessOutputAndValue(
-            "/bin/sh", ["-c", '"$@" > /dev/full', "sh", *command], base_environment()
-        )
-        self.assertEqual((errors, status), (b"assisted-images: No space left on device\n", 1))
-
-    async def test_wrong_usage(self) -> None:
-        good = ("--ignition", str(self.ignition), "-o", "-")
+    async def test_refused(self) -> None:
+        """A private key is not shown."""
+        infra_envs, (file, _) = self.directory(), self.keys()
+        private = file.with_suffix("")
+        told = await self.refusal("infra-env", "new", "--ssh-key", str(private), str(infra_envs))
+        self.assertIn("is no public SSH key; expected", told)
+        self.assertNotIn(private.read_text().splitlines()[1][:20], told)
         for options, expected in (
-            (("-o", "-"), "--ignition is missing"),
-            (("--ignition", "x"), "--output is missing"),
-            ((*good, "--minimal"), "--minimal and --rootfs-url go together"),
-            ((*good, "--initrd", "--kargs", "a"), "--kargs with --initrd"),
-            (
-                (*good, "--initrd", "--minimal", "--rootfs-url", "http://a"),
-                "--minimal and --initrd; expected one",
-            ),
+            (("infra-env",), "no command; expected: assisted-images infra-env new"),
+            (("infra-env", "new", "x"), "--ssh-key is missing"),
+            (("infra-env", "new", "--ssh-key", "k", "--id", "x", "y"), "--id 'x' is no UUID"),
         ):
-            told = await self.refusal("customise", *options, str(self.iso), status=2)
-            self.assertIn(expected, told)
+            self.assertIn(expected, await self.refusal(*options, status=2))
+        self.assertEqual([*infra_envs.iterdir()], [])
