@@ -10,9 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 from tqdm import tqdm
-from twisted.python import usage
 
-from httpd.settings.options import Commands, SettingOptions, fail, parameters
+from httpd.settings.options import Commands, SettingOptions, fail, parameters, the_one
 from image_management.records.interchange import COLLECTIONS, file_names
 from image_management.settings.settings import StorePlace, parse_store_place
 from image_management.settings.table import STORE_SETTINGS
@@ -50,11 +49,7 @@ class InterchangeOptions(SettingOptions[StorePlace]):
 
         @raise usage.UsageError: it is missing.
         """
-        if len(arguments) != 1:
-            raise usage.UsageError(
-                f"{len(arguments)} arguments behind the options; expected one directory"
-            )
-        self.folder = Path(arguments[0])
+        self.folder = Path(the_one(arguments, "directory"))
 
     def read(self, texts: Mapping[str, str]) -> StorePlace:
         """

@@ -54,7 +54,7 @@ class InspectTests(CommandTestCase):
             ("http://127.0.0.1:1/x", "127.0.0.1"),
         ):
             self.assertIn(expected, await self.refusal("inspect", place))
-        self.assertIn("expected one: the path", await self.refusal("inspect", status=2))
+        self.assertIn("expected one ISO: its path", await self.refusal("inspect", status=2))
 
 
 class CustomiseTests(CommandTestCase):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from twisted.python import usage
 
 from assisted_images.values import VERSION_TEXT
-from httpd.settings.options import VersionedOptions
+from httpd.settings.options import VersionedOptions, the_one
 
 _IGNITION_VERSION = "3.2.0"
 _USER = "core"
@@ -58,12 +58,8 @@ class NewInfraEnvOptions(VersionedOptions):
 
         @raise usage.UsageError: it is missing.
         """
-        if len(arguments) != 1:
-            raise usage.UsageError(
-                f"{len(arguments)} arguments behind the options; expected one: the directory that"
-                " is INFRA_ENVS_DIR of the service"
-            )
-        self.directory = Path(arguments[0])
+        expected = "directory, which is INFRA_ENVS_DIR of the service"
+        self.directory = Path(the_one(arguments, expected))
 
     def postOptions(self) -> None:
         """

@@ -8,7 +8,7 @@ It reads manifests, the release's C{image-references}, and of each ISO the first
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 from twisted.python import usage
 
+from assisted_images.commands.some_options import SomeOptions, table_of
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.iso9660.volume import VOLUME_ID_BYTES, volume_id_of
 from assisted_images.live.layout import os_version_of
@@ -26,13 +27,10 @@ from assisted_images.oci.references import PullSpec
 from assisted_images.registries.registry import Registries
 from assisted_images.registries.releases import architectures, iso_beginning, resolve
 from assisted_images.registries.settings import make_registries, registry_agents
-from assisted_images.settings.files import file_problems
-from assisted_images.settings.settings import parse_some
-from assisted_images.settings.table import SETTINGS
-from assisted_images.values import VERSION_TEXT, Architecture
+from assisted_images.values import Architecture
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.proxies import Proxies
-from httpd.settings.options import SettingOptions, parameters
+from httpd.settings.options import parameters, the_one
 from httpd.texts import quoted
 
 _FAILED = 1
@@ -52,17 +50,17 @@ class InspectSettings:
     download_stall_seconds: float
 
 
-_TABLE = tuple(setting for setting in SETTINGS if setting.key in InspectSettings.__slots__)
+_TABLE = table_of(InspectSettings)
 
 
-class InspectOptions(SettingOptions[InspectSettings]):
+class InspectOptions(SomeOptions[InspectSettings]):
     """
     The command line.
 
     @ivar spec: the release image's pull spec.
     """
 
-    version = VERSION_TEXT
+    settings_class = InspectSettings
     table = _TABLE
     optParameters = parameters(_TABLE)
     optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012
@@ -84,27 +82,12 @@ class InspectOptions(SettingOptions[InspectSettings]):
 
         @raise usage.UsageError: it is missing, or none.
         """
-        if len(arguments) != 1:
-            raise usage.UsageError(
-                f"{len(arguments)} arguments behind the options; expected one pull spec, such as"
-                " quay.io/openshift-release-dev/ocp-release:4.14.0-x86_64"
-            )
+        sample = "quay.io/openshift-release-dev/ocp-release:4.14.0-x86_64"
+        text = the_one(arguments, f"pull spec, such as {sample}")
         try:
-            self.spec = PullSpec.parse(arguments[0])
+            self.spec = PullSpec.parse(text)
         except ValueError as error:
             raise usage.UsageError(str(error)) from None
-
-    def read(self, texts: Mapping[str, str]) -> InspectSettings:
-        """
-        Read the settings.
-
-        @raise SettingsError: with everything that is wrong.
-        """
-        return InspectSettings(**parse_some(texts, self.table))
-
-    def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-        """What is wrong with the files that settings name, one line each."""
-        return file_problems(found, names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from twisted.python import usage
-
-from assisted_images.settings.files import file_problems
-from assisted_images.settings.settings import parse_some
-from assisted_images.settings.table import SETTINGS
-from assisted_images.values import VERSION_TEXT
-from httpd.settings.options import SettingOptions, parameters
+from assisted_images.commands.some_options import SomeOptions, table_of
+from httpd.settings.options import parameters, the_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +25,10 @@ class IsoSettings:
     download_stall_seconds: float
 
 
-_TABLE = tuple(setting for setting in SETTINGS if setting.key in IsoSettings.__slots__)
+_TABLE = table_of(IsoSettings)
 
 
-class IsoOptions(SettingOptions[IsoSettings]):
+class IsoOptions(SomeOptions[IsoSettings]):
     """
     A command line that ends in an ISO.
 
@@ -43,7 +37,7 @@ class IsoOptions(SettingOptions[IsoSettings]):
     """
 
     command: str
-    version = VERSION_TEXT
+    settings_class = IsoSettings
     table = _TABLE
     optParameters = parameters(_TABLE)
     place: str
@@ -58,21 +52,4 @@ class IsoOptions(SettingOptions[IsoSettings]):
 
         @raise usage.UsageError: it is missing.
         """
-        if len(arguments) != 1:
-            raise usage.UsageError(
-                f"{len(arguments)} arguments behind the options; expected one: the path of an ISO,"
-                " or its URL"
-            )
-        [self.place] = arguments
-
-    def read(self, texts: Mapping[str, str]) -> IsoSettings:
-        """
-        Read the settings.
-
-        @raise SettingsError: with everything that is wrong.
-        """
-        return IsoSettings(**parse_some(texts, self.table))
-
-    def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-        """What is wrong with the files that settings name, one line each."""
-        return file_problems(found, names)
+        self.place = the_one(arguments, "ISO: its path or its URL")

@@ -37,6 +37,19 @@ def _rows(setting: Setting) -> Iterator[list[str | None]]:
         yield [alias, None, None, f"the same as --{first}"]
 
 
+def the_one(arguments: Sequence[str], expected: str) -> str:
+    """
+    The one argument behind a command's options.
+
+    @param expected: what it is to be, as the end of the sentence that says so.
+    @raise usage.UsageError: there is none, or there are more.
+    """
+    if len(arguments) != 1:
+        text = f"{len(arguments)} arguments behind the options; expected one {expected}"
+        raise usage.UsageError(text)
+    return arguments[0]
+
+
 class VersionedOptions(usage.Options):
     """
     A command that tells its own version; Twisted's would tell Twisted's.
