@@ -9,6 +9,7 @@ import ssl
 import struct
 import subprocess
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,18 @@ class CommandedTests(ServedTestCase):
             process = self.s_client("-tls1_3")
             assert process.stdin is not None
             assert process.stdout is not None
+            assert process.stderr is not None
             received = bytearray()
             with process:
                 for _ in range(11):
                     process.stdin.write(b"K\n")  # a KeyUpdate that asks for another
                     process.stdin.flush()
                     received += process.stdout.read(500_000)
-                # By now it has read the last command: one behind it in the same read is lost.
                 received += process.stdout.read(500_000)
+                # What it reads behind a command in the same read is lost, so it has to have said
+                # that it has done the last one.
+                done = (line for line in process.stderr if b"KEYUPDATE" in line)
+                self.assertEqual(len([*islice(done, 11)]), 11)
                 process.stdin.write(b"hello\n")
                 process.stdin.close()  # and s_client closes
             return bytes(received)
