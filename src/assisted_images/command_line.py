@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -85,6 +86,11 @@ def _work(reactor: Any, options: VersionedOptions) -> Coroutine[Deferred[Any], A
     raise TypeError(type(options))
 
 
+def _drop_output() -> None:
+    """Have what may be left of it go nowhere: at the end Python would try to write it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 async def _done(reactor: Any, options: VersionedOptions) -> None:
     """
     Do what is asked for.
@@ -93,9 +99,12 @@ async def _done(reactor: Any, options: VersionedOptions) -> None:
     """
     try:
         await _work(reactor, options)
+        sys.stdout.flush()
     except BrokenPipeError:
+        _drop_output()
         fail(_PROGRAM, _FAILED, "nobody reads the output any more")
     except OSError as error:
+        _drop_output()
         name = f"{error.filename}: " if error.filename else ""
         fail(_PROGRAM, _FAILED, f"{name}{os_error_text(error)}")
     except (DownloadError, IsoError, ValueError) as error:

@@ -120,12 +120,15 @@ class CustomiseTests(CommandTestCase):
         self.assertEqual(output.stat().st_size, len(self.content))
 
     async def test_standard_output_that_takes_nothing(self) -> None:
-        options = ("customise", "--ignition", str(self.ignition), "-o", "-", str(self.iso))
-        command = console_script("assisted-images", *options)
-        _, errors, status = await getProcessOutputAndValue(
-            "/bin/sh", ["-c", '"$@" > /dev/full', "sh", *command], base_environment()
-        )
-        self.assertEqual((errors, status), (b"assisted-images: No space left on device\n", 1))
+        for options in (
+            ("customise", "--ignition", str(self.ignition), "-o", "-", str(self.iso)),
+            ("inspect", str(self.iso)),
+        ):
+            command = console_script("assisted-images", *options)
+            _, errors, status = await getProcessOutputAndValue(
+                "/bin/sh", ["-c", '"$@" > /dev/full', "sh", *command], base_environment()
+            )
+            self.assertEqual((errors, status), (b"assisted-images: No space left on device\n", 1))
 
     async def test_wrong_usage(self) -> None:
         good = ("--ignition", str(self.ignition), "-o", "-")
