@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, gatherResults
@@ -15,21 +16,33 @@ from httpd.outbound.proxies import Proxies
 from httpd.outbound.trust import tls_policy
 
 
+class DownloadSettings(Protocol):
+    """The settings that matter to downloads of OS images."""
+
+    @property
+    def os_image_download_trusted_ca_file(self) -> Path | None:
+        """C{OS_IMAGE_DOWNLOAD_TRUSTED_CA_FILE}."""
+
+    @property
+    def insecure_skip_verify(self) -> bool:
+        """C{INSECURE_SKIP_VERIFY}."""
+
+
+def download_agent(settings: DownloadSettings, proxies: Proxies, reactor: Any) -> OutboundAgent:
+    """What asks the servers of OS images."""
+    policy = tls_policy(
+        settings.os_image_download_trusted_ca_file, verify=not settings.insecure_skip_verify
+    )
+    return OutboundAgent(reactor, policy, proxies, user_agent=USER_AGENT)
+
+
 class Outbound(MultiService):
     """The clients of other servers; closes their idle connections at the end."""
 
     def __init__(self, settings: Settings, reactor: Any) -> None:
         super().__init__()
         proxies = Proxies.of(settings.http_proxy, settings.https_proxy, settings.no_proxy)
-        self.downloads = OutboundAgent(
-            reactor,
-            tls_policy(
-                settings.os_image_download_trusted_ca_file,
-                verify=not settings.insecure_skip_verify,
-            ),
-            proxies,
-            user_agent=USER_AGENT,
-        )
+        self.downloads = download_agent(settings, proxies, reactor)
         self.registries = registry_agents(settings, proxies, reactor)
         self.assisted_service = OutboundAgent(
             reactor,

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
 from twisted.python import usage
 
 from assisted_images.commands.iso_options import IsoOptions
 from assisted_images.commands.isos import opened_iso
+from assisted_images.commands.progress import bar_of_bytes
 from assisted_images.commands.writing import NewFile, Output, StandardOutput, write
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.live.compose import discovery_iso, pxe_initrd
 from assisted_images.live.layout import Layout, read_layout
 from assisted_images.live.minimal import build_minimal_iso
 from assisted_images.rootfs.nmstate import nmstate_archive
-from assisted_images.store.image_bytes import ImageBytes
+from assisted_images.store.image_bytes import ImageBytes, all_read
 from assisted_images.values import Configuration
 from httpd.concurrency.threads import threads_of
 from httpd.representation.segments import Representation
@@ -115,7 +115,7 @@ class _Recipe:
         @raise IsoError: it is no live ISO, or has no place for something.
         @raise ValueError: something is too large for its place, or cannot be written.
         """
-        try:
+        with all_read(image):
             with image.open() as file:
                 layout = read_layout(file)
                 nmstate = self._nmstate(file, layout)
@@ -126,8 +126,6 @@ class _Recipe:
                     minimal = build_minimal_iso(file, image.source, self.rootfs_url, nmstate)
                     return discovery_iso(minimal.image, minimal.layout, self.configuration)
             return discovery_iso(whole, layout, self.configuration)
-        finally:
-            image.require_read()
 
     def _nmstate(self, file: Any, layout: Layout) -> Representation | None:
         if not self.nmstate:
@@ -152,15 +150,7 @@ async def customise(reactor: Any, options: CustomiseOptions) -> None:
         result = await run_in_thread(recipe.made, image)
         with (
             options.open_output() as output,
-            tqdm(
-                desc=options["output"],
-                total=result.length,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                leave=False,
-                disable=None,  # where it is no terminal
-            ) as bar,
+            bar_of_bytes(options["output"], result.length) as bar,
         ):
             await write(result, output, run_in_thread, bar.update)
 

@@ -13,7 +13,7 @@ from assisted_images.iso9660.volume import Volume
 from assisted_images.live.embed_areas import BOOT_CONFIGURATIONS, read_kargs_json
 from assisted_images.live.layout import Layout, read_layout
 from assisted_images.live.moving import FixedArea
-from assisted_images.store.image_bytes import ImageBytes
+from assisted_images.store.image_bytes import ImageBytes, all_read
 from assisted_images.values import Architecture, Extent
 from httpd.concurrency.threads import threads_of
 
@@ -137,12 +137,9 @@ def read_report(image: ImageBytes) -> IsoReport:
     @raise OSError: it cannot be read.
     @raise IsoError: it is no ISO, or a damaged one.
     """
-    try:
-        with image.open() as file:
-            volume, layout = Volume(file), read_layout(file)
-            return _report(volume, layout)
-    finally:
-        image.require_read()
+    with all_read(image), image.open() as file:
+        volume, layout = Volume(file), read_layout(file)
+        return _report(volume, layout)
 
 
 def _report(volume: Volume, layout: Layout) -> IsoReport:

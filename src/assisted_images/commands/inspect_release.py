@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 from twisted.python import usage
 
+from assisted_images.commands.progress import bar_of_bytes
 from assisted_images.commands.some_options import SomeOptions, table_of
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.iso9660.volume import VOLUME_ID_BYTES, volume_id_of
@@ -142,17 +143,7 @@ class Progress:
         if blob != self._blob or self._bar is None:
             self.close()
             self._blob = blob
-            bar: tqdm[Any] = tqdm(
-                desc=self.what,
-                total=blob.size,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                leave=False,
-                file=self._terminal,
-                disable=None,  # where it is no terminal
-            )
-            self._bar = bar
+            self._bar = bar_of_bytes(self.what, blob.size, self._terminal)
         self._bar.update(size - self._bar.n)
 
     def close(self) -> None:

@@ -10,18 +10,12 @@ from threading import Event
 from typing import Any
 
 from assisted_images.commands.iso_options import IsoSettings
-from assisted_images.on_demand.cache import BlockCache
-from assisted_images.on_demand.fetching import Means
-from assisted_images.on_demand.held_blocks import OwnThread
-from assisted_images.on_demand.images import OnDemandImages
 from assisted_images.on_demand.origin import HttpOrigin, NoParts
+from assisted_images.on_demand.settings import on_demand_images
+from assisted_images.outbound import download_agent
 from assisted_images.store.image_bytes import ImageBytes, PartialFile, WholeFile
-from assisted_images.values import USER_AGENT
-from httpd.concurrency.threads import threads_of
-from httpd.outbound.agent import OutboundAgent
 from httpd.outbound.failures import DownloadError
 from httpd.outbound.proxies import Proxies
-from httpd.outbound.trust import tls_policy
 from httpd.streaming.disk import DiskFile, disk_threads
 from httpd.urls import public_url
 
@@ -47,14 +41,8 @@ async def opened_iso(reactor: Any, place: str, settings: IsoSettings) -> AsyncIt
 
 @asynccontextmanager
 async def _at_server(reactor: Any, url: str, settings: IsoSettings) -> AsyncIterator[ImageBytes]:
-    agent = OutboundAgent(
-        reactor,
-        tls_policy(
-            settings.os_image_download_trusted_ca_file, verify=not settings.insecure_skip_verify
-        ),
-        Proxies.of(settings.http_proxy, settings.https_proxy, settings.no_proxy),
-        user_agent=USER_AGENT,
-    )
+    proxies = Proxies.of(settings.http_proxy, settings.https_proxy, settings.no_proxy)
+    agent = download_agent(settings, proxies, reactor)
     origin = HttpOrigin(
         url,
         agent,
@@ -63,7 +51,9 @@ async def _at_server(reactor: Any, url: str, settings: IsoSettings) -> AsyncIter
         settings.os_images_request_query_params,
         settings.download_stall_seconds,
     )
-    images = _images(reactor, settings)
+    images = on_demand_images(
+        reactor, _MOST_BYTES, settings.origin_connections, settings.download_stall_seconds
+    )
     stop = Event()
     try:
         with TemporaryDirectory(prefix="assisted-images-") as directory:
@@ -78,19 +68,3 @@ async def _at_server(reactor: Any, url: str, settings: IsoSettings) -> AsyncIter
         stop.set()
         images.stopService()
         await agent.close()
-
-
-def _images(reactor: Any, settings: IsoSettings) -> OnDemandImages:
-    run_in_thread = threads_of(reactor)
-    means = Means(
-        cache=BlockCache(_MOST_BYTES, reactor, run_in_thread),
-        clock=reactor,
-        run_in_thread=run_in_thread,
-        patience=2 * settings.download_stall_seconds,
-    )
-    return OnDemandImages(
-        means,
-        settings.origin_connections,
-        OwnThread(reactor.callFromThread),
-        disk_threads(reactor),
-    )

@@ -22,16 +22,28 @@ def make_on_demand_images(settings: Settings, reactor: Any) -> OnDemandImages:
 
     Each worker has its share of the requests to one origin.
     """
+    connections = max(settings.origin_connections // settings.workers, 1)
+    return on_demand_images(
+        reactor, settings.cache_bytes, connections, settings.download_stall_seconds
+    )
+
+
+def on_demand_images(
+    reactor: Any, most_bytes: int | None, connections: int, stall_seconds: float
+) -> OnDemandImages:
+    """
+    Images that stay at their origin.
+
+    @param most_bytes: of all of them together, that are kept on disk.
+    @param connections: requests to one web origin at once.
+    @param stall_seconds: how long an origin may send nothing.
+    """
     run_in_thread = own_threads(reactor, _BLOCK_THREADS, "blocks")
     means = Means(
-        cache=BlockCache(settings.cache_bytes, reactor, run_in_thread),
+        cache=BlockCache(most_bytes, reactor, run_in_thread),
         clock=reactor,
         run_in_thread=run_in_thread,
-        patience=2 * settings.download_stall_seconds,
+        patience=2 * stall_seconds,
     )
-    return OnDemandImages(
-        means,
-        max(settings.origin_connections // settings.workers, 1),
-        OwnThread(reactor.callFromThread),
-        disk_threads(reactor),
-    )
+    thread = OwnThread(reactor.callFromThread)
+    return OnDemandImages(means, connections, thread, disk_threads(reactor))

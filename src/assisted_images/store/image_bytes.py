@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from threading import Event
 from typing import Protocol
 
@@ -44,6 +45,19 @@ class ImageBytes(Protocol):
 
         @raise OSError: it could not.
         """
+
+
+@contextmanager
+def all_read(image: ImageBytes) -> Iterator[None]:
+    """
+    Within, a thread reads an image: at the end, all could be read that was to be.
+
+    @raise OSError: it could not.
+    """
+    try:
+        yield
+    finally:
+        image.require_read()
 
 
 class WholeFile:

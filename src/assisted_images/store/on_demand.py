@@ -11,7 +11,7 @@ from assisted_images.on_demand.on_demand_file import OnDemandFile
 from assisted_images.on_demand.origin import HttpOrigin, NoParts
 from assisted_images.store.checks import Limits
 from assisted_images.store.derived import ready_from
-from assisted_images.store.image_bytes import PartialFile
+from assisted_images.store.image_bytes import PartialFile, all_read
 from assisted_images.store.preparation import Preparation
 from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.store.workshop import Workshop
@@ -105,10 +105,8 @@ def _ready(
     @raise OSError: what has to be read cannot be had now.
     """
     least = limits.min_kernel_bytes, limits.min_rootfs_bytes
-    try:
+    with all_read(image):
         with image.open() as file:
             layout = read_layout(file)
         check_os_image(layout, image.source.size, *least)
         return ready_from(image, layout, path, entry, base_url, read_in_thread)
-    finally:
-        image.require_read()

@@ -15,7 +15,7 @@ from assisted_images.on_demand.images import OnDemandImages
 from assisted_images.on_demand.origin import HttpOrigin
 from assisted_images.outbound import Outbound
 from assisted_images.settings.settings import Settings
-from assisted_images.store.image_bytes import ImageBytes, PartialFile
+from assisted_images.store.image_bytes import ImageBytes, PartialFile, all_read
 from assisted_images.store.origins import origin_of_parts
 from assisted_images.store.states import OsImage, ReadyImage
 from assisted_images.store.summaries import ReadySummary, ready_image_again
@@ -58,7 +58,7 @@ class Loading:
         path = self.data_dir / entry.file_name
         async with self.reading:
             content = await self._opened(image, path, summary, changed)
-            try:
+            with all_read(content):
                 return await self.run_in_thread(
                     ready_image_again,
                     content,
@@ -68,8 +68,6 @@ class Loading:
                     self.read_in_thread,
                     summary,
                 )
-            finally:
-                content.require_read()
 
     def let_go(self, image: OsImage, reason: str | None) -> None:
         """
