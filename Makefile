@@ -31,7 +31,7 @@ help:
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
-	@echo 'make simulate     how long a storm of boots takes: docs/scaling.md; SIMULATE_FLAGS=--help'
+	@echo 'make simulate     how long a storm of boots takes: docs/explanation/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make on-demand-test  images on demand: killed fifty times, three of a GiB in 200 MiB: minutes'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'

@@ -1,4 +1,4 @@
-"""The pages of C{docs/} that list settings, and what they have to say of a table."""
+"""The pages of C{docs/reference/} that list settings, and what they have to say of a table."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from httpd.settings.setting import Setting
 
 
 def documented_rows(page: str, heading: str) -> list[str]:
-    """The rows of the table below a heading of a page of C{docs/}, up to the next heading."""
-    lines = (ROOT / "docs" / page).read_text("utf-8").splitlines()
+    """The rows of the table below a heading of a page of C{docs/reference/}, to the next one."""
+    lines = (ROOT / "docs" / "reference" / page).read_text("utf-8").splitlines()
     section = lines[lines.index(heading) + 1 :]
     end = next((at for at, line in enumerate(section) if line.startswith("#")), len(section))
     return [line for line in section[:end] if line.startswith("| `")]

@@ -25,7 +25,7 @@ _NOT_HERE = (
 _PATH = re.compile(r"(?<![\w./-])(?:(?:\.\./)+|(?:src|tests|demo|docs)/)[\w./-]*\w")
 _LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[\w-]*)?\)")
 _SECTION = re.compile(r'([\w./-]+\.md)[})]?, "([^"]+)"')
-"""A page and one of its headings: C{docs/http-api.md, "Routes"}."""
+"""A page and one of its headings: C{docs/reference/http-api.md, "Routes"}."""
 
 _PACKAGES = {place.parent.name: place.parent for place in ROOT.glob("src/*/__init__.py")} | {
     name: ROOT / name for name in ("tests", "demo")
@@ -56,14 +56,15 @@ class CitationTests(SynchronousTestCase):
     def test_wrong_ones_are_noticed(self) -> None:
         prose = (
             "docs/none.md src/httpd/none.py, ../none [a](none.md) tests/test_documents.py"
-            ' docs/operations.md, "None" [a](operations.md), "None" docs/operations.md, "Log"'
+            ' docs/reference/files.md, "None" [a](files.md), "None"'
+            ' docs/reference/files.md, "Checks"'
             " httpd.none httpd.web.none httpd.web.metrics.any httpd.web"
         )
         self.assertEqual(
-            list(_wrong(ROOT / "docs" / "settings.md", prose)),
+            list(_wrong(ROOT / "docs" / "reference" / "settings.md", prose)),
             [
                 *("docs/none.md", "src/httpd/none.py", "../none", "none.md"),
-                *('docs/operations.md, "None"', 'operations.md, "None"'),
+                *('docs/reference/files.md, "None"', 'files.md, "None"'),
                 *("httpd.none", "httpd.web.none"),
             ],
         )

@@ -11,7 +11,7 @@ from tests.assisted_images.routes.application import Images, InfraEnvs, applicat
 
 class RedactionTests(SynchronousTestCase):
     def test_secrets(self) -> None:
-        """Wherever credentials may stand (docs/http-api.md, "Credentials")."""
+        """Wherever credentials may stand (docs/reference/http-api.md, "Credentials")."""
         for text in (
             "/byapikey/s3cr3t/4.18/x86_64/full.iso",
             "/bytoken/s3cr3t/4.18/x86_64/full.iso",

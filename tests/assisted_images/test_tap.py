@@ -132,7 +132,7 @@ class MakeServiceTests(ServiceTestCase):
         self.assertEqual((await self.get("http", listener, path))[0], 503)
 
     async def test_assisted_service(self) -> None:
-        """With assisted-service there is no iPXE script (docs/http-api.md, "Routes")."""
+        """With assisted-service there is no iPXE script (docs/reference/http-api.md, "Routes")."""
         (listener,) = self.started(INFRA_ENVS_DIR="", ASSISTED_SERVICE_HOST="127.0.0.1:1")
         path = f"/images/{INFRA_ENV}/ipxe-script?version=4.18&arch=x86_64"
         self.assertEqual((await self.get("http", listener, path))[0], 404)

@@ -1,1 +1,1 @@
-"""The benchmark: C{make bench}; docs/performance.md says what its rows mean."""
+"""The benchmark: C{make bench}; docs/explanation/performance.md says what its rows mean."""

@@ -1,7 +1,7 @@
 """
 The benchmark: C{make bench}, or C{python -m tests.bench --help}.
 
-Prints the table of docs/performance.md, and writes it, with all that was measured, into
+Prints the table of docs/explanation/performance.md, and writes it, with all that was measured, into
 build/bench: C{results.md}, C{results.json} and C{results.png}.
 """
 

@@ -2,7 +2,8 @@
 How cost grows: with streams, with the length of ranges, with the size of an image and with the
 number of images.  C{make bench-growth}.
 
-Nothing is compared and nothing has to be reached; the tables are printed, for docs/performance.md.
+Nothing is compared and nothing has to be reached; the tables are printed, for
+docs/explanation/performance.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""C{docs/openapi.json} says what the service answers, no more and no less."""
+"""C{docs/reference/openapi.json} says what the service answers, no more and no less."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import INFRA_ENV_ID, FieldTestCase
 from tests.httpd.web.serving import ask, listen
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "openapi.json"
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reference" / "openapi.json"
 _TOKEN = jwt.encode({"sub": ID}, "k" * 32, algorithm="HS256")
 _REST = f"/{OPENSHIFT}/x86_64/full.iso"
 _FILE = "/{version}/{arch}/{file}"

@@ -235,8 +235,8 @@ class PlacesTests(RedisTestCase):
         self.assertEqual(found.content, b"other's")
 
     async def test_least_user(self) -> None:
-        """What docs/operations.md gives to a user of an access control list is enough."""
-        text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+        """What docs/how-to/replicas.md gives to a user of an access control list is enough."""
+        text = (ROOT / "docs" / "how-to" / "replicas.md").read_text("utf-8")
         [rights] = re.findall(r"needs `([^`]*)`", text)
         await self.redis.ask("ACL", "SETUSER", "images", "on", ">opensesame", *rights.split())
         url = self.server.url.replace("//", "//images:opensesame@")

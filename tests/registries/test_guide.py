@@ -1,4 +1,4 @@
-"""C{docs/disconnected.md}: its examples are what the service reads, and mean what it says."""
+"""C{docs/how-to/disconnected.md}: its examples are what is read, and mean what it says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assisted_images.values import Architecture
 from demo.service import ROOT
 from tests.assisted_images.oci.documents import SHA256
 
-GUIDE = (ROOT / "docs" / "disconnected.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "how-to" / "disconnected.md").read_text("utf-8")
 
 
 def example(language: str) -> str:

@@ -1,7 +1,7 @@
 """
 The simulation: C{make simulate}, or C{python -m tests.simulation --help}.
 
-Without a scenario it prints the tables of docs/scaling.md.
+Without a scenario it prints the tables of docs/explanation/scaling.md.
 """
 
 from __future__ import annotations
@@ -58,15 +58,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.simulation",
         usage="%(prog)s [--bench FILE] [--check | --plots DIRECTORY | a scenario]",
-        description="How long a storm of boots takes; alone: the tables of docs/scaling.md.",
+        description="How long a storm of boots takes; alone: docs/explanation/scaling.md's tables.",
     )
     parser.add_argument(
         "--bench", type=Path, default=MEASURED, metavar="FILE",
-        help="results.json of make bench; by default the figures of docs/performance.md",
+        help="results.json of make bench; by default docs/explanation/performance.md's",
     )  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="boot real clients, and compare")
-    what.add_argument("--plots", type=Path, metavar="DIRECTORY", help="draw docs/scaling.md's")
+    what.add_argument(
+        "--plots", type=Path, metavar="DIRECTORY", help="draw docs/explanation/scaling.md's"
+    )
     scenario = parser.add_argument_group("scenario")
     for name, (kind, flag) in flags().items():
         default = Scenario.__dataclass_fields__[name].default

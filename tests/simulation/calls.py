@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.simulation.scenario import Boot, Image, Scenario
 
 CALLS = {Image.FULL: 2, Image.MINIMAL: 3}
-"""Of a set, which brings one configuration (docs/http-api.md)."""
+"""Of a set, which brings one configuration (docs/reference/http-api.md)."""
 
 
 @dataclass(frozen=True, slots=True)

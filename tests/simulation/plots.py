@@ -1,4 +1,4 @@
-"""The pictures of docs/scaling.md, drawn by gnuplot."""
+"""The pictures of docs/explanation/scaling.md, drawn by gnuplot."""
 
 from __future__ import annotations
 

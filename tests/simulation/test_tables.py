@@ -1,4 +1,4 @@
-"""How figures are shown; and docs/scaling.md has what the command prints."""
+"""How figures are shown; and docs/explanation/scaling.md has what the command prints."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.simulation.tables import (
     shown_time,
 )
 
-_PAGE = ROOT / "docs/scaling.md"
+_PAGE = ROOT / "docs/explanation/scaling.md"
 _QUICK = ("minimal ISO, HTTP boot, CDN", "full ISO, HTTP boot")
 """Of a million hosts only these are booted here: it takes a few seconds."""
 

@@ -34,7 +34,10 @@ class Application:
     run_in_thread: RunInThread
 
     allowed_domains: tuple[str, ...] = ()
-    """Origins that browsers may read from; C{*} is any (docs/http-api.md, "Cross-origin reads")."""
+    """
+    Origins that browsers may read from; C{*} is any (docs/reference/http-api.md, "Cross-origin
+    reads").
+    """
 
     times: Times = field(default_factory=Times)
     """How long clients may take."""
@@ -46,7 +49,7 @@ class Application:
     """The slots where one client may not have all of them."""
 
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
-    """Whose word counts about who has sent a request (docs/operations.md, "Behind proxies")."""
+    """Whose word counts about who has sent a request (docs/how-to/proxies.md)."""
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""

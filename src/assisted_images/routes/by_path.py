@@ -1,6 +1,6 @@
 """
-Discovery images by path: the routes C{/byid}, C{/byapikey} and C{/bytoken} (docs/http-api.md,
-"Routes").
+Discovery images by path: the routes C{/byid}, C{/byapikey} and C{/bytoken}
+(docs/reference/http-api.md, "Routes").
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """
 The routes below C{/images}, whose requests say by query parameters what they ask for
-(docs/http-api.md, "Parameters").
+(docs/reference/http-api.md, "Parameters").
 """
 
 from __future__ import annotations

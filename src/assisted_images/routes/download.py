@@ -84,7 +84,7 @@ class Download(Streamed[Found]):
         return await found.wanted.fetch(self._application, found.image, request)
 
     def problem_of(self, error: Exception) -> Problem | None:
-        """Which status each error of the layers below has (docs/http-api.md, "Errors")."""
+        """The status of each error of the layers below (docs/reference/http-api.md, "Errors")."""
         match error:
             case InfraEnvError():
                 return Problem(error.status, str(error))

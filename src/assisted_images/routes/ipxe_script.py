@@ -1,6 +1,6 @@
 """
-The iPXE script of an infra-env, for hosts without assisted-service (docs/http-api.md, "Infra-envs
-without assisted-service").
+The iPXE script of an infra-env, for hosts without assisted-service
+(docs/reference/http-api.md, "Infra-envs without assisted-service").
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configura
             *configuration.kernel_arguments,
         )
     )
-    # UEFI's iPXE hands over only the initrds that the kernel line names (docs/booting.md).
+    # UEFI's iPXE hands over only the initrds that the kernel line names
+    # (docs/reference/booting.md).
     return (
         "#!ipxe\n"
         f"initrd --name initrd {base}/images/{infra_env_id}/pxe-initrd?{query}\n"

@@ -1,6 +1,6 @@
 """
 What is measured: the metrics of any service (L{httpd.web.metrics}), and those of images and their
-configurations; under the Go service's names where it has them (docs/operations.md).
+configurations; under the Go service's names where it has them (docs/reference/metrics.md).
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Parameters(NamedTuple):
         self, path_kind: CredentialKind = CredentialKind.NONE, path_token: str = ""
     ) -> Credential:
         """
-        What the client proves itself with towards assisted-service (docs/http-api.md,
+        What the client proves itself with towards assisted-service (docs/reference/http-api.md,
         "Credentials").
 
         @param path_kind: what the path's token is, where it has one.

@@ -1,4 +1,4 @@
-"""Finding the image that a request names (docs/http-api.md, "Errors")."""
+"""Finding the image that a request names (docs/reference/http-api.md, "Errors")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C{/health} and C{/status}: what is ready, and why the rest is not (docs/operations.md)."""
+"""C{/health} and C{/status}: what is ready, and why the rest is not (docs/reference/status.md)."""
 
 from __future__ import annotations
 

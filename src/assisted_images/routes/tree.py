@@ -36,8 +36,9 @@ def route_table(
     application: Application, all_workers: AllWorkers | None = None
 ) -> tuple[Route, ...]:
     """
-    All routes (docs/http-api.md, "Routes"): path, methods, what answers, on which listeners, and
-    what the log and the metrics call it, if not by its path; and whether it is a probe's.
+    All routes (docs/reference/http-api.md, "Routes"): path, methods, what answers, on which
+    listeners, and what the log and the metrics call it, if not by its path; and whether it is a
+    probe's.
 
     @param all_workers: C{None}: there is this process alone.
     """

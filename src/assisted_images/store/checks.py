@@ -1,5 +1,5 @@
 """
-Whether a file is the OS image that its entry promises (docs/operations.md, "Checks").
+Whether a file is the OS image that its entry promises (docs/reference/files.md, "Checks").
 
 Blocking; used in threads only.
 """

@@ -18,7 +18,7 @@ from httpd.concurrency.threads import RunInThread, own_threads
 from httpd.representation.segments import FileSegment, Representation, Source
 
 _MOST_BYTES = 256 * 1024
-"""Bytes read at a time: more gains nothing, less costs (docs/performance.md)."""
+"""Bytes read at a time: more gains nothing, less costs (docs/explanation/performance.md)."""
 
 _SHORT = FileDescriptor.bufferSize
 """Bytes that a transport of Twisted's has waiting without asking a producer to pause: 64 KiB."""

@@ -48,7 +48,7 @@ def silence(received: Received, transport: ITCPTransport) -> None:
 
 
 class AssistedServiceTests(ServerTestCase):
-    """The three calls (docs/http-api.md, "What is asked of assisted-service")."""
+    """The three calls (docs/reference/http-api.md, "What is asked of assisted-service")."""
 
     async def refusal(
         self, client: AssistedService, request: ConfigurationRequest

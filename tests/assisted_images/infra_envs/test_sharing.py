@@ -60,7 +60,7 @@ class SharingTestCase(SynchronousTestCase):
 
 
 class SharedConfigurationsTests(SharingTestCase):
-    """One configuration for a burst of ranges (docs/operations.md, "Configurations")."""
+    """One configuration for a burst of ranges (docs/explanation/consistency.md)."""
 
     def ask(self, request: ConfigurationRequest = REQUEST) -> Deferred[Configuration]:
         return Deferred.fromCoroutine(self.shared.configuration(request))

@@ -1,4 +1,4 @@
-"""The errors of the routes (docs/http-api.md, "Errors")."""
+"""The errors of the routes (docs/reference/http-api.md, "Errors")."""
 
 from __future__ import annotations
 

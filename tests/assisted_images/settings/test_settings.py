@@ -386,7 +386,7 @@ class CacheTests(SynchronousTestCase):
 
 
 class DocumentationTests(SynchronousTestCase):
-    """C{docs/settings.md} says what the table says."""
+    """C{docs/reference/settings.md} says what the table says."""
 
     def test_table(self) -> None:
         self.assertEqual(documented_rows("settings.md", "# Settings"), wanted_rows(SETTINGS))

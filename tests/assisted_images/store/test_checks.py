@@ -15,7 +15,7 @@ from tests.assisted_images.store.images import LIMITS, entry, os_image
 
 
 class CheckTests(SynchronousTestCase):
-    """Which files are served, and why others are not (docs/operations.md, "Checks")."""
+    """Which files are served, and why others are not (docs/reference/files.md, "Checks")."""
 
     def check(self, content: bytes, sha256: str | None = None, limits: Limits = LIMITS) -> None:
         path = Path(self.mktemp())

@@ -9,7 +9,7 @@ from tests.settings_pages import documented_rows, wanted_rows
 
 
 class DocumentationTests(SynchronousTestCase):
-    """C{docs/image-management.md} says what the table says."""
+    """C{docs/reference/image-management.md} says what the table says."""
 
     def test_table(self) -> None:
         rows = documented_rows("image-management.md", "## Settings")

@@ -156,8 +156,8 @@ class Mirror(Background):
         if not self._is_refused:
             self._is_refused = True
             self._log.warn(
-                "permission is missing (docs/jobs.md has the role): {error}; until it is given,"
-                " jobs are looked at every {pause:g} s only",
+                "permission is missing (docs/how-to/jobs.md has the role): {error}; until it is"
+                " given, jobs are looked at every {pause:g} s only",
                 error=str(error),
                 pause=FORBIDDEN_PAUSE,
             )

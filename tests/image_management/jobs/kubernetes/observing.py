@@ -35,7 +35,7 @@ from tests.image_management.jobs.samples import job_record
 _TURN = 0.005
 """Seconds."""
 
-_DOCUMENT = Path(__file__).parents[4] / "docs/jobs.md"
+_DOCUMENT = Path(__file__).parents[4] / "docs/how-to/jobs.md"
 
 
 def with_members(job: Record, **members: Any) -> Record:
@@ -50,7 +50,7 @@ def labels_of_job(id: str) -> dict[str, str]:
 
 @cache
 def documented_role() -> set[tuple[str, str]]:
-    """The verbs, with their resources, that docs/jobs.md says the service needs."""
+    """The verbs, with their resources, that docs/how-to/jobs.md says the service needs."""
     [text] = re.findall(r"(?s)```yaml\n(.*?)```", _DOCUMENT.read_text())
     role, _ = yaml.safe_load_all(text)
     return {
