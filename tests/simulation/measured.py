@@ -15,7 +15,7 @@ from tests.bench.scale import GIB
 from tests.simulation.scenario import Image
 
 MEASURED = Path(__file__).with_name("measured.json")
-"""Rows of a report of C{make bench}, of the machine of docs/explanation/performance.md, "Results"."""
+"""Rows of a report of C{make bench}, on the machine of docs/explanation/performance.md."""
 
 _BUSY = 16
 """Clients of the rows that are taken: enough to keep a worker busy."""
