@@ -6,6 +6,7 @@ and the configuration that is spliced into an image.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -142,6 +143,32 @@ class Extent:
         return self.offset + self.length
 
 
+class KernelArgumentOperation(StrEnum):
+    """What is done with a kernel argument, in the order in which coreos-installer does it."""
+
+    DELETE = "delete"
+    APPEND = "append"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelArgumentEdit:
+    """One change of a kernel's command line, as C{coreos-installer iso kargs modify} makes them."""
+
+    operation: KernelArgumentOperation
+    text: str = field(repr=False)
+    """The argument to append or to delete, or C{KEY=OLD=NEW}."""
+
+
+def in_order(edits: Iterable[KernelArgumentEdit]) -> tuple[KernelArgumentEdit, ...]:
+    """
+    Edits that are given together, in the order in which they are applied: what is deleted, then
+    what is appended, then what is replaced (coreos-installer, C{KargsEditor}).
+    """
+    operations = [*KernelArgumentOperation]
+    return tuple(sorted(edits, key=lambda edit: operations.index(edit.operation)))
+
+
 _KEPT_WITH_IT = 1024
 """Bytes that a configuration takes besides what it says: objects, and its place in a cache."""
 
@@ -160,8 +187,8 @@ class Configuration:
     ramdisk: bytes = field(default=b"", repr=False)
     """A gzipped cpio with static network files; empty where the infra-env has none."""
 
-    kernel_arguments: tuple[str, ...] = field(default=(), repr=False)
-    """To be appended to the kernel command line, in order."""
+    kernel_arguments: tuple[KernelArgumentEdit, ...] = field(default=(), repr=False)
+    """What changes in the kernel's command line; applied one after another."""
 
     last_modified: float | None = None
     """When assisted-service last changed the Ignition config, in seconds since the epoch."""
@@ -169,5 +196,5 @@ class Configuration:
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes where it is kept."""
-        arguments = sum(map(len, self.kernel_arguments))
+        arguments = sum(len(edit.text) for edit in self.kernel_arguments)
         return len(self.ignition) + len(self.ramdisk) + arguments + _KEPT_WITH_IT

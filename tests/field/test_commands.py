@@ -128,8 +128,10 @@ class InfraEnvTests(CommandTestCase):
 
     async def test_one_that_is_served(self) -> None:
         infra_envs, (file, key) = self.directory(), self.keys()
+        platform = ("--kargs-replace", "ignition.platform.id=metal=qemu")
+        edits = (*platform, "--kargs", "a=1", "--kargs-delete", "ignition.firstboot")
         output, errors = await self.run_command(
-            "infra-env", "new", "--ssh-key", str(file), "--kargs", "a=1", str(infra_envs)
+            "infra-env", "new", "--ssh-key", str(file), *edits, str(infra_envs)
         )
         self.assertEqual(errors, "")
         [directory] = infra_envs.iterdir()
@@ -144,7 +146,10 @@ class InfraEnvTests(CommandTestCase):
         served.write_bytes(iso.body)
         [user] = json.loads(CoreosIso(served).ignition_config)["passwd"]["users"]
         self.assertEqual(user, {"name": "core", "sshAuthorizedKeys": [f"{key} somebody"]})
-        self.assertIn(b" a=1", iso.body)
+        [line] = set(CoreosIso(served).kernel_arguments.values())
+        self.assertIn(" ignition.platform.id=qemu ", line)
+        self.assertNotIn("ignition.firstboot", line)
+        self.assertTrue(line.endswith(" a=1"), line)
 
     async def test_by_its_id(self) -> None:
         """What is there stays as it is."""

@@ -7,6 +7,7 @@ import json
 from twisted.internet.utils import getProcessOutputAndValue
 
 from tests.assisted_images.downloads.origin import Origin
+from tests.coreos_reader import CoreosIso
 from tests.engines.nginx_origin import NginxOrigin
 from tests.field.command_case import IGNITION, CommandTestCase
 from tests.field.images import file_name, os_images
@@ -98,6 +99,17 @@ class CustomiseTests(CommandTestCase):
         self.assertTrue(found["kernel_arguments"]["current"].endswith(" a=1 b c"))
         self.assertGreater(found["ignition_area"]["used"], 0)
 
+    async def test_other_kernel_arguments(self) -> None:
+        """In coreos-installer's order: deleted, appended, replaced."""
+        before = CoreosIso(self.iso).default_kernel_arguments
+        first, *others = before.split()
+        edits = ("--kargs-replace", "a=1=2", "--kargs", "a=1", "--kargs-delete", first)
+        output = self.directory() / "new.iso"
+        options = ("--ignition", str(self.ignition), *edits, "-o", str(output))
+        await self.run_command("customise", *options, str(self.iso))
+        found = CoreosIso(output).kernel_arguments
+        self.assertEqual(set(found.values()), {" ".join([*others, "a=2"])})
+
     async def test_initrd(self) -> None:
         ramdisk = self.directory() / "ramdisk"
         ramdisk.write_bytes(b"the ramdisk")
@@ -137,6 +149,11 @@ class CustomiseTests(CommandTestCase):
             (("--ignition", "x"), "--output is missing"),
             ((*good, "--minimal"), "--minimal and --rootfs-url go together"),
             ((*good, "--initrd", "--kargs", "a"), "--kargs with --initrd"),
+            (
+                (*good, "--kargs-replace", "a=1=2", "--kargs-replace", "a=1"),
+                "kernel argument 2 to be replaced cannot be read; expected KEY=OLD=NEW",
+            ),
+            ((*good, "--kargs-delete", ""), "kernel argument 1 to be deleted is empty"),
             (
                 (*good, "--initrd", "--minimal", "--rootfs-url", "http://a"),
                 "--minimal and --initrd; expected one",

@@ -16,6 +16,7 @@ from twisted.trial.unittest import TestCase
 from assisted_images.infra_envs.configurations import InfraEnvError
 from assisted_images.routes.tree import make_site, route_table
 from assisted_images.values import Configuration
+from tests.assisted_images.kernel_arguments import appended
 from tests.assisted_images.routes.application import (
     CONFIGURATION,
     ID,
@@ -64,8 +65,8 @@ ANSWERS: tuple[Configuration | InfraEnvError, ...] = (
     InfraEnvError(502, "away"),
     InfraEnvError(504, "slow"),
     Configuration(bytes(100_000), b"", (), None),
-    Configuration(b"{}", b"", ("x" * 1000,), None),
-    Configuration(b"{}", b"", ("bad\x01",), None),
+    Configuration(b"{}", b"", appended("x" * 1000), None),
+    Configuration(b"{}", b"", appended("bad\x01"), None),
 )
 """What assisted-service may say."""
 

@@ -11,6 +11,7 @@ from twisted.python import usage
 
 from assisted_images.commands.iso_options import IsoOptions
 from assisted_images.commands.isos import opened_iso
+from assisted_images.commands.kernel_arguments import KernelArgumentOptions
 from assisted_images.commands.progress import bar_of_bytes
 from assisted_images.commands.writing import NewFile, Output, StandardOutput, write
 from assisted_images.iso9660.errors import IsoError
@@ -24,12 +25,8 @@ from httpd.concurrency.threads import threads_of
 from httpd.representation.segments import Representation
 
 
-class CustomiseOptions(IsoOptions):
-    """
-    The command line.
-
-    @ivar kernel_arguments: those to be appended, in order.
-    """
+class CustomiseOptions(IsoOptions, KernelArgumentOptions):
+    """The command line."""
 
     command = "customise"
     optParameters = [  # noqa: RUF012
@@ -56,14 +53,6 @@ class CustomiseOptions(IsoOptions):
         " console=ttyS0 -o a.iso rhcos-live.x86_64.iso"
     )
 
-    def __init__(self, environment: dict[str, str] | None = None) -> None:
-        super().__init__(environment)
-        self.kernel_arguments: list[str] = []
-
-    def opt_kargs(self, argument: str) -> None:
-        """Append a kernel argument; may be given several times."""
-        self.kernel_arguments.append(argument)
-
     def postOptions(self) -> None:
         """
         Check everything.
@@ -79,7 +68,7 @@ class CustomiseOptions(IsoOptions):
                 "--minimal and --rootfs-url go together; expected both or none",
             ),
             (
-                self["initrd"] and self.kernel_arguments,
+                self["initrd"] and self.edits,
                 "--kargs with --initrd; an initrd has none: they go to the boot loader",
             ),
         ):
@@ -161,7 +150,7 @@ def _read_recipe(options: CustomiseOptions) -> _Recipe:
         Configuration(
             Path(options["ignition"]).read_bytes(),
             b"" if ramdisk is None else Path(ramdisk).read_bytes(),
-            tuple(options.kernel_arguments),
+            options.kernel_arguments,
         ),
         options["rootfs-url"],
         bool(options["initrd"]),

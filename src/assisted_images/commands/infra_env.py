@@ -12,6 +12,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from twisted.python import usage
 
+from assisted_images.commands.kernel_arguments import KernelArgumentOptions
 from assisted_images.values import VERSION_TEXT
 from httpd.settings.options import VersionedOptions, the_one
 
@@ -20,12 +21,11 @@ _USER = "core"
 """Whom CoreOS has."""
 
 
-class NewInfraEnvOptions(VersionedOptions):
+class NewInfraEnvOptions(VersionedOptions, KernelArgumentOptions):
     """
     The command line.
 
     @ivar directory: INFRA_ENVS_DIR of the service.
-    @ivar kernel_arguments: those to be appended, in order.
     """
 
     version = VERSION_TEXT
@@ -40,17 +40,9 @@ class NewInfraEnvOptions(VersionedOptions):
     )
     directory: Path
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.kernel_arguments: list[str] = []
-
     def getSynopsis(self) -> str:  # noqa: N802
         """The first line of the help."""
         return "Usage: assisted-images infra-env new [options] <directory>"
-
-    def opt_kargs(self, argument: str) -> None:
-        """Append a kernel argument; may be given several times."""
-        self.kernel_arguments.append(argument)
 
     def parseArgs(self, *arguments: str) -> None:  # noqa: N802
         """
@@ -73,8 +65,8 @@ class NewInfraEnvOptions(VersionedOptions):
             self["id"] = str(UUID(self["id"])) if self["id"] else str(uuid4())
         except ValueError:
             raise usage.UsageError(f"--id {self['id']!r} is no UUID; expected one") from None
-        for argument in self.kernel_arguments:
-            if not argument.isprintable():
+        for edit in self.edits:
+            if not edit.text.isprintable():
                 raise usage.UsageError("--kargs has a control character; expected none")
 
 
@@ -114,7 +106,9 @@ async def new_infra_env(options: NewInfraEnvOptions, output: TextIO) -> None:
         user = {"name": _USER, "sshAuthorizedKeys": keys}
         ignition = {"ignition": {"version": _IGNITION_VERSION}, "passwd": {"users": [user]}}
         _write(directory / "discovery.ign", ignition)
-        operations = [{"operation": "append", "value": value} for value in options.kernel_arguments]
+        operations = [
+            {"operation": edit.operation, "value": edit.text} for edit in options.kernel_arguments
+        ]
         _write(directory / "infra-env.json", {"id": id, "kernel_arguments": operations})
         directory.rename(options.directory / id)
     output.write(

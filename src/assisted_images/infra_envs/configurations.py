@@ -13,7 +13,13 @@ from typing import Protocol
 
 import msgspec
 
-from assisted_images.values import Configuration, ImageType
+from assisted_images.values import (
+    Configuration,
+    ImageType,
+    KernelArgumentEdit,
+    KernelArgumentOperation,
+    in_order,
+)
 from httpd.texts import quoted
 
 LARGEST_PART = 64 * 1024 * 1024
@@ -111,11 +117,13 @@ _INFRA_ENV = msgspec.json.Decoder(_InfraEnv)
 _KERNEL_ARGUMENTS = msgspec.json.Decoder(list[_KernelArgument] | None)
 
 
-def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
+def kernel_arguments(infra_env: bytes) -> tuple[KernelArgumentEdit, ...]:
     """
     The kernel arguments in an infra-env's JSON: C{kernel_arguments} is absent, null, empty, or a
     I{string} that holds a JSON list of C{{"operation": "append", "value": "..."}}, as
-    assisted-service answers; or such a list, as people write it.
+    assisted-service answers; or such a list, as people write it.  The other operations are
+    C{delete} and C{replace}, which assisted-service knows but does not let through yet, and whose
+    values are coreos-installer's.
 
     @raise InfraEnvError: 500, it is something else.
     @raise UnreadableInfraEnv: 500, one of the two is no JSON.
@@ -134,17 +142,19 @@ def kernel_arguments(infra_env: bytes) -> tuple[str, ...]:
         raise UnreadableInfraEnv(
             500, f"the infra-env or its kernel_arguments are no JSON that can be read; {expected}"
         ) from None
-    return tuple(_appended(entry) for entry in entries or [])
+    return in_order(map(_edit, entries or []))
 
 
-def _appended(entry: _KernelArgument) -> str:
-    if entry.operation != "append":
+def _edit(entry: _KernelArgument) -> KernelArgumentEdit:
+    try:
+        operation = KernelArgumentOperation(entry.operation)
+    except ValueError:
         raise InfraEnvError(
             500,
             f"the infra-env's kernel_arguments ask for the operation {quoted(entry.operation)};"
-            " only append is possible",
-        )
+            " expected append, replace or delete",
+        ) from None
     # A line break would end the boot loader's line in the middle.
     if not entry.value.isprintable():
         raise InfraEnvError(500, "the infra-env's kernel_arguments hold a control character")
-    return entry.value
+    return KernelArgumentEdit(operation, entry.value)

@@ -31,7 +31,9 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _LARGEST_FILE = 1024
 
-_FORMAT = b"assisted-images configuration 1"
+_PURPOSE = b"assisted-images configuration 1"
+
+_FORMAT = b"2"
 """What is sealed in another way has other places, and is nothing to trip over."""
 
 _DECODER = msgspec.msgpack.Decoder(Configuration)
@@ -80,7 +82,7 @@ class Seals:
 
     def place(self, request: ConfigurationRequest) -> Place:
         """Where the answer to a question lies."""
-        made = self._derived(_KEY_BYTES + 32, request.digest)
+        made = self._derived(_KEY_BYTES + 32, _FORMAT + request.digest)
         return Place(made[_KEY_BYTES:].hex(), AESGCM(made[:_KEY_BYTES]))
 
     @property
@@ -94,7 +96,7 @@ class Seals:
         return self._derived(16, b"fingerprint")
 
     def _derived(self, length: int, about: bytes) -> bytes:
-        info = _FORMAT + self._source + about
+        info = _PURPOSE + self._source + about
         return HKDF(SHA256(), length, salt=None, info=info).derive(self._secret)
 
 

@@ -11,7 +11,7 @@ from assisted_images.live.kargs import AreaOverflow, BadKernelArgument
 from assisted_images.live.layout import Layout
 from assisted_images.live.moving import FixedArea, with_moved_area
 from assisted_images.rootfs.cpio import gzipped
-from assisted_images.values import Configuration, Extent
+from assisted_images.values import Configuration, Extent, KernelArgumentEdit
 from httpd.representation.segments import Representation
 
 __all__ = [
@@ -59,7 +59,7 @@ def discovery_iso(
     image's end, in images that allow it: the result is larger then.
 
     @raise NoKernelArgumentArea: there are kernel arguments, but no place for them.
-    @raise BadKernelArgument: one of them cannot be written.
+    @raise BadKernelArgument: one of them cannot be written, or is none.
     @raise AreaOverflow: something is larger than its area.
     @raise IsoError: the image has no Ignition area.
     """
@@ -130,12 +130,12 @@ def _with_ignition(image: Representation, layout: Layout, archive: bytes) -> Rep
 
 
 def _with_kernel_arguments(
-    image: Representation, layout: Layout, arguments: tuple[str, ...]
+    image: Representation, layout: Layout, edits: tuple[KernelArgumentEdit, ...]
 ) -> Representation:
     area = layout.kernel_argument_area
     if area is None:
         raise NoKernelArgumentArea
-    content = Representation.from_bytes(area.appended(arguments))
+    content = Representation.from_bytes(area.edited(edits))
     for position in area.positions:
         image = image.overlay(position, content)
     return image

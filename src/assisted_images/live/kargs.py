@@ -1,5 +1,6 @@
 """
-The kernel-argument area of a CoreOS live ISO, as plain arithmetic on its bytes.
+Changes of a kernel's command line; and the kernel-argument area of a CoreOS live ISO, as plain
+arithmetic on its bytes.
 
 The area is a run of bytes that lies once in each boot configuration: the arguments, C{end}, then
 C{pad} up to its size.  Where it lies is for L{assisted_images.live.layout} to find.
@@ -7,8 +8,21 @@ C{pad} up to its size.  Where it lies is for L{assisted_images.live.layout} to f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from assisted_images.values import KernelArgumentEdit, KernelArgumentOperation
+
+_PARTICIPLES = {
+    KernelArgumentOperation.DELETE: " to be deleted",
+    KernelArgumentOperation.APPEND: "",
+    KernelArgumentOperation.REPLACE: " to be replaced",
+}
+
+_REPLACEMENT = re.compile(r"([^=]+)=([^=]+)=([^=]+)")
+"""C{KEY=OLD=NEW}, as coreos-installer reads it."""
 
 
 class AreaOverflow(ValueError):
@@ -25,7 +39,56 @@ class AreaOverflow(ValueError):
 
 
 class BadKernelArgument(ValueError):
-    """A kernel argument that no area can hold; the text says which one, not its content."""
+    """A kernel argument that no command line can hold; the text says which one, not its content."""
+
+
+def edited(arguments: str, edits: Iterable[KernelArgumentEdit], end: str = "\n") -> str:
+    """
+    A kernel's command line after some edits, by the rules of coreos-installer (its
+    C{KargsEditor}): of an argument that is there several times each is deleted or replaced, and one
+    that is not there is left alone.  An argument is what stands between two spaces, or the line's
+    ends; quotation marks mean nothing.  What is not edited keeps its spaces.
+
+    @param end: a character that no argument may have, besides a newline and NUL.
+    @raise BadKernelArgument: an edit cannot be made.
+    """
+    count: Counter[KernelArgumentOperation] = Counter()
+    # Each argument stands between two spaces, and two share none.
+    line = f" {arguments} "
+    for edit in edits:
+        count[edit.operation] += 1
+        name = f"kernel argument {count[edit.operation]}{_PARTICIPLES[edit.operation]}"
+        _require_text(edit.text, name, end)
+        match edit.operation:
+            case KernelArgumentOperation.DELETE:
+                line = _deleted(line, edit.text.strip(" "), name)
+            case KernelArgumentOperation.APPEND:
+                line += f"{edit.text} "
+            case KernelArgumentOperation.REPLACE:
+                line = _replaced(line, edit.text, name)
+    return line[1:-1]
+
+
+def _deleted(line: str, argument: str, name: str) -> str:
+    if not argument:
+        raise BadKernelArgument(f"{name} is empty")
+    return re.sub(f"(?<= ){re.escape(argument)} ", "", line)
+
+
+def _replaced(line: str, text: str, name: str) -> str:
+    found = _REPLACEMENT.fullmatch(text)
+    if found is None:
+        raise BadKernelArgument(f"{name} cannot be read; expected KEY=OLD=NEW")
+    key, old, new = found.groups()
+    return re.sub(f"(?<= ){re.escape(f'{key}={old}')}(?= )", lambda _: f"{key}={new}", line)
+
+
+def _require_text(text: str, name: str, end: str) -> None:
+    if not _is_text(text):
+        raise BadKernelArgument(f"{name} cannot be written as UTF-8")
+    for character, what in (("\n", "a newline"), ("\0", "a NUL"), (end, repr(end))):
+        if character in text:
+            raise BadKernelArgument(f"{name} contains {what}; expected text on one line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +121,17 @@ class KernelArgumentArea:
         before, found, _ = content.partition(end.encode())
         return (before if found else content.rstrip(pad.encode())).decode()
 
-    def appended(self, arguments: Sequence[str]) -> bytes:
+    def edited(self, edits: Iterable[KernelArgumentEdit]) -> bytes:
         """
-        The area's new bytes, exactly C{size} of them: what it holds now and C{arguments} behind it.
+        The area's new bytes, exactly C{size} of them: what it holds now, L{edited<edited>}.
 
-        @raise BadKernelArgument: an argument would end the area early, or is no text.
+        @raise BadKernelArgument: an argument would end the area early, or is none.
         @raise AreaOverflow: they do not fit.
         """
-        for number, argument in enumerate(arguments, start=1):
-            self._check(number, argument)
-        text = " ".join([self.current, *arguments]) + self.end
-        content = text.encode()
+        content = (edited(self.current, edits, self.end) + self.end).encode()
         if len(content) > self.size:
             raise AreaOverflow("the kernel arguments are", len(content), self.size)
         return content.ljust(self.size, self.pad.encode())
-
-    def _check(self, number: int, argument: str) -> None:
-        if not _is_text(argument):
-            raise BadKernelArgument(f"kernel argument {number} cannot be written as UTF-8")
-        for character, name in (("\n", "a newline"), ("\0", "a NUL"), (self.end, repr(self.end))):
-            if character in argument:
-                raise BadKernelArgument(
-                    f"kernel argument {number} contains {name}; expected text on one line"
-                )
 
 
 def _is_text(argument: str) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from assisted_images.catalog.catalog import Entry
 from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
+from assisted_images.live.kargs import edited
 from assisted_images.routes.application import Application
 from assisted_images.routes.selection import SelectedImage, WantedImage
 from assisted_images.values import Configuration, ImageType
@@ -49,6 +50,7 @@ class IpxeScript:
 
         @raise Problem: 400, the C{Host} header is no host; 422, a kernel argument that a script
             cannot hold.
+        @raise BadKernelArgument: one that can be in no command line.
         """
         wanted = ConfigurationRequest(self.infra_env_id, ImageType.FULL, Credential())
         configuration = await application.infra_envs.configuration(wanted)
@@ -62,39 +64,33 @@ class IpxeScript:
 
 
 def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configuration) -> str:
-    for argument in configuration.kernel_arguments:
-        _require_plain(argument)
     query = urlencode({"arch": entry.architecture.value, "version": entry.version})
-    arguments = " ".join(
-        (
-            "initrd=initrd",
-            f"coreos.live.rootfs_url={base}/boot-artifacts/rootfs?{query}",
-            *KERNEL_ARGUMENTS,
-            *configuration.kernel_arguments,
-        )
-    )
+    rootfs = f"coreos.live.rootfs_url={base}/boot-artifacts/rootfs?{query}"
+    own = " ".join((rootfs, *KERNEL_ARGUMENTS))
+    arguments = edited(own, configuration.kernel_arguments)
+    _require_plain(arguments)
     # UEFI's iPXE hands over only the initrds that the kernel line names
     # (docs/reference/booting.md).
     return (
         "#!ipxe\n"
         f"initrd --name initrd {base}/images/{infra_env_id}/pxe-initrd?{query}\n"
-        f"kernel {base}/boot-artifacts/kernel?{query} {arguments}\n"
+        f"kernel {base}/boot-artifacts/kernel?{query} initrd=initrd {arguments}\n"
         "boot\n"
     )
 
 
-def _require_plain(argument: str) -> None:
+def _require_plain(arguments: str) -> None:
     """
     Refuse what iPXE would not hand over as it is: it expands C{${...}}, and ends a command at
     tokens that are comments or operators, wherever they stand in a line (its C{exec.c}).
 
-    @raise Problem: the argument has such a thing.
+    @raise Problem: the arguments have such a thing.
     """
-    if not argument.isprintable() or "${" in argument:
+    if not arguments.isprintable() or "${" in arguments:
         raise Problem(
             422, "a kernel argument has a control character or ${, which iPXE would expand"
         )
-    for token in argument.split():
+    for token in arguments.split():
         if token.startswith("#") or token in _OPERATORS:
             raise Problem(
                 422, f"a kernel argument has {quoted(token)}, at which iPXE would end the command"

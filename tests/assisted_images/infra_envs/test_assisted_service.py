@@ -20,6 +20,7 @@ from assisted_images.infra_envs.configurations import (
 from assisted_images.values import Configuration, ImageType
 from httpd.outbound.proxies import Proxies
 from tests.assisted_images.infra_envs.test_configurations import infra_env
+from tests.assisted_images.kernel_arguments import appended
 from tests.httpd.outbound.servers import Answer, Received, Server, ServerTestCase, always, response
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"
@@ -77,7 +78,7 @@ class AssistedServiceTests(ServerTestCase):
         """A minimal ISO takes all three."""
         server, client = self.start(service())
         configuration = await client.configuration(ConfigurationRequest(ID, ImageType.MINIMAL))
-        expected = Configuration(b"IGNITION", b"RAMDISK", ("p1",), 86400.0)
+        expected = Configuration(b"IGNITION", b"RAMDISK", appended("p1"), 86400.0)
         self.assertEqual(configuration, expected)
         self.assertEqual({received.method for received in server.requests}, {"GET"})
         self.assertEqual(
@@ -97,7 +98,7 @@ class AssistedServiceTests(ServerTestCase):
         """A full ISO takes no static network files."""
         server, client = self.start(service())
         configuration = await client.configuration(ConfigurationRequest(ID, ImageType.FULL))
-        self.assertEqual(configuration, Configuration(b"IGNITION", b"", ("p1",), 86400.0))
+        self.assertEqual(configuration, Configuration(b"IGNITION", b"", appended("p1"), 86400.0))
         self.assertEqual(len(server.requests), 2)
 
     async def test_initrd(self) -> None:

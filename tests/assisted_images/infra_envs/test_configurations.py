@@ -17,6 +17,7 @@ from assisted_images.infra_envs.configurations import (
     kernel_arguments,
 )
 from assisted_images.values import ImageType
+from tests.assisted_images.kernel_arguments import appended, deleted, replaced
 from tests.properties import given
 
 
@@ -72,14 +73,14 @@ class DigestTests(SynchronousTestCase):
 
 
 class KernelArgumentsTests(SynchronousTestCase):
-    """A string that holds a JSON list; only C{append} is possible."""
+    """A string that holds a JSON list of edits."""
 
     @given(st.lists(st.text(st.characters(categories=["L", "N", "P"]))))
     def test_appended_in_order(self, values: list[str]) -> None:
         entries = [{"operation": "append", "value": value} for value in values]
-        self.assertEqual(kernel_arguments(infra_env(entries)), tuple(values))
+        self.assertEqual(kernel_arguments(infra_env(entries)), appended(*values))
         plain = json.dumps({"kernel_arguments": entries}).encode()
-        self.assertEqual(kernel_arguments(plain), tuple(values))
+        self.assertEqual(kernel_arguments(plain), appended(*values))
 
     def test_none(self) -> None:
         for told in (b"null", b'""', b"[]", b'"[]"'):
@@ -88,8 +89,16 @@ class KernelArgumentsTests(SynchronousTestCase):
         self.assertEqual(kernel_arguments(infra_env(None)), ())
 
     def test_other_operations(self) -> None:
-        entries = [{"operation": "delete", "value": "quiet"}]
-        with self.assertRaisesRegex(InfraEnvError, "'delete'; only append is possible") as caught:
+        """Those that coreos-installer has, in its order."""
+        texts = [("replace", "a=1=2"), ("append", "b"), ("delete", "c"), ("append", "d")]
+        entries = [{"operation": operation, "value": value} for operation, value in texts]
+        expected = (*deleted("c"), *appended("b", "d"), *replaced("a=1=2"))
+        self.assertEqual(kernel_arguments(infra_env(entries)), expected)
+
+    def test_unknown_operation(self) -> None:
+        entries = [{"operation": "prepend", "value": "quiet"}]
+        expected = "'prepend'; expected append, replace or delete"
+        with self.assertRaisesRegex(InfraEnvError, expected) as caught:
             kernel_arguments(infra_env(entries))
         self.assertEqual(caught.exception.status, 500)
 

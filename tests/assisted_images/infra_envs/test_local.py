@@ -24,6 +24,7 @@ from assisted_images.values import Configuration, ImageType
 from httpd.concurrency.threads import RunInThread, run_at_once
 from httpd.concurrency.turns import Turns
 from tests.assisted_images.infra_envs.test_configurations import infra_env
+from tests.assisted_images.kernel_arguments import appended
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"
 IGNITION = b'{"ignition": {"version": "3.2.0"}}'
@@ -68,8 +69,10 @@ class LocalInfraEnvsTests(SynchronousTestCase):
     def test_all_files(self) -> None:
         self.write("minimal-initrd", RAMDISK, 3000)
         self.write("infra-env.json", infra_env([{"operation": "append", "value": "p1"}]), 2000)
-        self.assertEqual(self.ask(), Configuration(IGNITION, RAMDISK, ("p1",), 3000))
-        self.assertEqual(self.ask(ImageType.FULL), Configuration(IGNITION, b"", ("p1",), 2000))
+        self.assertEqual(self.ask(), Configuration(IGNITION, RAMDISK, appended("p1"), 3000))
+        self.assertEqual(
+            self.ask(ImageType.FULL), Configuration(IGNITION, b"", appended("p1"), 2000)
+        )
         self.assertEqual(self.ask(None), Configuration(IGNITION, RAMDISK, (), 3000))
 
     def test_only_the_required_file(self) -> None:

@@ -16,6 +16,7 @@ from assisted_images.infra_envs.configurations import (
 )
 from assisted_images.infra_envs.sealing import SECRET_BYTES, BrokenSeal, Seals, read_secret
 from assisted_images.values import Configuration, ImageType
+from tests.assisted_images.kernel_arguments import appended
 
 SOURCE = "http://assisted-service:8090"
 
@@ -23,7 +24,9 @@ REQUEST = ConfigurationRequest(
     "id", ImageType.FULL, Credential(CredentialKind.API_KEY, "swordfish")
 )
 
-CONFIGURATION = Configuration(b'{"ignition": {}}', b"ramdisk", ("console=ttyS0",), 784111777.5)
+CONFIGURATION = Configuration(
+    b'{"ignition": {}}', b"ramdisk", appended("console=ttyS0"), 784111777.5
+)
 
 
 class SealingTests(SynchronousTestCase):

@@ -37,6 +37,7 @@ from assisted_images.rootfs import cpio
 from assisted_images.rootfs.nmstate import nmstate_archive
 from assisted_images.values import Architecture, Configuration, Extent
 from httpd.representation.segments import FileSegment, Representation
+from tests.assisted_images.kernel_arguments import appended
 from tests.assisted_images.live.hybrids import BEHIND_VOLUME, IN_VOLUME, write_mkisofs
 from tests.assisted_images.live.images import Tree, filler, tree, write_genisoimage, write_xorriso
 from tests.coreos_reader import CoreosIso
@@ -44,7 +45,7 @@ from tests.coreos_reader import CoreosIso
 LARGEST_READ = 8 << 20
 _LARGE = random.Random(6).randbytes(300 << 10)
 _CONFIGURATIONS = (
-    Configuration(b"{}", b"ramdisk", ("a=1",)),
+    Configuration(b"{}", b"ramdisk", appended("a=1")),
     Configuration(_LARGE),
 )
 _JSON_ROOM = 700

@@ -28,6 +28,7 @@ from assisted_images.live.moving import FixedArea
 from assisted_images.rootfs import cpio
 from assisted_images.values import Architecture, Configuration, Extent
 from httpd.representation.segments import Representation
+from tests.assisted_images.kernel_arguments import appended
 from tests.assisted_images.live.images import (
     DEFAULT_ARGUMENTS,
     FileSource,
@@ -73,7 +74,7 @@ class DiscoveryIsoTests(SynchronousTestCase):
         area, kargs = layout.ignition_area, layout.kernel_argument_area
         assert area is not None
         assert kargs is not None
-        configuration = Configuration(ignition, kernel_arguments=kernel_arguments)
+        configuration = Configuration(ignition, kernel_arguments=appended(*kernel_arguments))
         image = discovery_iso(Representation.from_bytes(original), layout, configuration)
         result = bytearray(rendered(image))
         self.assertEqual(config_in(bytes(result[area.offset : area.end])), ignition)
@@ -93,7 +94,9 @@ class DiscoveryIsoTests(SynchronousTestCase):
             write(tree(architecture), path)
             with path.open("rb") as file:
                 layout = read_layout(file)
-            configuration = Configuration(b'{"ignition": {}}', kernel_arguments=("a=1", "b"))
+            configuration = Configuration(
+                b'{"ignition": {}}', kernel_arguments=appended("a=1", "b")
+            )
             image = discovery_iso(whole(FileSource(path)), layout, configuration)
             iso = CoreosIso(written(image, Path(self.mktemp())))
             self.assertEqual(config_in(iso.at(iso.ignition_area)), b'{"ignition": {}}')
@@ -150,7 +153,7 @@ class DiscoveryIsoTests(SynchronousTestCase):
         write_sparse(tree(), path)
         with path.open("rb") as file:
             built = build_minimal_iso(file, FileSource(path), "http://host/rootfs", None)
-        configuration = Configuration(b"config", b"ramdisk", ("a=1",))
+        configuration = Configuration(b"config", b"ramdisk", appended("a=1"))
         image = discovery_iso(built.image, built.layout, configuration)
         self.assertEqual(image.length, built.image.length)
         iso = CoreosIso(written(image, Path(self.mktemp())))
@@ -200,15 +203,15 @@ class RefusedTests(SynchronousTestCase):
 
     def test_kernel_arguments(self) -> None:
         layout = replace(self.layout, kernel_argument_area=KernelArgumentArea((500,), "a", 10))
-        configuration = Configuration(b"x", kernel_arguments=("secret=1", "b"))
+        configuration = Configuration(b"x", kernel_arguments=appended("secret=1", "b"))
         self.check(
             AreaOverflow, "kernel arguments are .* 13 bytes .* area of 10", layout, configuration
         )
-        configuration = Configuration(b"x", kernel_arguments=("secret\n",))
+        configuration = Configuration(b"x", kernel_arguments=appended("secret\n"))
         self.check(BadKernelArgument, "kernel argument 1 contains", layout, configuration)
 
     def test_no_kernel_argument_area(self) -> None:
-        configuration = Configuration(b"x", kernel_arguments=("secret",))
+        configuration = Configuration(b"x", kernel_arguments=appended("secret"))
         self.check(
             NoKernelArgumentArea,
             "this image has no area for kernel arguments",

@@ -13,6 +13,7 @@ from assisted_images.live.layout import Layout, read_layout
 from assisted_images.live.minimal import build_minimal_iso
 from assisted_images.values import Architecture, Configuration
 from httpd.representation.segments import Representation
+from tests.assisted_images.kernel_arguments import appended
 from tests.assisted_images.live.images import (
     DEFAULT_ARGUMENTS,
     IGNITION_AREA_BYTES,
@@ -64,7 +65,7 @@ class ImageKindTests(SynchronousTestCase):
     def compose(
         self, image: Representation, layout: Layout, ignition: bytes, arguments: tuple[str, ...]
     ) -> CoreosIso:
-        configuration = Configuration(ignition, kernel_arguments=arguments)
+        configuration = Configuration(ignition, kernel_arguments=appended(*arguments))
         result = discovery_iso(image, layout, configuration)
         return CoreosIso(written(result, Path(self.mktemp())))
 

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from assisted_images.live.compose import NoKernelArgumentArea, discovery_iso
 from assisted_images.live.layout import Layout, read_layout
 from assisted_images.values import Configuration
+from tests.assisted_images.kernel_arguments import appended
 from tests.assisted_images.live.hybrids import write_mkisofs
 from tests.assisted_images.live.images import (
     DEFAULT_ARGUMENTS,
@@ -96,7 +97,7 @@ class NameTests(SynchronousTestCase):
                 area = layout_of(path).kernel_argument_area
                 assert area is not None, kind
                 self.assertEqual((area.current, len(area.positions)), (DEFAULT_ARGUMENTS, 2), kind)
-                made = composed(path, Configuration(b"{}", kernel_arguments=("new=1",)))
+                made = composed(path, Configuration(b"{}", kernel_arguments=appended("new=1")))
                 for name in (GRUB, ISOLINUX):
                     found = reads(made, name)
                     self.assertEqual(len(found), 1, f"{kind}: {name}")
@@ -107,7 +108,7 @@ class NameTests(SynchronousTestCase):
         for kind, write in KINDS.items():
             with self.subTest(kind):
                 path = write(tree(kargs="marker"), Path(self.mktemp()))
-                made = composed(path, Configuration(b"{}", kernel_arguments=("new=1",)))
+                made = composed(path, Configuration(b"{}", kernel_arguments=appended("new=1")))
                 for name in (GRUB, ISOLINUX):
                     (found,) = reads(made, name)
                     self.assertIn(f"{DEFAULT_ARGUMENTS} new=1\n###".encode(), found, kind)
@@ -157,7 +158,7 @@ class OneBootLoaderTests(SynchronousTestCase):
             files[name] = tree(kargs="none")[name]
             path = write_genisoimage(files, Path(self.mktemp()))
             with self.assertRaises(NoKernelArgumentArea):
-                composed(path, Configuration(b"{}", kernel_arguments=("new=1",)))
+                composed(path, Configuration(b"{}", kernel_arguments=appended("new=1")))
             composed(path, Configuration(b"{}"))
 
     def test_configuration_that_boots_nothing(self) -> None:

@@ -21,6 +21,7 @@ from httpd.concurrency.threads import threads_of
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestEvents
 from httpd.representation.segments import Representation
+from tests.assisted_images.kernel_arguments import appended
 from tests.httpd.web.serving import reactor
 
 ID = "8d6f5bb6-9e3c-4a6e-8f0b-1c2d3e4f5a6b"
@@ -28,7 +29,7 @@ VERSION = "418.94.202511191518-0"
 OPENSHIFT = "4.18.1"
 
 CONFIGURATION = Configuration(
-    b'{"ignition": {"version": "3.4.0"}}', b"ramdisk", ("console=ttyS0",), 784111777.0
+    b'{"ignition": {"version": "3.4.0"}}', b"ramdisk", appended("console=ttyS0"), 784111777.0
 )
 
 IMAGE = bytes(n % 251 for n in range(100_000))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from assisted_images.routes.tree import make_site
 from assisted_images.values import Configuration
 from httpd.forwarding import TrustedProxies, network
+from tests.assisted_images.kernel_arguments import appended, deleted, replaced
 from tests.assisted_images.routes.application import (
     ID,
     IMAGE,
@@ -75,6 +76,25 @@ class InitrdTests(RoutesTestCase):
             ],
         )
 
+    async def test_ipxe_script_with_edited_arguments(self) -> None:
+        """Those that every live system is booted with can be edited, too."""
+        edits = (
+            *deleted("rd.luks.options=discard", "not.there"),
+            *appended("console=ttyS0"),
+            *replaced("random.trust_cpu=on=off"),
+        )
+        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=edits)
+        answer = await self.get(f"/images/{ID}/ipxe-script?version={OPENSHIFT}")
+        expected = (
+            " ignition.firstboot ignition.platform.id=metal random.trust_cpu=off console=ttyS0"
+        )
+        self.assertIn(f"version={VERSION}{expected}\nboot\n", answer.text)
+
+    async def test_ipxe_script_with_an_edit_that_is_none(self) -> None:
+        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=replaced("quiet"))
+        path = f"/images/{ID}/ipxe-script?version={OPENSHIFT}"
+        await self.assert_problem(path, 422, "to be replaced cannot be read; expected KEY=OLD=NEW")
+
     async def script_base(self, port: int, *fields: str) -> str:
         """Where a script that is asked for with these fields finds everything."""
         target = f"/images/{ID}/ipxe-script?version={OPENSHIFT}"
@@ -108,7 +128,7 @@ class InitrdTests(RoutesTestCase):
         )
 
     async def test_ipxe_script_with_an_argument_that_it_would_expand(self) -> None:
-        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=("a=${net0/ip}",))
+        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=appended("a=${net0/ip}"))
         await self.assert_problem(
             f"/images/{ID}/ipxe-script?version={OPENSHIFT}", 422, "which iPXE would expand"
         )
@@ -118,11 +138,13 @@ class InitrdTests(RoutesTestCase):
         path = f"/images/{ID}/ipxe-script?version={OPENSHIFT}"
         for token in ("#", "#x", ";", "&&", "||"):
             for argument in (token, f"a=b {token}", f"{token} a", f"a {token} b"):
-                self.infra_envs.answer = Configuration(b"{}", kernel_arguments=("x=y", argument))
+                self.infra_envs.answer = Configuration(
+                    b"{}", kernel_arguments=appended("x=y", argument)
+                )
                 shown = f"a kernel argument has '{token}', at which iPXE would end the command"
                 await self.assert_problem(path, 422, shown)
         for argument in ("a#b", "a;b", "a&&b", "a||", "&", "|", ";;", "$a", "a=b;c"):
-            self.infra_envs.answer = Configuration(b"{}", kernel_arguments=(argument,))
+            self.infra_envs.answer = Configuration(b"{}", kernel_arguments=appended(argument))
             self.assertIn(f" {argument}\nboot\n", (await self.get(path)).text)
 
 

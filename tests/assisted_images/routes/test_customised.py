@@ -14,6 +14,7 @@ from assisted_images.values import Architecture, Configuration, ImageType
 from httpd.concurrency.threads import run_at_once
 from httpd.representation.segments import BytesSegment
 from httpd.web.respond import Content
+from tests.assisted_images.kernel_arguments import appended
 from tests.assisted_images.routes.application import ID, content
 
 P = ParamSpec("P")
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 def configuration(ignition: bytes = b"{}") -> Configuration:
     """A new object each time, as of a source that shares nothing."""
-    return Configuration(ignition, b"ramdisk", ("quiet",), 5.0)
+    return Configuration(ignition, b"ramdisk", appended("quiet"), 5.0)
 
 
 FULL = Product.discovery_iso(ImageType.FULL, Architecture.X86_64, ID)

@@ -12,6 +12,7 @@ from assisted_images.infra_envs.configurations import (
 )
 from assisted_images.store.states import ImageState
 from assisted_images.values import Configuration
+from tests.assisted_images.kernel_arguments import appended, replaced
 from tests.assisted_images.routes.application import (
     ID,
     IGNITION_AREA,
@@ -156,8 +157,12 @@ class ErrorTableTests(RoutesTestCase):
         await self.assert_problem(f"/byid/{ID}/{OPENSHIFT}/x86_64/minimal.iso", 422, "101 bytes")
 
     async def test_arguments_larger_than_their_area(self) -> None:
-        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=("x" * 200,))
+        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=appended("x" * 200))
         await self.assert_problem(f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso", 422, "200")
+
+    async def test_arguments_that_cannot_be_edited(self) -> None:
+        self.infra_envs.answer = Configuration(b"{}", kernel_arguments=replaced("quiet=1"))
+        await self.assert_problem(f"/byid/{ID}/{OPENSHIFT}/x86_64/full.iso", 422, "KEY=OLD=NEW")
 
     async def test_minimal_iso_of_s390x(self) -> None:
         await self.assert_problem(

@@ -38,6 +38,7 @@ from assisted_images.workers.pipes import (
     framed,
     read_message,
 )
+from tests.assisted_images.kernel_arguments import appended
 from tests.properties import given
 
 REQUEST = ConfigurationRequest(
@@ -146,7 +147,7 @@ class PipeEndTests(SynchronousTestCase):
     def test_answers_in_any_order(self) -> None:
         first, second = self.ask(), self.ask()
         leases = [
-            Lease(Configuration(b"\0one\xff", b"ramdisk", ("a", "b"), 1.5), 0.25, 60.25),
+            Lease(Configuration(b"\0one\xff", b"ramdisk", appended("a", "b"), 1.5), 0.25, 60.25),
             Lease(Configuration(b"two"), 1.0, 61.0),
         ]
         self.asked[1].callback(leases[1])
