@@ -80,15 +80,19 @@ async def start_service(
     return process
 
 
-async def run(*command: str | Path) -> bytes:
+async def run(*command: str | Path, directory: Path | None = None) -> bytes:
     """
     Run another program and return its standard output.
 
+    @param directory: where it runs, if not here.
     @raise AssertionError: it is not installed, or it failed; with what it wrote.
     """
     name, *arguments = map(str, command)
     output, errors, status = await getProcessOutputAndValue(
-        found_program(name), arguments, {"PATH": _program_path(), "LC_ALL": "C.UTF-8"}
+        found_program(name),
+        arguments,
+        {"PATH": _program_path(), "LC_ALL": "C.UTF-8"},
+        None if directory is None else str(directory),
     )
     if status:
         text = (output + errors)[-4000:].decode("utf-8", "replace")

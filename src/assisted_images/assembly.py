@@ -18,6 +18,7 @@ from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.outbound import Outbound
 from assisted_images.routes.application import Application
+from assisted_images.routes.checksums import MOST_AT_ONCE, Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.routes.tree import AllWorkers, make_site
@@ -74,6 +75,7 @@ def make_application(
         clock=reactor,
         run_in_thread=run_in_thread,
         customisations=Customisations(run_in_thread),
+        checksums=Checksums(own_threads(reactor, MOST_AT_ONCE, "checksums", daemon=True)),
         allowed_domains=settings.allowed_domains,
         times=Times(
             header_seconds=settings.header_seconds, stall_seconds=settings.client_stall_seconds

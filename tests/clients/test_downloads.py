@@ -52,6 +52,15 @@ class DownloadTests(ServingTestCase):
         for download in (wget, aria2, resumed, glued):
             self.assertEqual(digest(download), expected, f"{download.name} of {url}")
 
+        checksum = directory / f"{file}.sha256"
+        curl.rename(directory / file)
+        await run(
+            "curl", "--fail", "--silent", "--cacert", authority, "--output", checksum,
+            f"{url}.sha256",
+        )  # fmt: skip
+        checked = await run("sha256sum", "--check", "--strict", checksum.name, directory=directory)
+        self.assertEqual(checked, f"{file}: OK\n".encode())
+
     async def download_by_ranges(self, serving: Serving, url: str, size: int, target: Path) -> None:
         """All of the image by consecutive ranges of random sizes, asked for in random order."""
         chance = random.Random(size)

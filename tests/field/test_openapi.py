@@ -39,7 +39,7 @@ _FILE = "/{version}/{arch}/{file}"
 _ADDRSIZE = "/images/{infra_env_id}/s390x-initrd-addrsize"
 _OPERATIONS = ("/live", "/health", "/status", "/metrics")
 
-DOWNLOADS = {
+_DOWNLOADS = {
     f"/byid/{{infra_env_id}}{_FILE}": f"/byid/{ID}{_REST}",
     f"/byapikey/{{token}}{_FILE}": f"/byapikey/{_TOKEN}{_REST}",
     f"/bytoken/{{token}}{_FILE}": f"/bytoken/{_TOKEN}{_REST}",
@@ -49,6 +49,15 @@ DOWNLOADS = {
     "/images/{infra_env_id}/ipxe-script": f"/images/{ID}/ipxe-script?version={OPENSHIFT}",
     "/boot-artifacts/{artifact}": f"/boot-artifacts/kernel?version={OPENSHIFT}",
 }
+
+
+def _checksum(url: str) -> str:
+    """The URL of the checksum of what another is of."""
+    path, mark, query = url.partition("?")
+    return f"{path}.sha256{mark}{query}"
+
+
+DOWNLOADS = _DOWNLOADS | {_checksum(path): _checksum(url) for path, url in _DOWNLOADS.items()}
 """A URL for each download that the document has."""
 
 CONDITIONS: tuple[dict[str, str], ...] = (

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cachetools import FIFOCache
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from assisted_images.infra_envs.configurations import ConfigurationRequest, InfraEnvSource
 from assisted_images.values import Configuration
+from httpd.concurrency.joint import JointWork
 
 LARGEST_TOTAL = 256 * 1024 * 1024
 """Bytes of configurations that are kept at most; the oldest give way."""
@@ -83,42 +83,6 @@ def _size(lease: Lease) -> int:
     return lease.configuration.size
 
 
-class _Fetch:
-    """One question under way, and those who wait for its answer."""
-
-    def __init__(self, abandoned: Callable[[], None]) -> None:
-        self._abandoned = abandoned
-        self._waiting: list[Deferred[Lease]] = []
-        self._result: Lease | Failure | None = None
-        self._running: Deferred[None] | None = None
-
-    def start(self, answer: Deferred[Lease]) -> None:
-        self._running = answer.addBoth(self._finish)
-
-    def join(self) -> Deferred[Lease]:
-        """Fires with the answer; cancelling it leaves, and the last to leave ends the fetch."""
-        match self._result:
-            case Lease() as lease:
-                return succeed(lease)
-            case Failure() as failure:
-                return fail(failure)
-        waiter: Deferred[Lease] = Deferred(self._leave)
-        self._waiting.append(waiter)
-        return waiter
-
-    def _leave(self, waiter: Deferred[Lease]) -> None:
-        self._waiting.remove(waiter)
-        if not self._waiting and self._running is not None:
-            self._abandoned()
-            self._running.cancel()
-
-    def _finish(self, result: Lease | Failure) -> None:
-        self._result = result
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(result)  # a Failure makes it an errback
-
-
 class SharedConfigurations:
     """
     An L{InfraEnvSource} that asks a L{Lender} once for all requests that ask for the same with the
@@ -154,7 +118,7 @@ class SharedConfigurations:
         # one lender's leases that is the order of expiry, or nearly so.  The library's cache with a
         # time for each takes 6 us longer to look into.
         self._kept: FIFOCache[bytes, Lease] = FIFOCache(largest_total, _size)
-        self._fetches: dict[bytes, _Fetch] = {}
+        self._fetches: JointWork[bytes, Lease] = JointWork(self._keep)
 
     async def configuration(self, request: ConfigurationRequest) -> Configuration:
         """
@@ -177,33 +141,16 @@ class SharedConfigurations:
             self._observe(True)
             return kept
         self._expire(now)
-        fetch = self._fetches.get(key)
-        if fetch is None:
-            fetch = self._fetch(key, request)
-        else:
+        if key in self._fetches:
             self._observe(True)
-        return await fetch.join()
+        return await self._fetches.join(
+            key, lambda: Deferred.fromCoroutine(self._lender.lease(request))
+        )
 
-    def _fetch(self, key: bytes, request: ConfigurationRequest) -> _Fetch:
-        def abandoned() -> None:
-            if self._fetches.get(key) is fetch:
-                del self._fetches[key]
-
-        def over(result: Lease | Failure) -> Lease | Failure:
-            # An abandoned fetch may end after its successor has begun.
-            if self._fetches.get(key) is fetch:
-                del self._fetches[key]
-                if isinstance(result, Lease):
-                    self._kept.pop(key, None)
-                    with suppress(ValueError):  # it is larger than all may be
-                        self._kept[key] = result
-            return result
-
-        fetch = _Fetch(abandoned)
-        self._fetches[key] = fetch
-        answer = Deferred.fromCoroutine(self._lender.lease(request))
-        fetch.start(answer.addBoth(over))
-        return fetch
+    def _keep(self, key: bytes, lease: Lease) -> None:
+        self._kept.pop(key, None)
+        with suppress(ValueError):  # it is larger than all may be
+            self._kept[key] = lease
 
     def _expire(self, now: float) -> None:
         while self._kept:

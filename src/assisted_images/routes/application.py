@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.infra_envs.configurations import InfraEnvSource
+from assisted_images.routes.checksums import Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.settings.readers import ReadyWhen
@@ -28,6 +29,7 @@ class Application:
     slots: Slots
     connections: Connections
     customisations: Customisations
+    checksums: Checksums
     metrics: Metrics
     request_log: RequestLog
     clock: IReactorTime

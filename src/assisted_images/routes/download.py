@@ -10,6 +10,7 @@ from assisted_images.live.compose import AreaOverflow, NoKernelArgumentArea
 from assisted_images.live.kargs import BadKernelArgument
 from assisted_images.on_demand.fetch import BlockUnavailable
 from assisted_images.routes.application import Application
+from assisted_images.routes.checksums import ENDING
 from assisted_images.routes.parameters import Parameters, Question, Read
 from assisted_images.routes.selection import SelectedImage, WantedImage, select_image
 from httpd.web.problems import Problem
@@ -95,3 +96,18 @@ class Download(Streamed[Found]):
             case AreaOverflow() | BadKernelArgument() | IsoError():
                 return Problem(422, str(error))
         return super().problem_of(error)
+
+
+class ChecksumOfDownload(Download):
+    """The resource beside each of these: the checksum of what that would send."""
+
+    def __init__(self, application: Application, read: Read[Wanted]) -> None:
+        super().__init__(application, read)
+        # To hash takes no network, but seconds, in which who waits keeps no download waiting.
+        self._slots, self._client_slots = application.checksums.slots, None
+
+    async def fetch(self, found: Found, request: ServiceRequest) -> Content:
+        """Make the line with the checksum; it is called what the client calls what it is of."""
+        content = await super().fetch(found, request)
+        name = request.path_parts[-1].removesuffix(ENDING)
+        return self._application.checksums.of(content, name)

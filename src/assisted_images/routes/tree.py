@@ -11,7 +11,9 @@ from assisted_images.routes.application import Application
 from assisted_images.routes.boot_artifacts import boot_artifact
 from assisted_images.routes.by_path import by_api_key, by_id, by_token
 from assisted_images.routes.by_query import addrsize, image, initrd, ipxe_script
-from assisted_images.routes.download import Download
+from assisted_images.routes.checksums import ENDING
+from assisted_images.routes.download import ChecksumOfDownload, Download, Wanted
+from assisted_images.routes.parameters import Read
 from assisted_images.routes.status import Health, Status
 from httpd.web.metrics import MetricsResource
 from httpd.web.resource import Refusal, TextResource
@@ -45,24 +47,43 @@ def route_table(
     exposition, complete = all_workers or (application.metrics.exposition, lambda: True)
     health = Health(application.store, application.connections, complete, application.ready_when)
     status = Status(application.store, application.slots)
-    made = partial(Download, application)
+    rows = partial(_download_rows, application)
     # A host needs no credentials to boot only where there is no assisted-service.
-    scripts = (Route("/images/:imageID/ipxe-script", GET, made(ipxe_script), BOTH),)
+    scripts = rows("/images/:imageID/ipxe-script", ipxe_script, BOTH)
     return (
-        Route("/byid/:id/:version/:arch/:file", GET, made(by_id), TLS, "/byid/:token"),
-        Route(
-            "/byapikey/:jwt/:version/:arch/:file", GET, made(by_api_key), TLS, "/byapikey/:token"
-        ),
-        Route("/bytoken/:jwt/:version/:arch/:file", GET, made(by_token), TLS, "/bytoken/:token"),
-        Route("/images/:imageID", GET, made(image), TLS),
-        Route("/images/:imageID/pxe-initrd", GET, made(initrd), BOTH),
-        Route("/images/:imageID/s390x-initrd-addrsize", GET, made(addrsize), TLS),
+        *rows("/byid/:id/:version/:arch/:file", by_id, TLS, "/byid/:token"),
+        *rows("/byapikey/:jwt/:version/:arch/:file", by_api_key, TLS, "/byapikey/:token"),
+        *rows("/bytoken/:jwt/:version/:arch/:file", by_token, TLS, "/bytoken/:token"),
+        *rows("/images/:imageID", image, TLS),
+        *rows("/images/:imageID/pxe-initrd", initrd, BOTH),
+        *rows("/images/:imageID/s390x-initrd-addrsize", addrsize, TLS),
         *(scripts if application.local_infra_envs else ()),
-        Route("/boot-artifacts/:artifact", GET, made(boot_artifact), BOTH),
+        *rows("/boot-artifacts/:artifact", boot_artifact, BOTH),
         Route("/health", GET, health, BOTH, UNNAMED, PROBE),
         Route("/live", GET, TextResource("alive"), BOTH, UNNAMED, PROBE),
         Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED, PROBE),
         Route("/status", GET, status, BOTH, UNNAMED),
+    )
+
+
+def _download_rows(
+    application: Application,
+    pattern: str,
+    read: Read[Wanted],
+    on_plain: bool,
+    label: str | None = None,
+) -> tuple[Route, Route]:
+    """
+    Two rows: a download, and its checksum.
+
+    @param read: reads what requests ask for.
+    @param label: what the log and the metrics call it, if not by its path.
+    """
+    name = label or pattern
+    beside = ChecksumOfDownload(application, read)
+    return (
+        Route(pattern, GET, Download(application, read), on_plain, name),
+        Route(pattern + ENDING, GET, beside, on_plain, name + ENDING),
     )
 
 

@@ -33,11 +33,14 @@ class Content:
     last_modified: float | None = None
     """Seconds since the epoch."""
 
+    etag: str | None = None
+    """The strong entity tag, with its quotes, where something else makes it than these bytes."""
+
     @cached_property
     def validators(self) -> Validators:
         """The strong entity tag and the date that go with this representation."""
         date = None if self.last_modified is None else int(self.last_modified)
-        return Validators(f'"{self.representation.digest}"', date)
+        return Validators(self.etag or f'"{self.representation.digest}"', date)
 
     @cached_property
     def fields(self) -> bytes:

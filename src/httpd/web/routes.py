@@ -29,7 +29,8 @@ class Route:
 
     pattern: str
     """The path, such as C{/images/:imageID}; a part with a colon before it stands for any one
-    that has something in it."""
+    that has something in it, and where there is a dot in it, as in C{:file.sha256}, for any one
+    that has something before the same end."""
 
     methods: tuple[bytes, ...]
     """What may be asked; C{OPTIONS}, where it is among them, is answered by the table."""
@@ -64,8 +65,19 @@ class _Node:
     literals: dict[str, _Node] = field(default_factory=dict)
     """What is below, by the part of the path that leads there."""
 
+    endings: dict[str, _Node] = field(default_factory=dict)
+    """What is below by a part with such an end, which comes after the parameter."""
+
     parameter: _Node | None = None
     """What is below by any other part."""
+
+    def by_value(self, part: str) -> tuple[_Node | None, str]:
+        """What is below by a part that is no literal, and the parameter in it."""
+        for ending, node in self.endings.items():
+            value = part.removesuffix(ending)
+            if value and value != part:
+                return node, value
+        return self.parameter if part else None, part
 
 
 class Routes:
@@ -74,7 +86,8 @@ class Routes:
     def __init__(self, table: Iterable[Route]) -> None:
         """
         @param table: of patterns that differ.  Where a literal part and a parameter stand in the
-            same place, the literal one is meant by its own text.
+            same place, the literal one is meant by its own text, and a parameter with an end by
+            whatever has that.
         @raise ValueError: two of them are the same path.
         """
         self._root = _Node()
@@ -91,10 +104,10 @@ class Routes:
         for part in parts:
             below = node.literals.get(part)
             if below is None:
-                below = node.parameter
-                if below is None or not part:
+                below, value = node.by_value(part)
+                if below is None:
                     return None
-                values.append(part)
+                values.append(value)
             node = below
         return None if node.route is None else (node.route, values)
 
@@ -133,10 +146,13 @@ class Routes:
     def _add(self, route: Route) -> None:
         node = self._root
         for part in route.pattern.removeprefix("/").split("/"):
-            if part.startswith(":"):
-                node.parameter = node = node.parameter or _Node()
-            else:
+            _, dot, ending = part.partition(".")
+            if not part.startswith(":"):
                 node = node.literals.setdefault(part, _Node())
+            elif ending:
+                node = node.endings.setdefault(dot + ending, _Node())
+            else:
+                node.parameter = node = node.parameter or _Node()
         if node.route is not None:
             raise ValueError(f"{route.pattern} is {node.route.pattern}, too; expected another path")
         node.route = route

@@ -12,12 +12,13 @@ from assisted_images.live.layout import Layout
 from assisted_images.live.minimal import MinimalIso
 from assisted_images.live.moving import FixedArea
 from assisted_images.routes.application import Application
+from assisted_images.routes.checksums import MOST_AT_ONCE, Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
 from assisted_images.store.states import ImageState, OsImage, ReadyImage
 from assisted_images.values import Architecture, Configuration, Extent, ImageType
 from httpd.concurrency.slots import OwnSlots, Slots
-from httpd.concurrency.threads import threads_of
+from httpd.concurrency.threads import own_threads, threads_of
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestEvents
 from httpd.representation.segments import Representation
@@ -128,5 +129,6 @@ def application(
         clock=reactor,
         run_in_thread=threads_of(reactor),
         customisations=Customisations(threads_of(reactor)),
+        checksums=Checksums(own_threads(reactor, MOST_AT_ONCE, "checksums", daemon=True)),
         **settings,  # type: ignore[arg-type]
     )

@@ -62,6 +62,21 @@ class FindTests(SynchronousTestCase):
         """In the order in which they stand in the path."""
         self.assertEqual(self.found("/a/1/b/2", "/a/:x/b/:y"), ("/a/:x/b/:y", ["1", "2"]))
 
+    def test_ends_of_parameters(self) -> None:
+        """A parameter with an end is meant by what has that, and something before it."""
+        table = "/a/:x", "/a/:x.sum", "/a/b.sum", "/a/:x.sum/c"
+        for path, pattern, values in (
+            ("/a/1.sum", "/a/:x.sum", ["1"]),
+            ("/a/1.iso.sum", "/a/:x.sum", ["1.iso"]),
+            ("/a/.sum", "/a/:x", [".sum"]),
+            ("/a/1.sum2", "/a/:x", ["1.sum2"]),
+            ("/a/b.sum", "/a/b.sum", []),
+            ("/a/1.sum/c", "/a/:x.sum/c", ["1"]),
+        ):
+            self.assertEqual(self.found(path, *table), (pattern, values), path)
+        self.assertIsNone(self.found("/a/1/c", *table))
+        self.assertIsNone(self.found("/a/1", "/a/:x.sum"))
+
     def test_nothing_there(self) -> None:
         for path in ("/", "/a", "/a/1/c", "/a/1/b/", "/a/1/b/c"):
             self.assertIsNone(self.found(path, "/a/:x/b"), path)
