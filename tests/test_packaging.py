@@ -38,7 +38,7 @@ class WheelTests(SynchronousTestCase):
         source = ROOT / "src"
         kept = {
             str(path.relative_to(source))
-            for pattern in ("*.py", "*.yaml")
+            for pattern in ("*.py", "*.yaml", "*.css", "*.js", "*.svg")
             for path in source.rglob(pattern)
         }
         expected = kept | {

@@ -74,6 +74,7 @@ class DeadlineChannel(HeadChannel):
     _closing = False
     _lost = False
     _asks_no_more = False
+    _endless = False
     _after_the_end = 0
 
     def connectionMade(self) -> None:
@@ -159,7 +160,7 @@ class DeadlineChannel(HeadChannel):
 
     def resumeProducing(self) -> None:
         """The client has taken something: there is room for the next answer."""
-        if self._answering:
+        if self._answering and not self._endless:
             self._timer.rest()
         super().resumeProducing()
         if self._postponed:
@@ -169,7 +170,7 @@ class DeadlineChannel(HeadChannel):
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, which may have arrived already."""
         self.finish_head()
-        self._answering = False
+        self._answering = self._endless = False
         if self.site.connections.draining and not self.persistent:
             self.requests.remove(request)
             self._close_after_delivery()
@@ -201,7 +202,7 @@ class DeadlineChannel(HeadChannel):
         same.  One that has left looks alike, until it is sent something or has been probed.
         """
         self._asks_no_more = True
-        if self._answering:
+        if self._answering and not self._endless:
             self._timer.expect_presence(self.abort)
         elif not self._closing:
             self.loseConnection()
@@ -219,13 +220,30 @@ class DeadlineChannel(HeadChannel):
 
     def drain(self) -> None:
         """Close, after the request that has begun where there is one."""
-        if self._answering:
+        if self._endless:
+            self.loseConnection() if self.delivered else self.abort()
+        elif self._answering:
             self.persistent = False
             for request in self.requests:
                 if not request.startedWriting:
                     request.setHeader("connection", "close")
         elif not (self.requests or self._closing):
             self._close_after_delivery()
+
+    def stay_open(self) -> None:
+        """
+        Note that the answer under way has no end of its own.  Nobody waits for that: the connection
+        is closed when the service goes down, gives its place to who needs one, and is cut when its
+        client takes nothing any more.
+        """
+        self._endless = True
+        self.site.connections.waits(self)
+        self._timer.expect_reading()
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of body that have been sent of the answer under way, where it is observed."""
+        return self.requests[0].sent_so_far if self.requests else 0
 
     @property
     def delivered(self) -> bool:

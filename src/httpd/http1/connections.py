@@ -27,6 +27,10 @@ class Connection(Protocol):
     def delivered(self) -> bool:
         """Whether the client has everything that it was sent."""
 
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of body that have been sent of the answer under way, where it is observed."""
+
     def abort(self) -> None:
         """Cut it, now."""
 
@@ -74,6 +78,11 @@ class Connections:
         return len(self._answering)
 
     @property
+    def sent_bytes(self) -> int:
+        """Bytes of body that have been sent of the answers under way."""
+        return sum(connection.sent_bytes for connection in self._answering)
+
+    @property
     def crowded(self) -> bool:
         """Whether answers are under way on more than the limit: for no download, that is."""
         return len(self._answering) > self.limit
@@ -89,7 +98,7 @@ class Connections:
         self._waiting[connection] = None
 
     def waits(self, connection: Connection) -> None:
-        """Note that a connection waits for a request."""
+        """Note that a connection waits for a request, or has an answer that does not end."""
         self._answering.pop(connection, None)
         self._waiting[connection] = None
 

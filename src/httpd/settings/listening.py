@@ -109,6 +109,15 @@ def listening(port: str) -> tuple[Setting, ...]:
     )
 
 
+SERVE_PAGE = Setting(
+    ("SERVE_PAGE",),
+    "whether / is a page for people, with what the service has and does",
+    readers.boolean,
+    "true",
+)
+"""The row of services that have such a page."""
+
+
 def listening_contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
     """
     What is wrong with values that are right by themselves.

@@ -32,7 +32,7 @@ class HttpMetrics(Collector):
         self.state = CollectorRegistry()
         self.state.register(_SlotCollector(prefix, slots))
         self.counts.register(_ConnectionCollector(prefix, connections))
-        requests = RequestCounts(prefix)
+        requests = RequestCounts(prefix, lambda: connections.sent_bytes)
         self.counts.register(requests)
         self.request_started, self.request_ended = requests.started, requests.ended
         self.stalled_clients = Counter(

@@ -125,6 +125,17 @@ class ServiceRequest(ReceivedRequest):
             self.setHeader("content-length", str(length))
 
     @property
+    def sent_so_far(self) -> int:
+        """Bytes of its body that have been sent; 0 where it is not observed."""
+        return self._handed_over if self._label else 0
+
+    @property
+    def _handed_over(self) -> int:
+        """Bytes of its body that the transport does not hold any more."""
+        waiting: int = getattr(self.channel.transport, "waiting", 0)
+        return max(0, self.sentLength - waiting)
+
+    @property
     def left(self) -> bool:
         """Whether the client has left, or was cut off: nothing can be sent to it any more."""
         return bool(self._disconnected)
@@ -173,8 +184,7 @@ class ServiceRequest(ReceivedRequest):
 
     def connectionLost(self, reason: Failure) -> None:
         """Take note that the client has left, or was cut off, before it was sent everything."""
-        waiting: int = getattr(self.channel.transport, "waiting", 0)
-        self.sentLength = max(0, self.sentLength - waiting)
+        self.sentLength = self._handed_over
         super().connectionLost(reason)
         if self.answer is not None:
             self.answer.cancel()

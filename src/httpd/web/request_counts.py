@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import accumulate
 from math import inf
@@ -32,11 +32,13 @@ class RequestCounts(Collector):
     times as long.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, under_way: Callable[[], int] = lambda: 0) -> None:
         """
         @param prefix: what the metrics' names begin with.
+        @param under_way: bytes that have been sent of answers that are not over.
         """
         self._prefix = prefix
+        self._under_way = under_way
         self._in_flight: defaultdict[str, int] = defaultdict(int)
         self._durations = _Histogram((0.1, 1, 10, 50, 100, 300, 600))
         self._sizes = _Histogram((100, 1e6, 5e8, 1e9, 1e10))
@@ -75,7 +77,7 @@ class RequestCounts(Collector):
         yield CounterMetricFamily(
             self._prefix + "sent_bytes",
             "Body bytes sent to clients.",
-            self._sent_bytes,
+            self._sent_bytes + self._under_way(),
             created=created,
         )
 

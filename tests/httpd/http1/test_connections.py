@@ -15,6 +15,7 @@ class Connection:
         self.connections = connections
         self.aborted = self.drained = False
         self.delivered = True
+        self.sent_bytes = 0
         connections.opened(self)
 
     def abort(self) -> None:
@@ -104,6 +105,14 @@ class ConnectionsTests(SynchronousTestCase):
                 connection.close()
             self.opened(5)
         self.assertEqual(len(events), 2)
+
+    def test_sent_bytes(self) -> None:
+        """Of what is under way alone: what is over is counted elsewhere."""
+        busy = self.answering(3)
+        for position, connection in enumerate(busy):
+            connection.sent_bytes = 10**position
+        self.connections.waits(busy[0])
+        self.assertEqual(self.connections.sent_bytes, 110)
 
     def test_drain(self) -> None:
         """Fires when the last one is closed."""

@@ -83,6 +83,16 @@ class RequestCountsTests(SynchronousTestCase):
                 one.started(request[0])
         self.assertEqual(exposed(counts), exposed(model.registry))
 
+    def test_sent_of_what_is_under_way(self) -> None:
+        """A long download counts while it lasts, and not at its end alone."""
+        under_way = [700]
+        counts = RequestCounts("x_", lambda: sum(under_way))
+        self.assertIn("x_sent_bytes_total 700.0\n", exposed(counts))
+        under_way.clear()
+        counts.started("/a")
+        counts.ended("/a", "GET", 200, 900, 0.5)
+        self.assertIn("x_sent_bytes_total 900.0\n", exposed(counts))
+
     def test_since_when(self) -> None:
         """What began to be counted later says so."""
         counts = RequestCounts("x_")
