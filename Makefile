@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test cluster-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test cluster-test docs jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -13,9 +13,9 @@ BENCH_FLAGS =
 SIMULATE_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
 # Everything below tests/ but what needs more than the programs that make disk images: image
-# management's servers, virtual machines, other people's clients, root for trouble made by real
-# means, container registries.
-UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^field/d' \
+# management's servers, virtual machines, other people's clients, the commands of docs/, root for
+# trouble made by real means, container registries.
+UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^docs/d' -e '/^field/d' \
     -e '/^image_management/d' -e '/^registries/d' -e '/^__pycache__/d' -e 's,[/.].*,,' -e 's,^,tests.,')
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
 	@echo 'make bench        as fast as nginx?  under 10 minutes; BENCH_FLAGS=--quick to try it'
+	@echo 'make docs         docs/ as a site: build/site/index.html'
 	@echo 'make lint         ruff, mypy, import-linter'
 	@echo 'make venv         $(VENV), then: $(VENV)/bin/twistd --nodaemon --pidfile= assisted-images'
 	@echo 'make format       let ruff rewrite the code'
@@ -66,7 +67,7 @@ test: lint
 	requirements/packages.sh test
 	status=0; \
 	$(TRIAL) --jobs=2 $(UNIT) tests.image_management || status=$$?; \
-	$(TRIAL) tests.boot tests.clients tests.field tests.registries || status=$$?; \
+	$(TRIAL) tests.boot tests.clients tests.docs tests.field tests.registries || status=$$?; \
 	exit $$status
 
 unit: $(VENV)/.test
@@ -142,6 +143,10 @@ fuzz: $(VENV)/.test
 soak: $(VENV)/.test
 	requirements/packages.sh bench
 	$(VENV)/bin/python -m tests.soak --seconds $(SOAK_SECONDS)
+
+# What it would say of the future of its own versions is no matter of these pages.
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .

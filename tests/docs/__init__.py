@@ -1,0 +1,1 @@
+"""docs/ as a site, and its commands run as whoever reads them runs them."""
