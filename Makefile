@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test cluster-test docs jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help ceph-test cluster-test docs docs-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -34,6 +34,7 @@ help:
 	@echo 'make simulate     how long a storm of boots takes: docs/explanation/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make on-demand-test  images on demand: killed fifty times, three of a GiB in 200 MiB: minutes'
+	@echo 'make docs-test    the commands of docs/ that take more than make test has (as root): minutes'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
@@ -112,6 +113,10 @@ simulate: $(VENV)/.test
 boot-test: $(VENV)/.test
 	requirements/packages.sh test
 	$(TRIAL) --jobs=2 tests.boot.whole_matrix
+
+docs-test: $(VENV)/.test
+	requirements/packages.sh test jobs
+	$(TRIAL) tests.docs.whole_pages
 
 moves-test: $(VENV)/.test
 	requirements/packages.sh test

@@ -18,7 +18,7 @@ GUIDE = (ROOT / "docs" / "how-to" / "disconnected.md").read_text("utf-8")
 
 def example(language: str) -> str:
     """The guide's one block of C{language}."""
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(rf"^```{language}\b[^\n]*\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     return str(block)
 
 

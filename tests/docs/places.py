@@ -1,0 +1,28 @@
+"""The places that pages name, as they are when a page is run."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+
+_HOST = re.compile(r"\bimages\.example\.com\b")
+"""In pages, the machine that the services run on."""
+
+_PORTS = ("8080", "8443", "9000", "9443", "7070", "6379", "5432", "9090", "8000")
+"""In pages, those of services."""
+
+
+def real_places() -> Callable[[str], str]:
+    """
+    What puts the real places into a text: this machine for C{images.example.com}, and for each
+    port that pages give to services one that is free.
+    """
+    with ExitStack() as opened:
+        probes = [opened.enter_context(socket.create_server(("", 0))) for _ in _PORTS]
+        free = {
+            port: str(probe.getsockname()[1]) for port, probe in zip(_PORTS, probes, strict=True)
+        }
+    ports = re.compile(rf"\b(?:{'|'.join(_PORTS)})\b")
+    return lambda text: ports.sub(lambda found: free[found[0]], _HOST.sub("localhost", text))

@@ -1,0 +1,85 @@
+"""
+What pages find before their first command: they name it in C{<!-- needs: … -->}.
+
+All of it is shell, run as if the page began with it.  C{$ROOT} is the repository.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.docs.pages import BACKGROUND, Block, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """
+    Something that a page needs.
+
+    @ivar commands: make it.
+    @ivar service: what then runs beside the page.
+    @ivar ready: the last line that it prints before the page begins.
+    @ivar at_length: whether it is nothing for C{make test}, but for C{make docs-test}.
+    """
+
+    commands: str = ""
+    service: str = ""
+    ready: str = ""
+    at_length: bool = False
+
+
+_CLONE = """\
+# Its demo/ is a real folder, and so it is the place where what that makes is kept.
+ln -s "$ROOT"/* "$ROOT"/.venv .
+rm -rf demo demo-data build
+cp -r "$ROOT"/demo .
+"""
+
+_SAMPLE_IMAGE = """\
+python - <<'PYTHON'
+from pathlib import Path
+
+from demo.ingredients import find_ingredients
+from demo.sample_image import sample_tree, write_image
+
+write_image(sample_tree(find_ingredients()), Path("rhcos-live.x86_64.iso"))
+PYTHON
+"""
+
+_STOPS = "Ctrl-C stops the service."
+
+_NEEDS = {
+    # a clone of this repository to work in, where make run and make run-ims take the pages' ports
+    "clone": Need(_CLONE + "export LISTEN_PORT=8443 HTTP_LISTEN_PORT=8080\n"),
+    "clone for image management": Need(_CLONE + "export LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000\n"),
+    # these run
+    "make run": Need(service="make run", ready=_STOPS),
+    "make run-ims": Need(service="make run-ims", ready=_STOPS),
+    # rhcos-live.x86_64.iso, an image that the service takes
+    "image": Need(_SAMPLE_IMAGE + "export MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1\n"),
+    # a key pair of OpenSSH in ~/.ssh
+    "ssh key": Need("mkdir -m 700 ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519\n"),
+}
+
+
+def needs_of(page: Page) -> list[Need]:
+    """
+    What a page needs.
+
+    @raise AssertionError: there is no such thing.
+    """
+    unknown = set(page.needs) - _NEEDS.keys()
+    if unknown:
+        raise AssertionError(f"{page.name} needs {unknown}; there are {[*_NEEDS]}")
+    return [_NEEDS[name] for name in page.needs]
+
+
+def steps_before(page: Page) -> list[Block]:
+    """What makes it, as if it were blocks at the page's beginning."""
+    steps = []
+    for need in needs_of(page):
+        if need.commands:
+            steps.append(Block(0, "sh", "", need.commands, ""))
+        if need.service:
+            steps.append(Block(0, "sh", BACKGROUND, f"{need.service}\n", "", need.ready))
+    return steps
