@@ -20,6 +20,7 @@ from assisted_images.commands.infra_env import (
 )
 from assisted_images.commands.inspect import InspectIsoOptions, inspect_iso
 from assisted_images.commands.inspect_release import InspectOptions, inspect_release
+from assisted_images.commands.verify import VerifyOptions, verify
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.settings.options import Options
 from assisted_images.values import VERSION_TEXT
@@ -43,6 +44,7 @@ class CommandLine(Commands):
         ["check-config", None, CheckOptions, "check the settings, and what they name"],
         ["inspect", None, InspectIsoOptions, "show what a CoreOS live ISO is"],
         ["customise", None, CustomiseOptions, "write an ISO with a configuration in it"],
+        ["verify", None, VerifyOptions, "say whether images are what they should be"],
         ["infra-env", None, InfraEnvOptions, "make a local infra-env"],
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
     ]
@@ -79,6 +81,8 @@ def _work(reactor: Any, options: VersionedOptions) -> Coroutine[Deferred[Any], A
             return inspect_iso(reactor, options, sys.stdout)
         case CustomiseOptions():
             return customise(reactor, options)
+        case VerifyOptions():
+            return verify(reactor, options, sys.stdout)
         case InfraEnvOptions(subOptions=NewInfraEnvOptions() as new):
             return new_infra_env(new, sys.stdout)
         case InspectOptions():

@@ -5,10 +5,8 @@ and answers, before the service starts with them.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,7 @@ from twisted.python import usage
 from twisted.web.http_headers import Headers
 
 from assisted_images.assembly import assisted_service_url
+from assisted_images.commands.findings import Finding, report
 from assisted_images.downloads.room import Room
 from assisted_images.image_assembly import make_downloader
 from assisted_images.oci.references import PullSpec
@@ -43,7 +42,6 @@ from httpd.urls import public_url
 Check = Callable[[], Coroutine[Deferred[Any], Any, str]]
 """Says what is there; C{OSError}, C{ValueError} and C{DownloadError} say what is wrong with it."""
 
-_FAILED = 1
 _SECONDS = 15.0
 """For which each server is waited for."""
 
@@ -92,15 +90,6 @@ class CheckOptions(Options):
                 yield name
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One row of the table."""
-
-    what: str
-    right: bool
-    text: str
-
-
 async def check_config(reactor: Any, options: CheckOptions, output: TextIO) -> None:
     """
     Write what is right and what is wrong.
@@ -113,16 +102,7 @@ async def check_config(reactor: Any, options: CheckOptions, output: TextIO) -> N
         findings = [Finding("settings", True, names)]
         findings += [Finding("settings", True, one) for one in options.settings.warnings]
         findings += await _found(reactor, options.settings)
-    if options["json"]:
-        output.write(json.dumps([asdict(one) for one in findings], indent=1) + "\n")
-    else:
-        width = max(len(one.what) for one in findings)
-        output.writelines(
-            f"{'ok' if one.right else 'WRONG':<5}  {one.what:<{width}}  {one.text}\n"
-            for one in findings
-        )
-    if not all(one.right for one in findings):
-        raise SystemExit(_FAILED)
+    report(findings, output, as_json=bool(options["json"]))
 
 
 async def _found(reactor: Any, settings: Settings) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any, Generic, TypeVar
 
 from assisted_images.settings.files import file_problems
@@ -19,9 +20,10 @@ def table_of(settings_class: Any) -> tuple[Setting, ...]:
     """
     The rows of the settings that a class has as its attributes.
 
-    @param settings_class: a dataclass with slots.
+    @param settings_class: a dataclass.
     """
-    return tuple(setting for setting in SETTINGS if setting.key in settings_class.__slots__)
+    keys = {field.name for field in fields(settings_class)}
+    return tuple(setting for setting in SETTINGS if setting.key in keys)
 
 
 class SomeOptions(SettingOptions[S], Generic[S]):

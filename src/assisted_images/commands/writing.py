@@ -100,12 +100,17 @@ async def write(
     @param written: is told the bytes of each piece.
     @raise OSError: it cannot be read or written.
     """
-    async for piece in _pieces(representation):
+    async for piece in pieces(representation):
         await run_in_thread(output.write, piece)
         written(len(piece))
 
 
-async def _pieces(representation: Representation) -> AsyncIterator[bytes | memoryview]:
+async def pieces(representation: Representation) -> AsyncIterator[bytes | memoryview]:
+    """
+    All bytes of a representation, one piece behind the other.
+
+    @raise OSError: it cannot be read.
+    """
     zeros = bytes(_PIECE)
     for segment in representation.segments:
         offset = 0

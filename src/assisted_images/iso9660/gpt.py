@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.iso9660.partitions import SECTOR, Move, Partition
 from assisted_images.iso9660.volume import SYSTEM_AREA_BYTES
+from assisted_images.values import Extent
 
 _SIGNATURE = b"EFI PART"
 # Signature, revision; size and checksum of the header, reserved; sectors of this copy, of the
@@ -133,6 +134,38 @@ class GuidPartitionTable:
             )
 
         return packed(zlib.crc32(packed(0))).ljust(SECTOR, b"\0")
+
+
+def check_copies(read: Callable[[Extent], bytes]) -> GuidPartitionTable | None:
+    """
+    Check both copies of an image's table (UEFI specification, 5.3.2).
+
+    @param read: reads from the image.
+    @return: the table; C{None} where there is none.
+    @raise IsoError: one copy is damaged, or they differ.
+    """
+    table = GuidPartitionTable.parse(read(Extent(0, SYSTEM_AREA_BYTES)))
+    if table is not None:
+        for here, other in ((1, table.backup), (table.backup, 1)):
+            _check_copy(read, table, here, other)
+    return table
+
+
+def _check_copy(
+    read: Callable[[Extent], bytes], table: GuidPartitionTable, here: int, other: int
+) -> None:
+    header = read(Extent(here * SECTOR, SECTOR))
+    fields = _HEADER.unpack_from(header)
+    if (fields[0], *fields[5:7]) != (_SIGNATURE, here, other):
+        raise IsoError(f"the GPT has no header in sector {here}; expected one of its two there")
+    size = min(fields[2], SECTOR)
+    if zlib.crc32(header[:16] + bytes(4) + header[20:size]) != fields[3]:
+        raise IsoError(f"the header of the GPT in sector {here} is damaged: its CRC is another")
+    entries = read(Extent(fields[10] * SECTOR, len(table.entries)))
+    if zlib.crc32(entries) != fields[13] or entries != table.entries:
+        raise IsoError(
+            f"the entries of the GPT from sector {fields[10]} on are damaged: their CRC is another"
+        )
 
 
 def is_backup_header(sector: bytes, here: int) -> bool:

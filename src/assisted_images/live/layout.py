@@ -18,7 +18,7 @@ from assisted_images.live.moving import FixedArea, MovableArea, read_movable_are
 from assisted_images.values import Extent
 from httpd.texts import quoted
 
-__all__ = ["RAMDISK_AREA", "IsoError", "Layout", "check_os_image", "read_layout"]
+__all__ = ["RAMDISK_AREA", "IsoError", "Layout", "check_os_image", "check_whole", "read_layout"]
 
 RAMDISK_AREA = "/images/assisted_installer_custom.img"
 """In a minimal ISO: the file that the ramdisk from assisted-service goes into."""
@@ -106,7 +106,26 @@ def check_os_image(
     layout: Layout, file_size: int, min_kernel_bytes: int, min_rootfs_bytes: int
 ) -> None:
     """
-    Check that an image is whole and is a CoreOS live ISO; C{file_size} is in bytes.
+    As L{check_whole}; and it has a kernel and a root file system of some bytes.
+
+    @raise IsoError: it is not; the text says what was found and what was expected.
+    """
+    check_whole(layout, file_size)
+    for name, extents, least in (
+        ("kernel", layout.kernel, min_kernel_bytes),
+        ("rootfs", layout.rootfs, min_rootfs_bytes),
+    ):
+        if extents is None:
+            raise IsoError(f"no {name} in /images/pxeboot")
+        size = sum(extent.length for extent in extents)
+        if size < least:
+            raise IsoError(f"the {name} has {size} bytes; at least {least} are expected")
+
+
+def check_whole(layout: Layout, file_size: int) -> None:
+    """
+    Check that an image, of which a minimal one is one, too, is whole and is a CoreOS live ISO;
+    C{file_size} is in bytes.
 
     @raise IsoError: it is not; the text says what was found and what was expected.
     """
@@ -117,15 +136,6 @@ def check_os_image(
         )
     if file_size < layout.size:
         raise IsoError(f"cut off: the file has {file_size} bytes of {layout.size} in the volume")
-    for name, extents, least in (
-        ("kernel", layout.kernel, min_kernel_bytes),
-        ("rootfs", layout.rootfs, min_rootfs_bytes),
-    ):
-        if extents is None:
-            raise IsoError(f"no {name} in /images/pxeboot")
-        size = sum(extent.length for extent in extents)
-        if size < least:
-            raise IsoError(f"the {name} has {size} bytes; at least {least} are expected")
 
 
 def _initrd_address(volume: Volume) -> bytes | None:

@@ -89,11 +89,12 @@ class Settings:
     """One sentence for each text that counts otherwise than it says, or not at all."""
 
 
-def parse_settings(texts: Mapping[str, str]) -> Settings:
+def parse_settings(texts: Mapping[str, str], *, serves: bool = True) -> Settings:
     """
     Read the settings.
 
     @param texts: the texts by the settings' names, as in the environment.
+    @param serves: whether images are to be served; to have them here, less has to be set.
     @raise SettingsError: with everything that is wrong.
     """
     left_alone = _releases_are_left_alone(texts)
@@ -101,7 +102,9 @@ def parse_settings(texts: Mapping[str, str]) -> Settings:
     if left_alone:
         reading.warnings.append(_LEFT_ALONE)
     reading.found.update(_whole_catalog(reading.found, reading.given))
-    reading.problems += _contradictions(reading.found, reading.given)
+    reading.problems += _image_contradictions(reading.found, reading.given)
+    if serves:
+        reading.problems += _contradictions(reading.found, reading.given)
     reading.warnings += _in_vain(reading.found, reading.given)
     reading.require_none_wrong()
     return Settings(**reading.found, warnings=tuple(reading.warnings))
@@ -166,12 +169,7 @@ def _whole_catalog(found: Mapping[str, Any], given: set[str]) -> Mapping[str, Ca
 
 
 def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
-    """
-    What is wrong with values that are right by themselves.
-
-    @param found: the values that could be read.
-    @param given: the settings that are set, whether or not they could be read.
-    """
+    """As L{_image_contradictions}, of values that say how images are served."""
     sources = given & {"infra_envs_dir", "assisted_service_host"}
     if len(sources) != 1:
         yield (
@@ -182,6 +180,17 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
     yield from listening_contradictions(found, given)
     yield from _cache_without_key(found, given)
     yield from _too_few_origin_connections(found)
+    if "catalog" in found and "image_service_base_url" not in given:
+        yield from _missing_base_url(found["catalog"])
+
+
+def _image_contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    """
+    What is wrong with values that are right by themselves, and say which images there are.
+
+    @param found: the values that could be read.
+    @param given: the settings that are set, whether or not they could be read.
+    """
     yield from _incomplete_s3(found, given)
     yield from _two_pull_secrets(given)
     if {"catalog", "release_images"} <= found.keys() and not found["catalog"].images:
@@ -189,8 +198,6 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
             "RELEASE_IMAGES: no release of 4.11 or later, and release images before have no ISO;"
             " expected one, or the ISOs' URLs in OS_IMAGES"
         )
-    if "catalog" in found and "image_service_base_url" not in given:
-        yield from _missing_base_url(found["catalog"])
 
 
 def _cache_without_key(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
