@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 from treq.client import HTTPClient
@@ -53,6 +54,11 @@ class Reactor(
 _WITHOUT_CTRL_C = ("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "sh")
 """Runs a program that Ctrl-C does nothing to, unless it says itself what it does."""
 
+_WITH_SOCKETS = ("/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh")
+"""Runs a program that is told that sockets are passed to it (sd_listen_fds(3))."""
+
+_FIRST_SOCKET = 3
+
 
 class ServiceFailed(Exception):
     """The service ended, or did not do in time what was waited for; the text has its last lines."""
@@ -82,7 +88,8 @@ class ServiceProcess(ProcessProtocol):
             Python would end in a traceback until the service has begun.
         """
         self._service = service
-        self._prefix = _WITHOUT_CTRL_C if on_terminal else ()
+        self._prefix: Sequence[str] = _WITHOUT_CTRL_C if on_terminal else ()
+        self._sockets: Sequence[socket] = ()
         self._reactor = reactor
         self._environment = environment
         self._on_line = on_line
@@ -128,6 +135,18 @@ class ServiceProcess(ProcessProtocol):
         scheme = scheme or ("http" if "http" in self.ports else "https")
         return f"{scheme}://localhost:{self.ports[scheme]}{path}"
 
+    def pass_sockets(self, names: str, sockets: Sequence[socket], by: Sequence[str] = ()) -> None:
+        """
+        Have it listen on sockets that are there already, as systemd would.
+
+        @param names: theirs, with colons between them.
+        @param by: the command line of another program, which runs it and passes them on.
+        """
+        self._prefix = (*_WITH_SOCKETS, *by)
+        self._sockets = sockets
+        passed = {"LISTEN_FDS": f"{len(sockets)}", "LISTEN_FDNAMES": names}
+        self._environment = {**self._environment, **passed}
+
     async def start(self, seconds: float) -> None:
         """
         Start the process and wait until it listens.
@@ -136,8 +155,10 @@ class ServiceProcess(ProcessProtocol):
         """
         twistd = Path(sys.executable).with_name("twistd")
         command = [*self._prefix, str(twistd), "--nodaemon", "--pidfile=", self._service]
+        files: dict[int, int | str] = {0: "w", 1: "r", 2: "r"}
+        files |= {n: one.fileno() for n, one in enumerate(self._sockets, _FIRST_SOCKET)}
         self._process = self._reactor.spawnProcess(
-            self, command[0], command, dict(self._environment), str(ROOT)
+            self, command[0], command, dict(self._environment), str(ROOT), childFDs=files
         )
         expected = _expected_schemes(self._environment)
         await self.wait_for(lambda: expected <= self.ports.keys(), "listen", seconds)

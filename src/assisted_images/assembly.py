@@ -4,8 +4,7 @@ The parts of a running service, put together according to its settings, on a rea
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +30,8 @@ from httpd.concurrency.turns import Turns
 from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
-from httpd.listening.listeners import Listener, listeners, listening_socket
-from httpd.listening.tls import ServerTls
+from httpd.listening.listeners import Listener, listeners
+from httpd.listening.places import Place
 from httpd.logs.requests import RequestLog
 from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
@@ -157,31 +156,31 @@ def assisted_service_url(settings: Settings) -> str:
 def make_listeners(
     settings: Settings,
     application: Application,
+    places: Sequence[Place],
     sockets: Any,
-    tls: ServerTls | None,
-    bind: Callable[[int], socket.socket] = listening_socket,
     all_workers: AllWorkers | None = None,
 ) -> Iterator[Listener]:
     """
     The listeners over one table of routes; the plain one beside TLS has less of it where that is
     set.
 
+    @param places: where they listen.
     @param sockets: adopts listening sockets: the reactor, unless others listen on them, too.
-    @param bind: makes the listening socket of a port.
     @param all_workers: C{None}: there is this process alone.
     """
 
     def site(*, beside_tls: bool) -> ServiceSite:
         boot_only = beside_tls and settings.http_serves is HttpServes.BOOT
-        rest_at = _secure_place(settings) if boot_only else None
+        rest_at = _secure_place(settings, places) if boot_only else None
         return make_site(application, all_workers, rest_at=rest_at)
 
-    return listeners(settings, site, sockets, tls, bind)
+    return listeners(places, site, sockets)
 
 
-def _secure_place(settings: Settings) -> str:
+def _secure_place(settings: Settings, places: Iterable[Place]) -> str:
     """Where the TLS listener is, for people: from outside a port may be another."""
     base_url = settings.image_service_base_url or ""
     if base_url.startswith("https://"):
         return base_url
-    return f"port {settings.listen_port}" if settings.listen_port else "the port with TLS"
+    port = next(place.port for place in places if place.tls is not None)
+    return f"port {port}" if port else "the port with TLS"

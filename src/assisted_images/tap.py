@@ -4,6 +4,7 @@ The composition root: makes a running service of the parts, and knows the reacto
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -20,12 +21,15 @@ from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings
 from assisted_images.workers.primary import make_primary
 from httpd.http1.connections import Connections
+from httpd.listening.passed_sockets import take_passed_sockets
+from httpd.listening.places import places_of
 from httpd.listening.renewal import CertificateRenewal
 from httpd.listening.tls import ServerTls
 from httpd.logs.service import ServiceLog
 from httpd.process.clock import process_reactor
 from httpd.process.service import HttpService
 from httpd.process.shutdown import Drainable
+from httpd.process.supervisor import Supervisor
 
 __all__ = ["Options", "makeService"]
 
@@ -43,14 +47,16 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     settings = options.settings
     outbound = Outbound(settings, reactor)
     tls = ServerTls.of(partial(getattr, settings))
+    places = places_of(settings, take_passed_sockets(os.environ), tls)
+    supervisor = Supervisor.taken(os.environ, reactor, settings.drain_seconds)
     log = service_log(settings, options.parent or {})
     others: list[Service] = []
     if settings.workers == 1:
         application = make_application(settings, reactor, outbound, log)
-        listeners = make_listeners(settings, application, reactor, tls)
+        listeners = make_listeners(settings, application, places, reactor)
         connections: Drainable = application.connections
     else:
-        primary = make_primary(settings, options.texts, outbound, reactor, tls, log)
+        primary = make_primary(settings, options.texts, outbound, reactor, places, log)
         application, listeners = primary.application, primary.listeners
         connections = primary.connections
         others.append(primary.secondaries)
@@ -59,6 +65,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     first: list[Service] = [*listeners, population]
     if tls is not None:
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
+    first.append(supervisor)
     service = ImageService(settings, log, application.connections)
     service.compose(
         reactor, (outbound, on_demand, *first, *others), first, settings.drain_seconds, connections

@@ -9,6 +9,7 @@ from assisted_images.settings.files import file_problems
 from assisted_images.settings.settings import Settings, parse_settings
 from assisted_images.settings.table import SETTINGS
 from assisted_images.values import VERSION_TEXT
+from httpd.listening.passed_sockets import socket_problems, start_environment
 from httpd.settings.options import ServiceOptions, parameters
 
 
@@ -36,5 +37,6 @@ class Options(ServiceOptions[Settings]):
         return parse_settings(texts)
 
     def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-        """What is wrong with the files that settings name, one line each."""
-        return file_problems(found, names)
+        """What is wrong with the files that settings name, or the process has, one line each."""
+        yield from file_problems(found, names)
+        yield from socket_problems(start_environment(), found)

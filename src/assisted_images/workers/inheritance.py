@@ -9,8 +9,8 @@ import ctypes
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any, BinaryIO
@@ -18,7 +18,9 @@ from typing import Any, BinaryIO
 from assisted_images.settings.table import SETTINGS
 from assisted_images.workers.ledger import Fact, Ledger
 from assisted_images.workers.slots import SharedSlots, new_slots
-from httpd.listening.listeners import listening_socket
+from httpd.listening.passed_sockets import PassedSocket
+from httpd.listening.places import Place
+from httpd.streaming.tls_transport import TlsSide
 
 LOG = 1
 """Standard output: a pipe to the primary, who writes the log."""
@@ -54,10 +56,29 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, SIGKILL.value)
 
 
-def inherited_sockets(count: int) -> Iterator[socket.socket]:
-    """The listening sockets of a secondary."""
-    for descriptor in range(FIRST_LISTENER, FIRST_LISTENER + count):
-        yield socket.socket(fileno=descriptor)
+def inherited_places(
+    listeners: Iterable[tuple[int, bool]], tls: TlsSide | None
+) -> tuple[Place, ...]:
+    """
+    Where a secondary listens.
+
+    @param listeners: port of each, and whether there is TLS.
+    """
+    return tuple(
+        Place(port, tls if is_secure else None, PassedSocket("", descriptor).bind)
+        for descriptor, (port, is_secure) in enumerate(listeners, FIRST_LISTENER)
+    )
+
+
+def _keeping(place: Place, sockets: list[socket.socket]) -> Place:
+    """The same place, whose socket is kept for those who inherit it."""
+
+    def bind(port: int) -> socket.socket:
+        listening = place.bind(port)
+        sockets.append(listening.dup())
+        return listening
+
+    return replace(place, bind=bind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +88,7 @@ class Shared:
 
     @ivar limit: how many downloads there may be.
     @ivar nothing: their standard input.
+    @ivar places: where all of them listen.
     @ivar sockets: those that listen, as soon as there are such.
     """
 
@@ -75,24 +97,18 @@ class Shared:
     ledger: Ledger
     slots: SharedSlots
     nothing: BinaryIO
-    sockets: list[socket.socket] = field(default_factory=list)
+    places: tuple[Place, ...]
+    sockets: list[socket.socket]
 
     @classmethod
-    def create(cls, workers: int, limit: int, reactor: Any) -> Shared:
+    def create(cls, workers: int, limit: int, reactor: Any, places: Iterable[Place]) -> Shared:
         """For the first of so many workers."""
         ledger = Ledger.create(workers)
         slots = SharedSlots(new_slots(limit), ledger, reactor)
-        return cls(workers, limit, ledger, slots, Path(os.devnull).open("rb"))
-
-    def bind(self, port: int) -> socket.socket:
-        """
-        Make the listening socket of a port, and keep it for those who inherit it.
-
-        @raise OSError: the port is not to be had.
-        """
-        listening = listening_socket(port)
-        self.sockets.append(listening.dup())
-        return listening
+        sockets: list[socket.socket] = []
+        kept = tuple(_keeping(place, sockets) for place in places)
+        nothing = Path(os.devnull).open("rb")  # noqa: SIM115  inherited for as long as there is one
+        return cls(workers, limit, ledger, slots, nothing, kept, sockets)
 
     def descriptors(self) -> dict[int, int]:
         """What a secondary inherits: the numbers there, and here."""

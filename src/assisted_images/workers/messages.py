@@ -35,12 +35,13 @@ class Welcome(Message, frozen=True):
 
     @ivar number: which of the workers, from 1 on; 0 is the primary.
     @ivar settings: the settings' texts as in the environment, by name.
-    @ivar listeners: how many listening sockets it has inherited.
+    @ivar listeners: where it listens: port and whether there is TLS, of each of the
+        L{places<httpd.listening.places.Place>} whose sockets it has inherited.
     """
 
     number: int
     settings: Mapping[str, bytes]
-    listeners: int
+    listeners: tuple[tuple[int, bool], ...]
 
 
 class ImageSummary(Value, frozen=True):

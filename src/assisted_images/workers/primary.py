@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from assisted_images.workers.connections import NotedConnections, share_of_conne
 from assisted_images.workers.inheritance import Shared, environment
 from assisted_images.workers.secondaries import AllConnections, Secondaries
 from httpd.listening.listeners import Listener
-from httpd.listening.tls import ServerTls
+from httpd.listening.places import Place
 from httpd.logs.service import ServiceLog
 
 
@@ -36,16 +36,17 @@ def make_primary(
     texts: Mapping[str, str],
     outbound: Outbound,
     reactor: Any,
-    tls: ServerTls | None,
+    places: Iterable[Place],
     log: ServiceLog,
 ) -> Primary:
     """
     Put the parts together.
 
     @param texts: what C{settings} were read from.
+    @param places: where all of them listen.
     @param log: gets the lines of the others, too.
     """
-    shared = Shared.create(settings.workers, settings.max_concurrent_requests, reactor)
+    shared = Shared.create(settings.workers, settings.max_concurrent_requests, reactor, places)
     connections = NotedConnections(share_of_connections(settings), shared.ledger)
     membership = Membership(shared.slots, connections)
     application = make_application(settings, reactor, outbound, log, membership)
@@ -61,7 +62,7 @@ def make_primary(
     sockets = FairSockets(reactor, shared.ledger)
     return Primary(
         application,
-        make_listeners(settings, application, sockets, tls, shared.bind, all_workers),
+        make_listeners(settings, application, shared.places, sockets, all_workers),
         AllConnections(connections, secondaries, shared.ledger),
         secondaries,
     )

@@ -137,7 +137,7 @@ class Secondaries(Service):
         except OSError as error:
             self._ended(secondary, str(error))
             return
-        listeners = len(self._shared.sockets)
+        listeners = tuple((place.port, place.tls is not None) for place in self._shared.places)
         secondary.pipe.tell(Welcome(number, self._settings, listeners))
         secondary.pipe.tell(self._summary)
 

@@ -154,16 +154,15 @@ class Secondary:
         )
 
     def _make_listeners(self, tls: ServerTls | None) -> list[Listener]:
-        sockets = inheritance.inherited_sockets(self._welcome.listeners)
+        places = inheritance.inherited_places(self._welcome.listeners, tls)
         fair = FairSockets(self._reactor, self._ledger)
         all_workers = AllWorkers(self._exposition, lambda: self._complete)
         return [
             *make_listeners(
                 self._settings,
                 self._application,
+                places,
                 fair,
-                tls,
-                lambda port: next(sockets),
                 all_workers,
             )
         ]

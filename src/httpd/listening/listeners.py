@@ -7,8 +7,7 @@ Knows nothing of what is served: any factory will do.
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -19,61 +18,15 @@ from twisted.internet.interfaces import IListeningPort, IReactorSocket
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.logger import Logger
 
+from httpd.listening.places import Bind, Place
+from httpd.listening.sockets import listening_socket
 from httpd.streaming.sender_threads import SenderThreads
 from httpd.streaming.sendfile import SendfileServer
 from httpd.streaming.tls_transport import TlsServer, TlsSide
 
-BACKLOG = 1024
-"""
-Connections that the kernel holds until they are accepted; it holds no more than
-C{net.core.somaxconn} either.  Beyond it a client's connect takes longer.
-"""
-_UNSENT = 256 * 1024
-"""
-Bytes that the kernel takes of what cannot be sent yet (C{TCP_NOTSENT_LOWAT}, tcp(7)).  By itself it
-takes some MiB for each client, and a crowd of slow ones leaves none for the others
-(C{net.ipv4.tcp_mem}); more than this makes nobody faster.
-"""
-
 
 class CannotListen(Exception):
     """A port is not to be had; the text says which and why, in one line."""
-
-
-def listening_socket(port: int) -> socket.socket:
-    """
-    A socket that listens on every address of the machine, IPv4's through the same socket as
-    IPv6's where the system has IPv6.
-
-    @param port: TCP port; 0 for any free one.
-    @raise OSError: the port is not to be had.
-    """
-    if socket.has_dualstack_ipv6():
-        return _prepared(
-            socket.create_server(
-                ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG
-            )
-        )
-    return ipv4_socket(port)
-
-
-def ipv4_socket(port: int) -> socket.socket:
-    """
-    A socket that listens on every IPv4 address of the machine.
-
-    @param port: TCP port; 0 for any free one.
-    @raise OSError: the port is not to be had.
-    """
-    return _prepared(socket.create_server(("0.0.0.0", port), backlog=BACKLOG))  # noqa: S104
-
-
-def _prepared(listening: socket.socket) -> socket.socket:
-    # What is accepted inherits this (tcp(7)); without it the end of an answer waits for the
-    # client's acknowledgement of its beginning.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
-    listening.setblocking(False)
-    return listening
 
 
 class Listener(Service):
@@ -93,7 +46,7 @@ class Listener(Service):
         port: int,
         factory: Factory[Any],
         tls: TlsSide | None = None,
-        bind: Callable[[int], socket.socket] = listening_socket,
+        bind: Bind = listening_socket,
     ) -> None:
         """
         @param port: TCP port; 0 for any free one.
@@ -140,12 +93,12 @@ class Listener(Service):
                 listening.fileno(), listening.family, cast("ServerFactory[Any]", self._factory)
             )
             setattr(self._port, "transport", self._transport)  # noqa: B010  the class's default
-            address = "[::]" if listening.family == socket.AF_INET6 else "0.0.0.0"  # noqa: S104
+            host, port, *_ = listening.getsockname()
         self._log.info(
             "listening on {scheme}://{listening}",
             scheme=self._scheme,
-            listening=f"{address}:{self.port}",
-            port=self.port,
+            listening=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            port=port,
         )
 
     def startService(self) -> None:
@@ -165,18 +118,6 @@ class Listener(Service):
         return closed or succeed(None)
 
 
-class Ports(Protocol):
-    """The settings that say where is listened."""
-
-    @property
-    def listen_port(self) -> int:
-        """Of the TLS listener, or without certificate of the plain one."""
-
-    @property
-    def http_listen_port(self) -> int | None:
-        """Of a plain listener besides the TLS one, or without certificate instead of it."""
-
-
 class MakeSite(Protocol):
     """Makes what a listener serves."""
 
@@ -189,23 +130,14 @@ class MakeSite(Protocol):
 
 
 def listeners(
-    ports: Ports,
-    site: MakeSite,
-    sockets: IReactorSocket,
-    tls: TlsSide | None,
-    bind: Callable[[int], socket.socket] = listening_socket,
+    places: Sequence[Place], site: MakeSite, sockets: IReactorSocket
 ) -> Iterator[Listener]:
     """
-    The TLS listener and the plain one besides; without certificate a plain one alone.
+    A listener for each place.
 
     @param sockets: adopts listening sockets: the reactor, unless others listen on them, too.
-    @param bind: makes the listening socket of a port.
     """
-    plain = ports.http_listen_port
-    if tls is None:
-        port = ports.listen_port if plain is None else plain
-        yield Listener(sockets, port, site(beside_tls=False), None, bind)
-        return
-    yield Listener(sockets, ports.listen_port, site(beside_tls=False), tls, bind)
-    if plain is not None:
-        yield Listener(sockets, plain, site(beside_tls=True), None, bind)
+    has_tls = any(place.tls is not None for place in places)
+    for place in places:
+        factory = site(beside_tls=has_tls and place.tls is None)
+        yield Listener(sockets, place.port, factory, place.tls, place.bind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from httpd.listening.passed_sockets import socket_problems, start_environment
 from httpd.settings.options import ServiceOptions, parameters
 from image_management.settings.files import file_problems
 from image_management.settings.settings import Settings, parse_settings
@@ -36,5 +37,6 @@ class Options(ServiceOptions[Settings]):
         return parse_settings(texts, self.environment.get("HOME", ""))
 
     def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
-        """What is wrong with the files that settings name, one line each."""
-        return file_problems(found, names)
+        """What is wrong with the files that settings name, or the process has, one line each."""
+        yield from file_problems(found, names)
+        yield from socket_problems(start_environment(), found)

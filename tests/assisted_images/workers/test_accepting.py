@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from assisted_images.workers.accepting import FairSockets
 from assisted_images.workers.ledger import Fact, Ledger
-from httpd.listening.listeners import listening_socket
+from httpd.listening.sockets import listening_socket
 from tests.httpd.outbound.servers import trial_reactor
 
 

@@ -65,7 +65,7 @@ class FramesTests(SynchronousTestCase):
 
     def test_one_message(self) -> None:
         """The first is read without touching what follows."""
-        welcome = Welcome(1, {"DATA_DIR": b"/data\xff"}, 2)
+        welcome = Welcome(1, {"DATA_DIR": b"/data\xff"}, ((8443, True), (0, False)))
         data = framed(welcome) + b"rest"
         position = 0
 
@@ -84,7 +84,7 @@ class FramesTests(SynchronousTestCase):
 
     def test_messages_have_no_text(self) -> None:
         """Whoever logs one logs nothing secret."""
-        for message in (AskConfiguration(1, REQUEST), Welcome(1, {"KEY": b"swordfish"}, 0)):
+        for message in (AskConfiguration(1, REQUEST), Welcome(1, {"KEY": b"swordfish"}, ())):
             self.assertNotIn("swordfish", repr(message))
             self.assertNotIn("swordfish", str(message))
 

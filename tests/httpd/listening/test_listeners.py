@@ -15,7 +15,8 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import TestCase
 
-from httpd.listening.listeners import CannotListen, Listener, ipv4_socket, listening_socket
+from httpd.listening.listeners import CannotListen, Listener
+from httpd.listening.sockets import ipv4_socket, listening_socket
 from httpd.listening.tls import ServerTls, TlsFiles
 from tests.certificates import identity
 
