@@ -7,16 +7,16 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
-_HOST = re.compile(r"\bimages\.example\.com\b")
-"""In pages, the machine that the services run on."""
+_HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+example\.com\b")
+"""In pages, whichever machine."""
 
-_PORTS = ("8080", "8443", "9000", "9443", "7070", "6379", "5432", "9090", "8000")
+_PORTS = ("8080", "8443", "9000", "9443", "7070", "6379", "5432", "9090", "8000", "8090")
 """In pages, those of services."""
 
 
 def real_places() -> Callable[[str], str]:
     """
-    What puts the real places into a text: this machine for C{images.example.com}, and for each
+    What puts the real places into a text: this machine for each of C{example.com}, and for each
     port that pages give to services one that is free.
     """
     with ExitStack() as opened:

@@ -42,7 +42,8 @@ def script(steps: Iterable[Block], outputs: Path) -> str:
         if block.is_file:
             parts.append(f"printf %s {shlex.quote(block.text)} >{shlex.quote(block.title)}\n")
         elif block.goes_on:
-            parts.append(f"{{\n{block.text}}} >{output} 2>&1 &\n")
+            # The file is there before anybody looks whether something is in it.
+            parts.append(f": >{output}\n{{\n{block.text}}} >>{output} 2>&1 &\n")
             if block.printed:
                 wanted = shlex.quote(_expression(block.printed.splitlines()[-1]))
                 parts.append(_UNTIL.format(wanted=wanted, output=output))

@@ -44,6 +44,7 @@ from demo.sample_image import sample_tree, write_image
 
 write_image(sample_tree(find_ingredients()), Path("rhcos-live.x86_64.iso"))
 PYTHON
+export MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1
 """
 
 _STOPS = "Ctrl-C stops the service."
@@ -56,7 +57,13 @@ _NEEDS = {
     "make run": Need(service="make run", ready=_STOPS),
     "make run-ims": Need(service="make run-ims", ready=_STOPS),
     # rhcos-live.x86_64.iso, an image that the service takes
-    "image": Need(_SAMPLE_IMAGE + "export MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1\n"),
+    "image": Need(_SAMPLE_IMAGE),
+    # a web server that has it, http://mirror.example.com:8000/rhcos-live.x86_64.iso
+    "mirror": Need(_SAMPLE_IMAGE, "python -u -m http.server 8000", "Serving HTTP on …"),
+    # http://assisted-service.example.com:8090, which wants a token
+    "assisted-service": Need(
+        service="python -m tests.docs.assisted_service 8090", ready="listening"
+    ),
     # a key pair of OpenSSH in ~/.ssh
     "ssh key": Need("mkdir -m 700 ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519\n"),
 }

@@ -1,0 +1,36 @@
+"""
+C{python -m tests.docs.assisted_service PORT}: for pages that have an assisted-service beside the
+service.  All infra-envs are alike, and whoever brings no token is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+_IGNITION = {"ignition": {"version": "3.2.0"}}
+_INFRA_ENV = {"kernel_arguments": '[{"operation": "append", "value": "from=assisted-service"}]'}
+
+
+class _Answering(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        allowed = "api_key=" in self.path or {"image-token", "authorization"} & {
+            name.lower() for name in self.headers
+        }
+        name = self.path.partition("?")[0].rpartition("/")[2]
+        found = {"files": _IGNITION, "minimal-initrd": None}.get(name, _INFRA_ENV)
+        body = b"" if found is None else json.dumps(found).encode()
+        self.send_response(200 if allowed else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+if __name__ == "__main__":
+    with ThreadingHTTPServer(("", int(sys.argv[1])), _Answering) as server:
+        print("listening", flush=True)
+        server.serve_forever()
