@@ -41,8 +41,10 @@ class Identity:
         return key, certificate
 
 
-def identity(name: str, issuer: Identity | None = None, authority: bool = False) -> Identity:
-    """A certificate for C{name}, signed by C{issuer} or by itself."""
+def identity(
+    name: str, issuer: Identity | None = None, authority: bool = False, days: int = 1
+) -> Identity:
+    """A certificate for C{name}, signed by C{issuer} or by itself, good for some days."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -53,7 +55,7 @@ def identity(name: str, issuer: Identity | None = None, authority: bool = False)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(authority, None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
     )

@@ -35,6 +35,7 @@ from httpd.listening.places import Place
 from httpd.logs.requests import RequestLog
 from httpd.outbound.redis import Redis
 from httpd.outbound.trust import tls_policy
+from httpd.web.disk_room import disk_turns
 from httpd.web.site import ServiceSite
 
 
@@ -64,6 +65,7 @@ def make_application(
     run_in_thread = threads_of(reactor)
     store = ImageStore(settings.catalog)
     metrics = Metrics(slots, store, connections)
+    metrics.watch_disks({"DATA_DIR": settings.data_dir}, disk_turns(reactor))
     return Application(
         store=store,
         infra_envs=_infra_envs(settings, reactor, outbound, metrics, lender),

@@ -64,6 +64,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     population = make_population(settings, reactor, outbound, application.store, on_demand)
     first: list[Service] = [*listeners, population]
     if tls is not None:
+        application.metrics.watch_certificate(tls.expiry)
         first.append(CertificateRenewal(tls, reactor, application.run_in_thread))
     first.append(supervisor)
     service = ImageService(settings, log, application.connections)

@@ -5,6 +5,7 @@ The parts of a running service, put together according to its settings, on a rea
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestLog
 from httpd.web.bearer import Bearer
 from httpd.web.bearer_keys import IssuerKeys, read_jwks, read_public_key
+from httpd.web.disk_room import disk_turns
 from image_management.images.images import Images
 from image_management.images.links import LinkChecks
 from image_management.jobs.backend import MakeBackend
@@ -96,7 +98,13 @@ class Parts:
         connections = Connections(settings.max_connections)
         metrics = Metrics(slots, connections)
         longest_manifest = settings.max_image_manifest_size_bytes
-        store = make_store(reactor, settings.ims_data_dir, settings.database_url)
+        metrics.watch_disks(_directories(settings), disk_turns(reactor))
+        store = make_store(
+            reactor,
+            settings.ims_data_dir,
+            settings.database_url,
+            observe=metrics.database_asked,
+        )
         s3 = S3(settings, reactor, metrics.s3_called)
         objects = s3.objects
         images = Images(
@@ -113,7 +121,7 @@ class Parts:
         nodes = _node_probes(settings, reactor, store)
         backend = _job_backend(settings, reactor, store, objects, nodes, metrics)
         jobs = JobService(store, creation, backend, reactor)
-        metrics.watch_jobs(jobs.counts)
+        metrics.watch_jobs(jobs.counts, jobs.ended)
         self.services: tuple[Service, ...] = (store, s3, s3_watch, images, nodes, jobs)
         self.issuer_keys = _issuer_keys(settings)
         per_client = settings.max_requests_per_client
@@ -139,6 +147,14 @@ class Parts:
             ),
             trusted_proxies=TrustedProxies(settings.trusted_proxies),
         )
+
+
+def _directories(settings: Settings) -> dict[str, Path]:
+    """Where files are kept, by the settings that say so."""
+    directories = {"IMS_DATA_DIR": settings.ims_data_dir}
+    if settings.ims_job_backend is JobBackendName.LOCAL:
+        directories["IMS_WORK_DIR"] = settings.ims_work_dir
+    return directories
 
 
 def _issuer_keys(settings: Settings) -> IssuerKeys | None:

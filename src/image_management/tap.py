@@ -58,6 +58,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
     first: list[Service] = list(listeners(places, site, reactor))
     if tls is not None:
+        parts.application.metrics.watch_certificate(tls.expiry)
         first.append(CertificateRenewal(tls, reactor, run_in_thread))
     if parts.issuer_keys is not None:
         first.append(IssuerKeyRenewal(parts.issuer_keys, reactor, run_in_thread))

@@ -52,6 +52,7 @@ class Fetching:
     The blocks of one image that are on their way from its origin.
 
     @ivar fetched: bytes that came from the origin.
+    @ivar failed: how often a block did not, or could not be kept.
     @ivar trouble: why the origin cannot be had, the last time that it was asked; C{None}: it can.
     """
 
@@ -79,7 +80,7 @@ class Fetching:
         self._unsynced: list[int] = []
         self._syncing: Deferred[None] | None = None
         self._closed: str | None = None
-        self.fetched = 0
+        self.fetched = self.failed = 0
         self.trouble: str | None = None
 
     @property
@@ -219,6 +220,7 @@ class Fetching:
                 self.tell_changed(str(error))
                 return
             except (DownloadError, OSError) as error:
+                self.failed += 1
                 reason = os_error_text(error) if isinstance(error, OSError) else str(error)
                 self._note_trouble(reason)
                 wait = max(delay, error.retry_after if isinstance(error, DownloadError) else 0.0)

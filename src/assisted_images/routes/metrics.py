@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from assisted_images import __version__
 from assisted_images.infra_envs.agreement import Source
 from assisted_images.store.images import ImageState, ImageStore
 from httpd.concurrency.slots import Slots
@@ -24,7 +25,7 @@ class Metrics(HttpMetrics):
     """The service's metrics."""
 
     def __init__(self, slots: Slots, store: ImageStore, connections: Connections) -> None:
-        super().__init__(_PREFIX, slots, connections)
+        super().__init__(_PREFIX, __version__, slots, connections)
         self.state.register(_ImageCollector(store))
         self.counts.register(_OnDemandCollector(store))
         configurations = Counter(
@@ -98,9 +99,15 @@ class _ImageCollector(Collector):
             "When a failed image is tried again, in Unix time; absent for others.",
             labels=labels,
         )
+        failures = CounterMetricFamily(
+            _PREFIX + "image_failures",
+            "Times that an image could not be fetched, or was not good.",
+            labels=labels,
+        )
         for image in self._store.images:
             entry = image.entry
             key = (entry.version, entry.architecture.value, entry.image_type.value)
+            failures.add_metric(key, image.failures)
             for state in ImageState:
                 states.add_metric((*key, state.value), float(image.state is state))
             present.add_metric(key, image.bytes_here)
@@ -108,7 +115,7 @@ class _ImageCollector(Collector):
                 total.add_metric(key, image.total)
             if image.next_try is not None:
                 next_try.add_metric(key, image.next_try)
-        yield from (states, present, total, next_try)
+        yield from (states, present, total, next_try, failures)
 
 
 class _OnDemandCollector(Collector):
@@ -128,6 +135,11 @@ class _OnDemandCollector(Collector):
         fetched = CounterMetricFamily(
             _PREFIX + "on_demand_fetched_bytes", "Bytes that came from the origin.", labels=labels
         )
+        failed = CounterMetricFamily(
+            _PREFIX + "on_demand_failed_fetches",
+            "Times that a block could not be fetched from the origin, or not be kept.",
+            labels=labels,
+        )
         waiting = GaugeMetricFamily(
             _PREFIX + "on_demand_readers_waiting",
             "Readers that wait for bytes from the origin.",
@@ -146,6 +158,7 @@ class _OnDemandCollector(Collector):
                 reads.add_metric((*key, "true"), file.hits)
                 reads.add_metric((*key, "false"), file.misses)
                 fetched.add_metric(key, file.fetching.fetched)
+                failed.add_metric(key, file.fetching.failed)
                 waiting.add_metric(key, file.fetching.waiting)
                 evicted.add_metric(key, file.held.evicted)
-        yield from (reads, fetched, waiting, evicted)
+        yield from (reads, fetched, failed, waiting, evicted)

@@ -75,6 +75,7 @@ class OsImage:
     @ivar total: bytes in all; None while that is not known.
     @ivar reason: why it has failed, or waits.
     @ivar next_try: when it will be tried again, in seconds since the epoch.
+    @ivar failures: how often it has failed since the service started.
     @ivar ready: what is served; None until it is ready.
     @ivar on_demand: what is here of an image that is fetched on demand; None for others.
     @ivar whole_because: why it is fetched whole although it was to be fetched on demand.
@@ -89,6 +90,7 @@ class OsImage:
         self.bytes = 0
         self.total: int | None = None
         self.next_try: float | None = None
+        self.failures = 0
         self.ready: ReadyImage | None = None
         self.on_demand: OnDemandFile | None = None
         self.whole_because: str | None = None
@@ -140,6 +142,7 @@ class OsImage:
         self.reason = reason
         self.next_try = next_try
         self.ready = ready
+        self.failures += state is ImageState.FAILED
         self._log.emit(
             LogLevel.warn if state is ImageState.FAILED else LogLevel.info,
             "image {version} {arch} {type}: {state}"

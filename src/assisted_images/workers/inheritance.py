@@ -86,14 +86,12 @@ class Shared:
     """
     Memory, slots and sockets.
 
-    @ivar limit: how many downloads there may be.
     @ivar nothing: their standard input.
     @ivar places: where all of them listen.
     @ivar sockets: those that listen, as soon as there are such.
     """
 
     workers: int
-    limit: int
     ledger: Ledger
     slots: SharedSlots
     nothing: BinaryIO
@@ -102,13 +100,17 @@ class Shared:
 
     @classmethod
     def create(cls, workers: int, limit: int, reactor: Any, places: Iterable[Place]) -> Shared:
-        """For the first of so many workers."""
+        """
+        For the first of so many workers.
+
+        @param limit: how many downloads there may be.
+        """
         ledger = Ledger.create(workers)
-        slots = SharedSlots(new_slots(limit), ledger, reactor)
+        slots = SharedSlots(new_slots(limit), limit, ledger, reactor)
         sockets: list[socket.socket] = []
         kept = tuple(_keeping(place, sockets) for place in places)
         nothing = Path(os.devnull).open("rb")  # noqa: SIM115  inherited for as long as there is one
-        return cls(workers, limit, ledger, slots, nothing, kept, sockets)
+        return cls(workers, ledger, slots, nothing, kept, sockets)
 
     def descriptors(self) -> dict[int, int]:
         """What a secondary inherits: the numbers there, and here."""
@@ -133,7 +135,7 @@ class Shared:
         """
         answers = self.answers(worker)
         self.ledger.erase(worker)
-        self.slots.settle(self.limit)
+        self.slots.settle()
         return answers
 
     def close_sockets(self) -> None:

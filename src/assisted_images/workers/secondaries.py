@@ -115,9 +115,10 @@ class Secondaries(Service):
 
     async def exposition(self) -> bytes:
         """All workers' metrics, in Prometheus' text format."""
-        counting = map(self._count, self._secondaries.values())
-        await gatherResults(list(map(Deferred.fromCoroutine, counting)))
         metrics = self._application.metrics
+        counting = map(self._count, self._secondaries.values())
+        asked = [metrics.look(), *counting]
+        await gatherResults(list(map(Deferred.fromCoroutine, asked)))
         sums = self._totals.with_own(metrics.counts.collect())
         return generate_latest(Collected([*metrics.state.collect(), *sums]))
 

@@ -147,7 +147,12 @@ class Secondary:
             self._outbound,
             request_log,
             Membership(
-                SharedSlots(inheritance.SLOTS, self._ledger, self._reactor),
+                SharedSlots(
+                    inheritance.SLOTS,
+                    self._settings.max_concurrent_requests,
+                    self._ledger,
+                    self._reactor,
+                ),
                 self._connections,
                 PrimaryLender(self._pipe),
             ),

@@ -45,11 +45,13 @@ class SharedSlots:
     when a slot becomes free.
     """
 
-    def __init__(self, descriptor: int, ledger: Ledger, reactor: Reactor) -> None:
+    def __init__(self, descriptor: int, limit: int, ledger: Ledger, reactor: Reactor) -> None:
         """
         @param descriptor: what L{new_slots} returned, here or in the primary.
+        @param limit: how many there are.
         """
         self.descriptor = descriptor
+        self.limit = limit
         self._ledger = ledger
         self._reactor = reactor
         self._queue: deque[Deferred[None]] = deque()
@@ -79,24 +81,22 @@ class SharedSlots:
         """Downloads that wait for a slot, in all workers."""
         return sum(self._ledger.all(Fact.WAITING))
 
-    def settle(self, limit: int) -> None:
+    def settle(self) -> None:
         """
         Free what nobody has, after a worker's row was erased; if need be a little later, when no
         worker is in the middle of taking a slot or giving one back.
-
-        @param limit: how many slots there are.
         """
         steps = self._ledger.all(Fact.STEPS)
         # Who finds none in this moment waits for the next.
         free = 0
         while self._take_one():
             free += 1
-        missing = limit - free - self.in_use
+        missing = self.limit - free - self.in_use
         at_rest = not any(count % 2 for count in steps) and self._ledger.all(Fact.STEPS) == steps
         if at_rest:
             free += missing
         else:
-            self._reactor.callLater(_AGAIN_SECONDS, self.settle, limit)
+            self._reactor.callLater(_AGAIN_SECONDS, self.settle)
         if free:
             os.eventfd_write(self.descriptor, free)
 

@@ -13,6 +13,9 @@ from assisted_images.workers.messages import Family
 _Key = tuple[str, tuple[tuple[str, str], ...]]
 """A sample's name and labels."""
 
+_BEGINNINGS = ("_created", "_start_time_seconds")
+"""What names of moments end with."""
+
 
 def families(metrics: Iterable[Metric]) -> tuple[Family, ...]:
     """The metrics as they are sent."""
@@ -38,8 +41,8 @@ class _Sum:
         before = self.values.get(key)
         if before is None:
             self.values[key] = value
-        elif name.endswith("_created"):
-            # When the first of them began to count.
+        elif name.endswith(_BEGINNINGS):
+            # When the first of them began.
             self.values[key] = min(before, value)
         else:
             self.values[key] = before + value

@@ -29,6 +29,10 @@ class Slots(Protocol):
         """Give it back."""
 
     @property
+    def limit(self) -> int:
+        """How many there are."""
+
+    @property
     def in_use(self) -> int:
         """Downloads that hold a slot."""
 
@@ -42,10 +46,12 @@ class OwnSlots:
     L{Slots} of this process alone.
 
     Nearly always one is free: taking it makes no Deferred, as a C{DeferredSemaphore} would.
+
+    @ivar limit: how many there are.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = self._free = limit
+        self.limit = self._free = limit
         self._queue: deque[Deferred[None]] = deque()
 
     async def __aenter__(self) -> None:
@@ -70,7 +76,7 @@ class OwnSlots:
     @property
     def in_use(self) -> int:
         """Downloads that hold a slot."""
-        return self._limit - self._free
+        return self.limit - self._free
 
     @property
     def waiting(self) -> int:

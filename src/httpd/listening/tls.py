@@ -190,6 +190,12 @@ class ServerTls:
         """Take C{context} for connections from now on; those that are open go on."""
         self._context = context
 
+    def expiry(self) -> float:
+        """When the certificate expires that new connections get, in seconds since the epoch."""
+        certificate = self.connection(None).get_certificate()
+        assert certificate is not None, "a context for a server has one"
+        return certificate.to_cryptography().not_valid_after_utc.timestamp()
+
     def connection(self, socket: socket.socket | None) -> SSL.Connection:
         """TLS on a socket, or in memory, before the handshake."""
         connection = SSL.Connection(self._context, socket)

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import platform
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Info, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from twisted.copyright import version as twisted_version
 
 from httpd.concurrency.slots import Slots
+from httpd.concurrency.turns import Turns
 from httpd.http1.connections import Connections
 from httpd.web.answered import Answered, Reply
+from httpd.web.disk_room import DiskRoom
 from httpd.web.request import ServiceRequest
 from httpd.web.request_counts import RequestCounts
 
 
 class HttpMetrics(Collector):
     """
-    The metrics of requests, downloads and connections; a service adds its own.
+    The metrics of requests, downloads and connections, of the process and what it needs; a service
+    adds its own.
 
     @ivar counts: what this process alone has to tell.
     @ivar state: what any process of the service would tell alike.
     """
 
-    def __init__(self, prefix: str, slots: Slots, connections: Connections) -> None:
+    def __init__(self, prefix: str, version: str, slots: Slots, connections: Connections) -> None:
         """
         @param prefix: what the metrics' names begin with.
+        @param version: the service's.
         """
+        self._prefix = prefix
+        self._disks: DiskRoom | None = None
         self.counts = CollectorRegistry()
         self.state = CollectorRegistry()
+        build = {
+            "version": version,
+            "python": platform.python_version(),
+            "twisted": twisted_version,
+        }
+        Info(prefix + "build", "What runs here.", registry=self.state).info(build)
+        ProcessCollector(registry=self.counts)
         self.state.register(_SlotCollector(prefix, slots))
         self.counts.register(_ConnectionCollector(prefix, connections))
         requests = RequestCounts(prefix, lambda: connections.sent_bytes)
@@ -46,8 +62,31 @@ class HttpMetrics(Collector):
         yield from self.state.collect()
         yield from self.counts.collect()
 
+    def watch_disks(self, directories: Mapping[str, Path], turns: Turns) -> None:
+        """Tell from now on what room there is; the arguments are those of L{DiskRoom}."""
+        self._disks = DiskRoom(self._prefix, directories, turns)
+        self.state.register(self._disks)
+
+    def watch_certificate(self, expiry: Callable[[], float]) -> None:
+        """
+        Tell from now on how long the certificate is good that the listener has.
+
+        @param expiry: says until when that is now, in seconds since the epoch.
+        """
+        Gauge(
+            self._prefix + "certificate_expiration_timestamp_seconds",
+            "When the certificate expires that new connections get, in Unix time.",
+            registry=self.state,
+        ).set_function(expiry)
+
+    async def look(self) -> None:
+        """Look at what L{collect} cannot look at without waiting."""
+        if self._disks is not None:
+            await self._disks.look()
+
     async def exposition(self) -> bytes:
-        """The same in Prometheus' text format."""
+        """All of them in Prometheus' text format."""
+        await self.look()
         return generate_latest(self)
 
     def client_stalled(self) -> None:
@@ -64,6 +103,11 @@ class _SlotCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Downloads that are under way, and those that are to come."""
+        yield GaugeMetricFamily(
+            self._prefix + "downloads_limit",
+            "Downloads that may hold a slot at a time.",
+            self._slots.limit,
+        )
         yield GaugeMetricFamily(
             self._prefix + "downloads_in_flight", "Downloads that hold a slot.", self._slots.in_use
         )
@@ -87,6 +131,11 @@ class _ConnectionCollector(Collector):
             self._prefix + "connections",
             "Client connections that are open.",
             len(self._connections),
+        )
+        yield GaugeMetricFamily(
+            self._prefix + "connections_limit",
+            "Client connections that may be open at a time.",
+            self._connections.limit,
         )
         yield CounterMetricFamily(
             self._prefix + "connections_refused",

@@ -29,7 +29,7 @@ from image_management.jobs.backend import (
     Report,
 )
 from image_management.jobs.creation import JobCreation, NewJob
-from image_management.jobs.progress import OVER, patched_by_job, reported
+from image_management.jobs.progress import OVER, is_over, patched_by_job, reported
 from image_management.records.kinds import Kind
 from image_management.records.record import Record
 from image_management.records.words import JobStatus
@@ -45,6 +45,8 @@ class JobService(Background):
     Jobs, from their beginning to their end.
 
     As a service it goes on with those that an earlier process has left; it starts after the store.
+
+    @ivar ended: how many have come to an end since the service started, by their status and type.
     """
 
     failed = "jobs of an earlier process are not gone on with"
@@ -64,6 +66,7 @@ class JobService(Background):
         self._creation = creation
         self._clock = clock
         self._states: dict[str, tuple[str, str]] = {}
+        self.ended: Counter[tuple[str, str]] = Counter()
         self._making: set[str] = set()
         self._backend: JobBackend | None = make_backend(self.report) if make_backend else None
 
@@ -76,8 +79,7 @@ class JobService(Background):
         if self._backend is None:
             return
         jobs = await self._patiently(self._own_jobs)
-        for job in jobs:
-            self._count(job)
+        self._states |= {job.id: _state(job) for job in jobs}
         recover = partial(self._backend.recover, jobs)
         for id in await self._patiently(recover):
             self._log.info("job {job} is taken back: its making was cut off", job=id)
@@ -242,7 +244,10 @@ class JobService(Background):
 
     def _count(self, job: Record) -> Record:
         """Take note of how far it is."""
-        self._states[job.id] = (job.document["status"], job.document["job_type"])
+        state = _state(job)
+        if is_over(job) and self._states.get(job.id) != state:
+            self.ended[state] += 1
+        self._states[job.id] = state
         return job
 
     async def _forget(self, id: str) -> None:
@@ -262,6 +267,10 @@ class JobService(Background):
                 self._log.warn("jobs: {error}; once more in {pause} s", error=error, pause=pause)
             await deferLater(self._clock, pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _state(job: Record) -> tuple[str, str]:
+    return job.document["status"], job.document["job_type"]
 
 
 async def _asked(doing: Any) -> None:

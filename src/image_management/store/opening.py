@@ -11,6 +11,7 @@ from image_management.store.interchange import take_over
 from image_management.store.postgresql import PostgresqlDatabase, postgresql_url
 from image_management.store.sqlite import SqliteDatabase
 from image_management.store.store import LEASE_SECONDS, Store
+from image_management.store.threads import Observe
 
 
 def make_database(
@@ -34,6 +35,7 @@ def make_store(
     database_url: str | None = None,
     *,
     lease_seconds: float = LEASE_SECONDS,
+    observe: Observe | None = None,
 ) -> Store:
     """
     The store of a service, not opened yet: it is when the L{Store} starts.
@@ -42,8 +44,9 @@ def make_store(
         new one takes over.
     @param database_url: a PostgreSQL server's database instead, as
         C{postgresql://user:password@host:port/name}.
+    @param observe: is told of each time that it is asked.
     @raise ValueError: C{database_url} is no such URL.
     """
     fill = nothing if database_url else partial(take_over, data_dir)
     database = make_database(data_dir, database_url, fill)
-    return Store(database, reactor, lease_seconds)
+    return Store(database, reactor, lease_seconds, observe)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection, select
@@ -11,7 +11,6 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from httpd.concurrency.threads import own_threads
 from image_management.records.kinds import Kind
 from image_management.records.record import Record
 from image_management.store import operation_rows, record_rows
@@ -19,6 +18,7 @@ from image_management.store.database import Database
 from image_management.store.errors import StoreRefused, StoreUnavailable
 from image_management.store.journal import Moved, Operation, Outcome, Removed
 from image_management.store.record_rows import Change
+from image_management.store.threads import DatabaseThreads, Observe
 
 __all__ = ["LEASE_SECONDS", "Change", "Store"]
 
@@ -42,19 +42,21 @@ class Store(Service):
     _log = Logger()
 
     def __init__(
-        self, database: Database, reactor: Any, lease_seconds: float = LEASE_SECONDS
+        self,
+        database: Database,
+        reactor: Any,
+        lease_seconds: float = LEASE_SECONDS,
+        observe: Observe | None = None,
     ) -> None:
         """
         @param reactor: with whose end the threads end in which the database is used.
         @param lease_seconds: how long an operation is kept for an owner that does not renew.
+        @param observe: is told of each time that the database is asked.
         """
         self._database = database
         self._lease_seconds = lease_seconds
         self._owner = uuid4().hex
-        self._read_in_thread = own_threads(reactor, database.readers, "store")
-        self._write_in_thread = self._read_in_thread
-        if database.writers:
-            self._write_in_thread = own_threads(reactor, database.writers, "store-writer")
+        self._threads = DatabaseThreads(database, reactor, observe)
 
     def startService(self) -> None:
         """
@@ -75,7 +77,7 @@ class Store(Service):
     def stopService(self) -> Deferred[None] | None:
         """Close the database, once what is under way has ended."""
         Service.stopService(self)
-        return self._write_in_thread(self._database.close)
+        return self._threads.close()
 
     # --- records
 
@@ -86,7 +88,7 @@ class Store(Service):
         @param deleted: of the collection of what was deleted.
         @raise NotFound: it is not there.
         """
-        return await self._read(record_rows.get, kind, id, deleted)
+        return await self._threads.read(record_rows.get, kind, id, deleted)
 
     async def list_body(
         self,
@@ -112,11 +114,11 @@ class Store(Service):
             texts = record_rows.texts(connection, self._database, place, filters or {}, limit)
             return b"[%b]" % texts.encode()
 
-        return await self._read(body)
+        return await self._threads.read(body)
 
     async def list_records(self, kind: Kind, *, deleted: bool = False) -> list[Record]:
         """The records of a collection, in order of creation."""
-        return await self._read(record_rows.all_records, kind, deleted)
+        return await self._threads.read(record_rows.all_records, kind, deleted)
 
     async def add(self, record: Record) -> Record:
         """
@@ -125,7 +127,7 @@ class Store(Service):
 
         @raise LinkInUse: another live record of its kind has its link.
         """
-        return await self._write(record_rows.add, record)
+        return await self._threads.write(record_rows.add, record)
 
     async def change(self, kind: Kind, id: str, change: Change) -> Record:
         """
@@ -143,7 +145,7 @@ class Store(Service):
             record = record_rows.lock_idle(connection, kind, id, deleted=False)
             return record_rows.put(connection, record, change(record), deleted=False)
 
-        return await self._write(changed)
+        return await self._threads.write(changed)
 
     async def move(self, kind: Kind, id: str, change: Change, *, to_deleted: bool) -> Record:
         """
@@ -159,7 +161,7 @@ class Store(Service):
             record = record_rows.lock_idle(connection, kind, id, not to_deleted)
             return record_rows.put(connection, record, change(record), deleted=to_deleted)
 
-        return await self._write(moved)
+        return await self._threads.write(moved)
 
     async def remove(self, kind: Kind, id: str, *, deleted: bool = False) -> None:
         """
@@ -173,11 +175,11 @@ class Store(Service):
             record_rows.lock_idle(connection, kind, id, deleted)
             record_rows.remove(connection, kind, id)
 
-        await self._write(removed)
+        await self._threads.write(removed)
 
     async def host_key(self, xname: str) -> str | None:
         """The key that a remote build node had when it was met; C{None}: it was not met yet."""
-        return await self._read(record_rows.host_key, xname)
+        return await self._threads.read(record_rows.host_key, xname)
 
     async def keep_host_key(self, xname: str, key: str) -> str:
         """
@@ -185,7 +187,7 @@ class Store(Service):
 
         @return: the one that is kept; C{key} where there is no such node.
         """
-        return await self._write(record_rows.keep_host_key, xname, key)
+        return await self._threads.write(record_rows.keep_host_key, xname, key)
 
     # --- operations
 
@@ -208,7 +210,7 @@ class Store(Service):
             operation_rows.insert_operation(connection, operation, self._owner, end, path)
             return record
 
-        return await self._write(begun)
+        return await self._threads.write(begun)
 
     async def progress(
         self, operation: Operation, state: Mapping[str, Any], *, claim: str | None = None
@@ -221,7 +223,9 @@ class Store(Service):
         @raise LeaseLost: this store is not its owner any more.
         @raise LinkInUse: another live record of the kind has the claimed link.
         """
-        await self._write(operation_rows.update_operation, operation, self._owner, state, claim)
+        await self._threads.write(
+            operation_rows.update_operation, operation, self._owner, state, claim
+        )
 
     async def finish(
         self, operation: Operation, outcome: Outcome, *, state: Mapping[str, Any] | None = None
@@ -249,15 +253,15 @@ class Store(Service):
                 case Removed():
                     record_rows.remove(connection, operation.kind, operation.id)
 
-        await self._write(finished)
+        await self._threads.write(finished)
 
     async def operation(self, kind: Kind, id: str) -> Operation | None:
         """The operation on a record that is under way, if there is one."""
-        return await self._read(operation_rows.find_operation, kind, id)
+        return await self._threads.read(operation_rows.find_operation, kind, id)
 
     async def operations(self) -> list[Operation]:
         """The operations that are under way, whosoever they are."""
-        return await self._read(operation_rows.all_operations)
+        return await self._threads.read(operation_rows.all_operations)
 
     async def take_over(self) -> list[Operation]:
         """
@@ -267,14 +271,14 @@ class Store(Service):
 
         @return: the operations that are this store's from now on, as they were written last.
         """
-        return await self._write(
+        return await self._threads.write(
             operation_rows.take_operations, self._database, self._owner, self._lease_seconds
         )
 
     async def renew(self) -> None:
         """Renew the leases of this store's operations; to be called a few times a lease."""
         end = self._database.lease_end(self._lease_seconds)
-        await self._write(operation_rows.renew_leases, self._owner, end)
+        await self._threads.write(operation_rows.renew_leases, self._owner, end)
 
     async def check(self) -> None:
         """
@@ -282,14 +286,4 @@ class Store(Service):
 
         @raise StoreUnavailable: it does not; the text says why.
         """
-        await self._read(Connection.scalar, select(1))
-
-    async def _read(
-        self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
-        return await self._read_in_thread(lambda: self._database.read(work, *args, **kwargs))
-
-    async def _write(
-        self, work: Callable[Concatenate[Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
-    ) -> _T:
-        return await self._write_in_thread(lambda: self._database.write(work, *args, **kwargs))
+        await self._threads.read(Connection.scalar, select(1))

@@ -43,7 +43,7 @@ class SharedSlotsTests(SynchronousTestCase):
         self.reactors = Readers(), Readers()
         ledgers = self.ledger, Ledger(self.ledger.descriptor, 1, 2)
         self.slots = [
-            SharedSlots(descriptor, ledger, reactor)  # type: ignore[arg-type]
+            SharedSlots(descriptor, 2, ledger, reactor)  # type: ignore[arg-type]
             for ledger, reactor in zip(ledgers, self.reactors, strict=True)
         ]
         self.begun: list[str] = []
@@ -133,7 +133,7 @@ class SharedSlotsTests(SynchronousTestCase):
         self.ends["a"].callback(None)
         self.download(0, "b")
         self.download(0, "c")
-        self.slots[0].settle(2)
+        self.slots[0].settle()
         self.assertEqual(self.begun, ["a", "b"])
         for end in (lambda: hanging.note(Fact.HELD, 1), lambda: self.ledger.erase(1)):
             self.reactors[0].turn()
@@ -141,7 +141,7 @@ class SharedSlotsTests(SynchronousTestCase):
             end()
             hanging.note(Fact.STEPS, 2)
             self.reactors[0].advance(1)
-            self.slots[0].settle(2)
+            self.slots[0].settle()
         self.reactors[0].turn()
         self.assertEqual((self.begun, self.counts()), (["a", "b", "c"], (2, 0)))
 
@@ -151,7 +151,7 @@ class SharedSlotsTests(SynchronousTestCase):
         if in_the_middle:
             Ledger(self.ledger.descriptor, 1, 2).note(Fact.HELD, 0)
         self.ledger.erase(1)
-        self.slots[0].settle(2)
+        self.slots[0].settle()
         for name in "cd":
             self.download(0, name)
         self.assertEqual((self.begun, self.counts()), (["a", "b", "c"], (2, 1)))

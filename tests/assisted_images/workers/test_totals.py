@@ -35,6 +35,15 @@ class TotalsTests(SynchronousTestCase):
             for sample in metric.samples
         }
 
+    def test_start(self) -> None:
+        """It is that of the first."""
+        for worker, seconds in ((self.own, 1000), (self.other, 2000)):
+            Gauge(
+                "start_time_seconds", "Start.", namespace="process", registry=worker.registry
+            ).set(seconds)
+        self.note(1, self.other)
+        self.assertEqual(self.sums()["process_start_time_seconds"], 1000)
+
     def test_sums(self) -> None:
         """Of each sample, those too that only one of them has; when counting began: the first."""
         self.own.sent.inc(5)

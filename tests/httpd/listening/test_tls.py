@@ -200,11 +200,12 @@ class TlsTests(SynchronousTestCase):
 
     def test_renewal(self) -> None:
         server = self.server()
-        renewed = identity("images.example.com", self.middle)
+        renewed = identity("images.example.com", self.middle, days=30)
         renewed.write(self.directory, self.middle)
-        self.assertEqual(self.peer_certificate(server), self.leaf.certificate)
-        server.use(server.files.context())
-        self.assertEqual(self.peer_certificate(server), renewed.certificate)
+        for served in (self.leaf.certificate, renewed.certificate):
+            self.assertEqual(self.peer_certificate(server), served)
+            self.assertEqual(server.expiry(), served.not_valid_after_utc.timestamp())
+            server.use(server.files.context())
 
     def test_connections_go_on_through_a_renewal(self) -> None:
         server = self.server()

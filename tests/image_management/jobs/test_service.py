@@ -137,6 +137,8 @@ class JobServiceTests(OnSqlite, StoreCase):
             ("success", "", "complete"),
         )
         self.assertEqual(self.service.counts(), {("success", "customize"): 1})
+        ended = {("error", "customize"): 1, ("success", "customize"): 1}
+        self.assertEqual(self.service.ended, ended)
         await self.store.remove(Kind.JOB, job.id)
         await self.backend.report(Report(job.id, JobStatus.ERROR))
 
