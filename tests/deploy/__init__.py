@@ -1,0 +1,1 @@
+"""What is in C{deploy/}, by the programs that it is for."""
