@@ -29,10 +29,14 @@ class Need:
 
 
 _CLONE = """\
-# Its demo/ is a real folder, and so it is the place where what that makes is kept.
-ln -s "$ROOT"/* "$ROOT"/.venv .
+# Its demo/ is a real folder, and so it is the place where what that makes is kept; its .venv has
+# what that of the tests has, and nothing is installed into it.
+ln -s "$ROOT"/* .
 rm -rf demo demo-data build
 cp -r "$ROOT"/demo .
+mkdir .venv
+ln -s "$ROOT"/.venv/* .venv
+touch .venv/.run .venv/.test
 """
 
 _SAMPLE_IMAGE = """\
@@ -52,7 +56,9 @@ _STOPS = "Ctrl-C stops the service."
 _NEEDS = {
     # a clone of this repository to work in, where make run and make run-ims take the pages' ports
     "clone": Need(_CLONE + "export LISTEN_PORT=8443 HTTP_LISTEN_PORT=8080\n"),
-    "clone for image management": Need(_CLONE + "export LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000\n"),
+    "clone for image management": Need(
+        _CLONE + "export LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000 IMS_JOB_BACKEND=none\n"
+    ),
     # these run
     "make run": Need(service="make run", ready=_STOPS),
     "make run-ims": Need(service="make run-ims", ready=_STOPS),
