@@ -19,6 +19,9 @@ _BEGINNING = 20
 _KEYS = ("S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_STS_ACCESS_KEY", "S3_STS_SECRET_KEY")
 """Settings that are secret."""
 
+_KEY_FILES = ("HTTPS_KEY_FILE", "CONFIG_CACHE_KEY_FILE", "URL_SIGNING_KEY_FILE")
+"""Settings that name a file with a key."""
+
 
 class Canaries:
     """Texts that must not be found, in any of the forms that a program gives to a text."""
@@ -71,7 +74,7 @@ def canaries_of(environment: Mapping[str, str]) -> Canaries:
     for url in urls:
         parts = urlsplit(url)
         found.add(parts.password or "", *(value for _, value in parse_qsl(parts.query)))
-    if key := environment.get("HTTPS_KEY_FILE"):
+    for key in filter(None, map(environment.get, _KEY_FILES)):
         found.add(*(line for line in Path(key).read_text().splitlines() if "-----" not in line))
     if infra_envs := environment.get("INFRA_ENVS_DIR"):
         for file in Path(infra_envs).glob("*/discovery.ign"):

@@ -20,6 +20,7 @@ from assisted_images.routes.application import Application
 from assisted_images.routes.checksums import MOST_AT_ONCE, Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
+from assisted_images.routes.signed_urls import SignedUrls
 from assisted_images.routes.tree import AllWorkers, make_site
 from assisted_images.settings.readers import HttpServes
 from assisted_images.settings.settings import Settings
@@ -85,7 +86,14 @@ def make_application(
         client_slots=_client_slots(settings, slots),
         trusted_proxies=TrustedProxies(settings.trusted_proxies),
         local_infra_envs=settings.infra_envs_dir is not None,
+        signed_urls=_signed_urls(settings),
+        signed_urls_only=settings.signed_urls_only,
     )
+
+
+def _signed_urls(settings: Settings) -> SignedUrls | None:
+    key_file = settings.url_signing_key_file
+    return None if key_file is None else SignedUrls(read_secret(key_file))
 
 
 def _client_slots(settings: Settings, slots: Slots) -> ClientSlots | None:

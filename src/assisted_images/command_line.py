@@ -20,6 +20,7 @@ from assisted_images.commands.infra_env import (
 )
 from assisted_images.commands.inspect import InspectIsoOptions, inspect_iso
 from assisted_images.commands.inspect_release import InspectOptions, inspect_release
+from assisted_images.commands.sign import SignOptions, sign
 from assisted_images.commands.verify import VerifyOptions, verify
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.settings.options import Options
@@ -46,6 +47,7 @@ class CommandLine(Commands):
         ["customise", None, CustomiseOptions, "write an ISO with a configuration in it"],
         ["verify", None, VerifyOptions, "say whether images are what they should be"],
         ["infra-env", None, InfraEnvOptions, "make a local infra-env"],
+        ["sign", None, SignOptions, "print a URL that holds until a time"],
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
     ]
     longdesc = (
@@ -85,6 +87,8 @@ def _work(reactor: Any, options: VersionedOptions) -> Coroutine[Deferred[Any], A
             return verify(reactor, options, sys.stdout)
         case InfraEnvOptions(subOptions=NewInfraEnvOptions() as new):
             return new_infra_env(new, sys.stdout)
+        case SignOptions():
+            return sign(options, sys.stdout)
         case InspectOptions():
             return inspect_release(reactor, options, sys.stdout, sys.stderr)
     raise TypeError(type(options))

@@ -6,6 +6,6 @@ from httpd.logs.redaction import Redaction
 
 REDACTION = Redaction(
     names=("api_key", "image_token", "image-token"),
-    labels=("/byapikey/:token", "/bytoken/:token"),
+    labels=("/byapikey/:token", "/bytoken/:token", "/bysig/:signature"),
 )
 """Besides what is secret anywhere: who asks for an infra-env."""

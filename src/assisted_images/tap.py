@@ -95,10 +95,12 @@ class ImageService(HttpService):
     def startService(self) -> None:
         """Run, and say what is unusual about it."""
         super().startService()
-        if self._settings.infra_envs_dir is not None:
+        settings = self._settings
+        signed = settings.url_signing_key_file is not None and settings.signed_urls_only
+        if settings.infra_envs_dir is not None and not signed:
             self._log.warn(
                 "infra-envs come from {infra_envs_dir}: no credentials are asked for",
-                infra_envs_dir=self._settings.infra_envs_dir,
+                infra_envs_dir=settings.infra_envs_dir,
             )
-        if self._settings.insecure_skip_verify:
+        if settings.insecure_skip_verify:
             self._log.warn("certificates are not verified when OS images are downloaded")

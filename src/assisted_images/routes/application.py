@@ -10,6 +10,7 @@ from assisted_images.infra_envs.configurations import InfraEnvSource
 from assisted_images.routes.checksums import Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
+from assisted_images.routes.signed_urls import SignedUrls
 from assisted_images.settings.readers import ReadyWhen
 from assisted_images.store.images import ImageStore
 from httpd.concurrency.slots import ClientSlots, Slots
@@ -55,3 +56,9 @@ class Application:
 
     local_infra_envs: bool = False
     """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""
+
+    signed_urls: SignedUrls | None = None
+    """Those of a local directory's infra-envs; C{None}: there are none."""
+
+    signed_urls_only: bool = True
+    """Whether there are no others, where there are signed ones."""

@@ -5,6 +5,8 @@ Discovery images by path: the routes C{/byid}, C{/byapikey} and C{/bytoken}
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from assisted_images.infra_envs.configurations import CredentialKind
 from assisted_images.infra_envs.tokens import TokenError, infra_env_id
 from assisted_images.routes.discovery_images import CustomisedImage
@@ -17,7 +19,8 @@ from assisted_images.values import ImageType, is_infra_env_id
 from httpd.texts import quoted
 from httpd.web.problems import Problem
 
-_TYPES = {kind.file_name: kind for kind in ImageType}
+IMAGE_TYPES = {kind.file_name: kind for kind in ImageType}
+"""The discovery images, by the file names that ask for them."""
 
 
 def by_id(parameters: Parameters, facts: Facts) -> CustomisedImage:
@@ -54,16 +57,24 @@ def _image(parameters: Parameters, facts: Facts, kind: CredentialKind) -> Custom
     """
     key, version, architecture, file_name = parameters.path
     facts.update(version=version, arch=architecture, file=file_name)
-    if file_name not in _TYPES:
-        raise Problem(
-            404,
-            f"unrecognized file name {quoted(file_name)}; expected one of {', '.join(_TYPES)}",
-        )
+    require_file_name(file_name, IMAGE_TYPES)
     identifier = checked_infra_env_id(key) if kind is CredentialKind.NONE else _id_in(key)
     facts["image_id"] = identifier
     return CustomisedImage.discovery(
-        version, architecture, _TYPES[file_name], identifier, parameters.credential(kind, key)
+        version, architecture, IMAGE_TYPES[file_name], identifier, parameters.credential(kind, key)
     )
+
+
+def require_file_name(name: str, known: Collection[str]) -> None:
+    """
+    Check the last part of a path.
+
+    @raise Problem: 404, it is none of those known.
+    """
+    if name not in known:
+        raise Problem(
+            404, f"unrecognized file name {quoted(name)}; expected one of {', '.join(known)}"
+        )
 
 
 def _id_in(token: str) -> str:

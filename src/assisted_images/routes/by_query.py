@@ -5,8 +5,9 @@ The routes below C{/images}, whose requests say by query parameters what they as
 
 from __future__ import annotations
 
-from assisted_images.infra_envs.configurations import ConfigurationRequest
-from assisted_images.routes.customisations import Product
+from urllib.parse import urlencode
+
+from assisted_images.catalog.catalog import Entry
 from assisted_images.routes.discovery_images import CustomisedImage
 from assisted_images.routes.ipxe_script import IpxeScript
 from assisted_images.routes.parameters import (
@@ -50,11 +51,8 @@ def initrd(parameters: Parameters, facts: Facts) -> CustomisedImage:
     @raise Problem: it makes no sense.
     """
     infra_env_id = _infra_env_id(parameters, facts)
-    return CustomisedImage(
-        _booted_image(parameters, parameters.architecture),
-        ConfigurationRequest(infra_env_id, None, parameters.credential()),
-        Product.pxe_initrd(infra_env_id),
-    )
+    image = _booted_image(parameters, parameters.architecture)
+    return CustomisedImage.pxe_initrd(image, infra_env_id, parameters.credential())
 
 
 def addrsize(parameters: Parameters, facts: Facts) -> CustomisedImage:
@@ -64,11 +62,8 @@ def addrsize(parameters: Parameters, facts: Facts) -> CustomisedImage:
     @raise Problem: it makes no sense.
     """
     infra_env_id = _infra_env_id(parameters, facts)
-    return CustomisedImage(
-        _booted_image(parameters, Architecture.S390X),
-        ConfigurationRequest(infra_env_id, None, parameters.credential()),
-        Product.initrd_addrsize(infra_env_id),
-    )
+    image = _booted_image(parameters, Architecture.S390X)
+    return CustomisedImage.initrd_addrsize(image, infra_env_id, parameters.credential())
 
 
 def ipxe_script(parameters: Parameters, facts: Facts) -> IpxeScript:
@@ -78,7 +73,13 @@ def ipxe_script(parameters: Parameters, facts: Facts) -> IpxeScript:
     @raise Problem: it makes no sense.
     """
     infra_env_id = _infra_env_id(parameters, facts)
-    return IpxeScript(_booted_image(parameters, parameters.architecture), infra_env_id)
+    image = _booted_image(parameters, parameters.architecture)
+    return IpxeScript(image, infra_env_id, _initrd_path)
+
+
+def _initrd_path(script: IpxeScript, entry: Entry) -> str:
+    query = urlencode({"arch": entry.architecture.value, "version": entry.version})
+    return f"/images/{script.infra_env_id}/pxe-initrd?{query}"
 
 
 def _infra_env_id(parameters: Parameters, facts: Facts) -> str:

@@ -53,6 +53,22 @@ class CustomisedImage:
             Product.discovery_iso(image_type, image.architecture, infra_env_id),
         )
 
+    @classmethod
+    def pxe_initrd(
+        cls, image: WantedImage, infra_env_id: str, credential: Credential
+    ) -> CustomisedImage:
+        """The initial ramdisk with the configuration appended."""
+        wanted = ConfigurationRequest(infra_env_id, None, credential)
+        return cls(image, wanted, Product.pxe_initrd(infra_env_id))
+
+    @classmethod
+    def initrd_addrsize(
+        cls, image: WantedImage, infra_env_id: str, credential: Credential
+    ) -> CustomisedImage:
+        """The address and size of that ramdisk, for an s390x LPAR."""
+        wanted = ConfigurationRequest(infra_env_id, None, credential)
+        return cls(image, wanted, Product.initrd_addrsize(infra_env_id))
+
     async def fetch(
         self, application: Application, image: SelectedImage, request: ServiceRequest
     ) -> Content:

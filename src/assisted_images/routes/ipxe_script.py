@@ -6,6 +6,7 @@ The iPXE script of an infra-env, for hosts without assisted-service
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -35,12 +36,17 @@ _OPERATORS = frozenset({";", "&&", "||"})
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", re.ASCII)
 
 
+InitrdPath = Callable[["IpxeScript", Entry], str]
+"""Says where at the listener a script finds the initrd of an OS image, as path and query."""
+
+
 @dataclass(frozen=True, slots=True)
 class IpxeScript:
     """What boots an infra-env from kernel, initrd and rootfs of this same listener."""
 
     image: WantedImage
     infra_env_id: str
+    initrd_path: InitrdPath
 
     async def fetch(
         self, application: Application, image: SelectedImage, request: ServiceRequest
@@ -54,7 +60,8 @@ class IpxeScript:
         """
         wanted = ConfigurationRequest(self.infra_env_id, ImageType.FULL, Credential())
         configuration = await application.infra_envs.configuration(wanted)
-        script = _script(_base_url(request), self.infra_env_id, image.os_image.entry, configuration)
+        entry = image.os_image.entry
+        script = _script(_base_url(request), self.initrd_path(self, entry), entry, configuration)
         return Content(
             Representation.from_bytes(script.encode()),
             "text/plain; charset=utf-8",
@@ -63,7 +70,7 @@ class IpxeScript:
         )
 
 
-def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configuration) -> str:
+def _script(base: str, initrd_path: str, entry: Entry, configuration: Configuration) -> str:
     query = urlencode({"arch": entry.architecture.value, "version": entry.version})
     rootfs = f"coreos.live.rootfs_url={base}/boot-artifacts/rootfs?{query}"
     own = " ".join((rootfs, *KERNEL_ARGUMENTS))
@@ -73,7 +80,7 @@ def _script(base: str, infra_env_id: str, entry: Entry, configuration: Configura
     # (docs/reference/booting.md).
     return (
         "#!ipxe\n"
-        f"initrd --name initrd {base}/images/{infra_env_id}/pxe-initrd?{query}\n"
+        f"initrd --name initrd {base}{initrd_path}\n"
         f"kernel {base}/boot-artifacts/kernel?{query} initrd=initrd {arguments}\n"
         "boot\n"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from assisted_images.routes.application import Application
 from assisted_images.routes.boot_artifacts import boot_artifact
 from assisted_images.routes.by_path import by_api_key, by_id, by_token
 from assisted_images.routes.by_query import addrsize, image, initrd, ipxe_script
+from assisted_images.routes.by_signature import BOOT_FILES, by_signature
 from assisted_images.routes.checksums import ENDING
 from assisted_images.routes.download import ChecksumOfDownload, Download, Wanted
 from assisted_images.routes.parameters import Read
@@ -47,23 +48,48 @@ def route_table(
     exposition, complete = all_workers or (application.metrics.exposition, lambda: True)
     health = Health(application.store, application.connections, complete, application.ready_when)
     status = Status(application.store, application.slots)
-    rows = partial(_download_rows, application)
-    # A host needs no credentials to boot only where there is no assisted-service.
-    scripts = rows("/images/:imageID/ipxe-script", ipxe_script, BOTH)
     return (
+        *_configured(application),
+        *_download_rows(application, "/boot-artifacts/:artifact", boot_artifact, BOTH),
+        Route("/health", GET, health, BOTH, UNNAMED, PROBE),
+        Route("/live", GET, TextResource("alive"), BOTH, UNNAMED, PROBE),
+        Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED, PROBE),
+        Route("/status", GET, status, BOTH, UNNAMED),
+    )
+
+
+def _configured(application: Application) -> Iterator[Route]:
+    """Those of whatever has a configuration in it, of which some may be signed URLs."""
+    rows = partial(_download_rows, application)
+    unsigned = [
         *rows("/byid/:id/:version/:arch/:file", by_id, TLS, "/byid/:token"),
         *rows("/byapikey/:jwt/:version/:arch/:file", by_api_key, TLS, "/byapikey/:token"),
         *rows("/bytoken/:jwt/:version/:arch/:file", by_token, TLS, "/bytoken/:token"),
         *rows("/images/:imageID", image, TLS),
         *rows("/images/:imageID/pxe-initrd", initrd, BOTH),
         *rows("/images/:imageID/s390x-initrd-addrsize", addrsize, TLS),
-        *(scripts if application.local_infra_envs else ()),
-        *rows("/boot-artifacts/:artifact", boot_artifact, BOTH),
-        Route("/health", GET, health, BOTH, UNNAMED, PROBE),
-        Route("/live", GET, TextResource("alive"), BOTH, UNNAMED, PROBE),
-        Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED, PROBE),
-        Route("/status", GET, status, BOTH, UNNAMED),
-    )
+    ]
+    if application.local_infra_envs:
+        # A host needs no credentials to boot only where there is no assisted-service.
+        unsigned += rows("/images/:imageID/ipxe-script", ipxe_script, BOTH)
+    urls = application.signed_urls
+    if urls is None:
+        yield from unsigned
+        return
+    for route in unsigned:
+        yield replace(route, resource=_UNSIGNED) if application.signed_urls_only else route
+    path = "/bysig/:signature/:id/:version/:arch"
+    yield from rows(f"{path}/:file", partial(by_signature, urls, ()), TLS, "/bysig/:signature")
+    for file, on_plain in BOOT_FILES.items():
+        read = partial(by_signature, urls, (file,))
+        yield from rows(f"{path}/{file}", read, on_plain, f"/bysig/:signature/{file}")
+
+
+_UNSIGNED = Refusal(
+    403,
+    "this is served by signed URLs only, which begin with /bysig/; assisted-images sign makes them"
+    " (SIGNED_URLS_ONLY=false serves it here, too)",
+)
 
 
 def _download_rows(

@@ -52,6 +52,7 @@ _FILES: Mapping[str, Callable[[str, Path], Iterator[str]]] = {
     "registry_trusted_ca_file": _authorities,
     "config_cache_trusted_ca_file": _authorities,
     "config_cache_key_file": partial(readable_file, read=read_secret),
+    "url_signing_key_file": partial(readable_file, read=read_secret),
     "pull_secret_file": partial(readable_file, read=read_pull_secret),
     "s3_secret_key_file": partial(readable_file, read=read_s3_key),
     "registries_conf": partial(readable_file, read=read_mirrors),

@@ -58,6 +58,8 @@ class Settings:
     assisted_service_host: str | None
     assisted_service_api_trusted_ca_file: Path | None
     infra_envs_dir: Path | None
+    url_signing_key_file: Path | None
+    signed_urls_only: bool
     image_service_base_url: str | None
     allowed_domains: tuple[str, ...]
     insecure_skip_verify: bool
@@ -179,6 +181,7 @@ def _contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
         )
     yield from listening_contradictions(found, given)
     yield from _cache_without_key(found, given)
+    yield from _signed_urls(found, given)
     yield from _too_few_origin_connections(found)
     if "catalog" in found and "image_service_base_url" not in given:
         yield from _missing_base_url(found["catalog"])
@@ -205,6 +208,20 @@ def _cache_without_key(found: Mapping[str, Any], given: set[str]) -> Iterator[st
         yield (
             "CONFIG_CACHE_KEY_FILE: not set, and what lies in the Redis of CONFIG_CACHE_URL is"
             " always sealed; expected a file with the key"
+        )
+
+
+def _signed_urls(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:
+    if found.get("url_signing_key_file") is not None and "infra_envs_dir" not in given:
+        yield (
+            "URL_SIGNING_KEY_FILE: set, and assisted-service has tokens of its own; expected with"
+            " INFRA_ENVS_DIR only"
+        )
+    only = "signed_urls_only" in given and found.get("signed_urls_only")
+    if only and "url_signing_key_file" not in given:
+        yield (
+            "SIGNED_URLS_ONLY: true, and no URL can be signed; expected URL_SIGNING_KEY_FILE beside"
+            " it"
         )
 
 

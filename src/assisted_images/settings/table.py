@@ -109,6 +109,19 @@ SETTINGS: tuple[Setting, ...] = (
         readers.path,
     ),
     Setting(
+        ("URL_SIGNING_KEY_FILE",),
+        "file with the key of signed URLs, which hold until a time, for the infra-envs of"
+        " INFRA_ENVS_DIR: 32 random bytes in base64",
+        readers.path,
+    ),
+    Setting(
+        ("SIGNED_URLS_ONLY",),
+        "whether, with URL_SIGNING_KEY_FILE, what holds a configuration is served by signed URLs"
+        " only",
+        readers.boolean,
+        "true",
+    ),
+    Setting(
         ("IMAGE_SERVICE_BASE_URL",),
         "this service as hosts see it; goes into minimal ISOs of images without rootfs_url",
         readers.base_url,

@@ -89,6 +89,8 @@ class DefaultsTests(SynchronousTestCase):
             "assisted_service_host": "assisted-service:8090",
             "assisted_service_api_trusted_ca_file": None,
             "infra_envs_dir": None,
+            "url_signing_key_file": None,
+            "signed_urls_only": True,
             "image_service_base_url": "https://images.example.com",
             "max_concurrent_requests": 400,
             "max_requests_per_client": None,
@@ -287,6 +289,18 @@ class ContradictionTests(SynchronousTestCase):
     def test_infra_envs_dir_alone(self) -> None:
         settings = parsed({"ASSISTED_SERVICE_HOST": "", "INFRA_ENVS_DIR": "/infra-envs"})
         self.assertEqual(settings.infra_envs_dir, Path("/infra-envs"))
+
+    def test_signed_urls(self) -> None:
+        local = {"ASSISTED_SERVICE_HOST": "", "INFRA_ENVS_DIR": "/infra-envs"}
+        key = {"URL_SIGNING_KEY_FILE": "/key"}
+        settings = parsed(local | key | {"SIGNED_URLS_ONLY": "false"})
+        self.assertEqual(settings.url_signing_key_file, Path("/key"))
+        self.assertFalse(settings.signed_urls_only)
+        (told,) = problems(key)
+        self.assertIn("expected with INFRA_ENVS_DIR only", told)
+        (told,) = problems(local | {"SIGNED_URLS_ONLY": "true"})
+        self.assertIn("expected URL_SIGNING_KEY_FILE beside it", told)
+        self.assertTrue(parsed({"SIGNED_URLS_ONLY": "false"}))
 
     def test_key_and_certificate(self) -> None:
         self.assertEqual(parsed(TLS).https_key_file, Path("/certs/tls.key"))
