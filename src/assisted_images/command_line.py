@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
 from twisted.scripts import twistd
 
 from assisted_images.commands.check_config import CheckOptions, check_config
 from assisted_images.commands.customise import CustomiseOptions, customise
+from assisted_images.commands.fetch import FetchOptions, fetch
 from assisted_images.commands.infra_env import (
     InfraEnvOptions,
     NewInfraEnvOptions,
@@ -31,6 +32,7 @@ from httpd.texts import os_error_text
 
 _PROGRAM = "assisted-images"
 _FAILED = 1
+_INTERRUPTED = 130
 
 
 class CommandLine(Commands):
@@ -46,6 +48,7 @@ class CommandLine(Commands):
         ["inspect", None, InspectIsoOptions, "show what a CoreOS live ISO is"],
         ["customise", None, CustomiseOptions, "write an ISO with a configuration in it"],
         ["verify", None, VerifyOptions, "say whether images are what they should be"],
+        ["fetch", None, FetchOptions, "fill DATA_DIR with the images that the settings name"],
         ["infra-env", None, InfraEnvOptions, "make a local infra-env"],
         ["sign", None, SignOptions, "print a URL that holds until a time"],
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
@@ -59,7 +62,7 @@ class CommandLine(Commands):
 def main(arguments: Sequence[str] | None = None) -> None:
     """
     Run a command and end the process: with 0, with 1 when it has failed, with 2 when it was not
-    understood.
+    understood, with 130 when it was interrupted, as shells have it.
     """
     given = sys.argv[1:] if arguments is None else [*arguments]
     if given[:1] == ["serve"]:
@@ -71,27 +74,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(reactor: Any, options: VersionedOptions) -> Deferred[None]:
-    return Deferred.fromCoroutine(_done(reactor, options))
+    """Do what is asked for; when the process is told to end before, have it end in good order."""
+    work, ended = Deferred.fromCoroutine(_done(reactor, options)), Deferred[None]()
+
+    def interrupt() -> Deferred[None]:
+        work.cancel()
+        return ended
+
+    def end(result: Any) -> Any:
+        ended.callback(None)
+        return result
+
+    reactor.addSystemEventTrigger("before", "shutdown", interrupt)
+    return work.addBoth(end)
 
 
-def _work(reactor: Any, options: VersionedOptions) -> Coroutine[Deferred[Any], Any, None]:
-    """What is asked for, not begun."""
-    match options:
-        case CheckOptions():
-            return check_config(reactor, options, sys.stdout)
-        case InspectIsoOptions():
-            return inspect_iso(reactor, options, sys.stdout)
-        case CustomiseOptions():
-            return customise(reactor, options)
-        case VerifyOptions():
-            return verify(reactor, options, sys.stdout)
-        case InfraEnvOptions(subOptions=NewInfraEnvOptions() as new):
-            return new_infra_env(new, sys.stdout)
-        case SignOptions():
-            return sign(options, sys.stdout)
-        case InspectOptions():
-            return inspect_release(reactor, options, sys.stdout, sys.stderr)
-    raise TypeError(type(options))
+Work = Coroutine[Deferred[Any], Any, None]
+
+_WORK: Mapping[type[VersionedOptions], Callable[[Any, Any], Work]] = {
+    CheckOptions: lambda reactor, options: check_config(reactor, options, sys.stdout),
+    InspectIsoOptions: lambda reactor, options: inspect_iso(reactor, options, sys.stdout),
+    CustomiseOptions: customise,
+    VerifyOptions: lambda reactor, options: verify(reactor, options, sys.stdout),
+    FetchOptions: lambda reactor, options: fetch(reactor, options, sys.stdout),
+    NewInfraEnvOptions: lambda _, options: new_infra_env(options, sys.stdout),
+    SignOptions: lambda _, options: sign(options, sys.stdout),
+    InspectOptions: lambda reactor, options: inspect_release(
+        reactor, options, sys.stdout, sys.stderr
+    ),
+}
+"""What is done for each command, by the class of its command line."""
 
 
 def _drop_output() -> None:
@@ -106,7 +118,7 @@ async def _done(reactor: Any, options: VersionedOptions) -> None:
     @raise SystemExit: it has failed.
     """
     try:
-        await _work(reactor, options)
+        await _WORK[type(options)](reactor, options)
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
@@ -115,5 +127,7 @@ async def _done(reactor: Any, options: VersionedOptions) -> None:
         _drop_output()
         name = f"{error.filename}: " if error.filename else ""
         fail(_PROGRAM, _FAILED, f"{name}{os_error_text(error)}")
+    except CancelledError:
+        fail(_PROGRAM, _INTERRUPTED, "interrupted")
     except (DownloadError, IsoError, ValueError) as error:
         fail(_PROGRAM, _FAILED, str(error))

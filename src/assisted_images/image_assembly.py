@@ -26,10 +26,12 @@ def make_population(
     reactor: Any,
     outbound: Outbound,
     store: ImageStore,
-    on_demand: OnDemandImages,
+    on_demand: OnDemandImages | None,
 ) -> Population:
     """
     What brings the images of C{store}; one process of the service has it.
+
+    @param on_demand: C{None}: all images are fetched whole.
 
     @raise ValueError: the pull secret or the registries' configuration cannot be read.
     """

@@ -21,8 +21,8 @@ from assisted_images.commands.isos import opened_iso
 from assisted_images.commands.progress import bar_of_bytes
 from assisted_images.commands.some_options import table_of
 from assisted_images.iso9660.errors import IsoError
-from assisted_images.settings.options import Options
-from assisted_images.settings.settings import Settings, parse_settings, parse_some
+from assisted_images.settings.options import ImageOptions
+from assisted_images.settings.settings import Settings, parse_some
 from assisted_images.store.checks import Limits, check_image
 from assisted_images.store.files import file_size
 from assisted_images.store.origins import read_origin
@@ -45,7 +45,7 @@ class IsoCheckSettings(IsoSettings):
     min_rootfs_bytes: int
 
 
-class VerifyOptions(Options):
+class VerifyOptions(ImageOptions):
     """
     The command line.
 
@@ -55,7 +55,7 @@ class VerifyOptions(Options):
 
     optParameters = [  # noqa: RUF012
         ["sha256", None, None, "what the SHA-256 of the one ISO is to be, in hexadecimal"],
-        *Options.optParameters,
+        *ImageOptions.optParameters,
     ]
     optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012
     longdesc = (
@@ -103,14 +103,6 @@ class VerifyOptions(Options):
         except SettingsError as error:
             raise usage.UsageError(self.wrong([*error.problems])) from None
         self.iso_settings = IsoCheckSettings(**found)
-
-    def read(self, texts: Mapping[str, str]) -> Settings:
-        """
-        Read the settings; none is needed that says how images are served.
-
-        @raise SettingsError: with everything that is wrong.
-        """
-        return parse_settings(texts, serves=False)
 
     def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
         """As always, but that DATA_DIR is not made."""

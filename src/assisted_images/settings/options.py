@@ -40,3 +40,19 @@ class Options(ServiceOptions[Settings]):
         """What is wrong with the files that settings name, or the process has, one line each."""
         yield from file_problems(found, names)
         yield from socket_problems(start_environment(), found)
+
+
+class ImageOptions(Options):
+    """The same for a command that needs none of those that say how images are served."""
+
+    def read(self, texts: Mapping[str, str]) -> Settings:
+        """
+        Read the settings.
+
+        @raise SettingsError: with everything that is wrong.
+        """
+        return parse_settings(texts, serves=False)
+
+    def file_problems(self, found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
+        """What is wrong with the files that settings name, one line each."""
+        return file_problems(found, names)

@@ -47,10 +47,20 @@ class Population(Background):
         """As L{run}, but return when all are ready."""
         await self._for_each(Preparation.run)
 
-    async def _for_each(self, what: Callable[[Preparation], Coroutine[Any, Any, None]]) -> None:
+    async def fetch(self, most_failures: int) -> None:
+        """
+        As L{bring}, beside a service that may run there with other images, whose files stay; and an
+        image that fails so often in a row is given up.
+        """
+        await self._for_each(lambda one: one.run(most_failures), alone=False)
+
+    async def _for_each(
+        self, what: Callable[[Preparation], Coroutine[Any, Any, None]], *, alone: bool = True
+    ) -> None:
         workshop = self._workshop
         try:
-            await self._remove_unaccounted()
+            if alone:
+                await self._remove_unaccounted()
             await side_by_side(what(_preparation(image, workshop)) for image in self._store.images)
         finally:
             workshop.stop.set()

@@ -39,7 +39,7 @@ class Preparation:
         self._workshop = workshop
         self._target = workshop.data_dir / image.entry.file_name
         self._origin = workshop.origin(image.entry)
-        self._delay = workshop.first_delay
+        self._gets_on()
         self._wait = 0.0
         """Seconds for which whoever was asked wants to be left alone."""
         self._checked: Checked | None = None
@@ -49,12 +49,20 @@ class Preparation:
         while True:
             await self.run()
             await until_changed(self._image, self._workshop.clock, self._workshop.read_in_thread)
-            self._delay = self._workshop.first_delay
+            self._gets_on()
 
-    async def run(self) -> None:
+    def _gets_on(self) -> None:
+        """Whatever failures there were, they are none in a row."""
+        self._delay = self._workshop.first_delay
+        self._failures = 0
+
+    async def run(self, most_failures: int | None = None) -> None:
         """
         Return once the image is ready and what is known of it is remembered; a failure is the
         image's state, never an error.
+
+        @param most_failures: it is given up after so many in a row, 2 or more, without getting on;
+            C{None}: never.
         """
         while self._image.state is not ImageState.READY:
             before = self._image.bytes
@@ -63,7 +71,11 @@ class Preparation:
                 continue
             if self._image.bytes > before:
                 # It fails, but it gets on.
-                self._delay = self._workshop.first_delay
+                self._gets_on()
+            self._failures += 1
+            if self._failures == most_failures:
+                self._image.change(ImageState.FAILED, reason)
+                return
             delay = max(self._delay, self._wait)
             next_try = self._workshop.now() + delay
             self._image.change(ImageState.FAILED, reason, next_try=next_try)
@@ -82,7 +94,7 @@ class Preparation:
             await self._bring()
         except PartInUse as error:
             # It is coming along, only not by us.
-            self._delay = self._workshop.first_delay
+            self._gets_on()
             return str(error)
         except DownloadError as error:
             self._wait = min(error.retry_after, MOST_PATIENCE)

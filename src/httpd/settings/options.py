@@ -99,8 +99,8 @@ class Commands(VersionedOptions):
     @classmethod
     def chosen(cls, arguments: Sequence[str] | None) -> Any:
         """
-        The command that is asked for, its options read; the process ends with 2 when what is asked
-        for is not understood.
+        The command that is asked for, be it one of a command's own, its options read; the process
+        ends with 2 when what is asked for is not understood.
 
         @param arguments: C{None}: those of the process.
         """
@@ -109,7 +109,10 @@ class Commands(VersionedOptions):
             options.parseOptions(sys.argv[1:] if arguments is None else list(arguments))
         except usage.UsageError as error:
             fail(cls.program, BAD_USAGE, f"{error}\nHelp: {cls.program} --help")
-        return options.subOptions
+        found: Any = options
+        while found.subCommand is not None:
+            found = found.subOptions
+        return found
 
 
 def fail(program: str, status: int, text: str) -> NoReturn:
