@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from image_management.records.interchange import COLLECTIONS
 from image_management.records.kinds import Kind
 from image_management.records.record import Record
-from image_management.store import record_rows
+from image_management.store import record_lists, record_rows
 from image_management.store.cray_files import (
     BadFolder,
     CollectionFile,
@@ -77,7 +77,7 @@ def export_files(
     """
     busy = [(row.kind, row.id) for row in connection.execute(select(operations))]
     collections = [
-        (kind, deleted, record_rows.all_records(connection, kind, deleted))
+        (kind, deleted, record_lists.all_records(connection, kind, deleted))
         for kind, deleted in COLLECTIONS
     ]
     return write_folder(folder, collections), busy
@@ -103,7 +103,7 @@ def take_over(folder: Path, connection: Connection) -> None:
 
 def _everything(connection: Connection) -> Iterator[Record]:
     for kind, deleted in COLLECTIONS:
-        yield from record_rows.all_records(connection, kind, deleted)
+        yield from record_lists.all_records(connection, kind, deleted)
 
 
 def _elements(files: Iterable[CollectionFile]) -> Iterator[tuple[str, Record]]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from itertools import islice
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import (
     Connection,
     RowMapping,
-    Select,
     and_,
     bindparam,
     delete,
@@ -20,8 +17,7 @@ from sqlalchemy import (
 
 from image_management.records.kinds import Kind
 from image_management.records.record import Document, Record, document_text, read_document
-from image_management.store.database import Database
-from image_management.store.errors import Busy, LinkInUse, NotFound, UnknownPlace
+from image_management.store.errors import Busy, LinkInUse, NotFound
 from image_management.store.operation_rows import find_operation, operation_with_link
 from image_management.store.tables import is_id, one_holder, records
 
@@ -36,26 +32,6 @@ _LOCK = _FIND.with_for_update()
 _INSERT = insert(records)
 _UPDATE = update(records).where(_THIS)
 _DELETE = delete(records).where(_THIS)
-_OF_COLLECTION = (
-    select(records.c.document, records.c.position)
-    .where(
-        records.c.kind == bindparam("of_kind"),
-        records.c.deleted == bindparam("of_deleted"),
-        records.c.position > bindparam("after"),
-    )
-    .order_by(records.c.position)
-    .limit(bindparam("most"))
-)
-
-_ALL = 2**62
-"""More than there can be."""
-
-
-@cache
-def _joined(database: type[Database]) -> Select[tuple[str]]:
-    """L{_OF_COLLECTION} as one text."""
-    rows = _OF_COLLECTION.subquery()
-    return select(database.joined(rows.c.document, rows.c.position))
 
 
 def get(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
@@ -64,16 +40,16 @@ def get(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
 
     @raise NotFound: it is not in that collection.
     """
-    row = _row(connection, kind, id)
+    row = find_row(connection, kind, id)
     if row is None or row["deleted"] != deleted:
         raise NotFound(kind, id)
-    return _record(row)
+    return read_row(row)
 
 
 def lock(connection: Connection, kind: Kind, id: str) -> Record | None:
     """A record of either collection, which nobody else changes until the transaction ends."""
-    row = _row(connection, kind, id, locked=True)
-    return None if row is None else _record(row)
+    row = find_row(connection, kind, id, locked=True)
+    return None if row is None else read_row(row)
 
 
 def lock_idle(connection: Connection, kind: Kind, id: str, deleted: bool) -> Record:
@@ -130,65 +106,9 @@ def remove(connection: Connection, kind: Kind, id: str) -> None:
     connection.execute(_DELETE, _this(kind, id))
 
 
-def texts(
-    connection: Connection,
-    database: Database,
-    place: Mapping[str, object],
-    filters: Mapping[str, object],
-    limit: int | None,
-) -> str:
-    """
-    Documents of a collection, joined by commas.
-
-    Without filters the database joins them: the interpreter, and so the reactor's thread, is not
-    kept busy by ten thousand rows.
-
-    @param place: where to begin (L{place_in_collection}).
-    """
-    if filters:
-        chosen = _OF_COLLECTION
-        for member, value in filters.items():
-            # The database finds those that may match: their text has the member's somewhere.
-            written = document_text({member: value}).removeprefix("{").removesuffix("}")
-            chosen = chosen.where(records.c.document.contains(written, autoescape=True))
-        rows = connection.scalars(chosen, {**place, "most": _ALL})
-        matching = (text for text in rows if _matches(text, filters))
-        return ",".join(islice(matching, limit))
-    most = _ALL if limit is None else limit
-    return connection.scalar(_joined(type(database)), {**place, "most": most}) or ""
-
-
-def place_in_collection(
-    connection: Connection, kind: Kind, deleted: bool, after: str | None = None
-) -> dict[str, object]:
-    """
-    Where a list of a collection begins.
-
-    @param after: a record's id; for what comes after it.
-    @raise UnknownPlace: that record is not in the collection.
-    """
-    place: dict[str, object] = {"of_kind": kind.value, "of_deleted": deleted, "after": 0}
-    if after is not None:
-        row = _row(connection, kind, after)
-        if row is None or row["deleted"] != deleted:
-            raise UnknownPlace(kind, after)
-        place["after"] = row["position"]
-    return place
-
-
-def all_records(connection: Connection, kind: Kind, deleted: bool) -> list[Record]:
-    """The records of a collection, in order."""
-    rows = connection.execute(
-        select(records)
-        .where(records.c.kind == kind.value, records.c.deleted.is_(deleted))
-        .order_by(records.c.position)
-    )
-    return [*map(_record, rows.mappings())]
-
-
 def host_key(connection: Connection, xname: str) -> str | None:
     """The key that a remote build node had when it was met; C{None}: it was not met yet."""
-    row = _row(connection, Kind.REMOTE_BUILD_NODE, xname)
+    row = find_row(connection, Kind.REMOTE_BUILD_NODE, xname)
     return None if row is None else row["host_key"]
 
 
@@ -198,7 +118,7 @@ def keep_host_key(connection: Connection, xname: str, key: str) -> str:
 
     @return: the one that is; C{key} where the node is not there.
     """
-    row = _row(connection, Kind.REMOTE_BUILD_NODE, xname, locked=True)
+    row = find_row(connection, Kind.REMOTE_BUILD_NODE, xname, locked=True)
     if row is None:
         return key
     if row["host_key"] is None:
@@ -209,7 +129,14 @@ def keep_host_key(connection: Connection, xname: str, key: str) -> str:
     return kept
 
 
-def _row(connection: Connection, kind: Kind, id: str, *, locked: bool = False) -> RowMapping | None:
+def find_row(
+    connection: Connection, kind: Kind, id: str, *, locked: bool = False
+) -> RowMapping | None:
+    """
+    The row of a record of either collection.
+
+    @param locked: so that nobody else changes it until the transaction ends.
+    """
     if not is_id(id):
         return None
     query = _LOCK if locked else _FIND
@@ -231,21 +158,14 @@ def _columns(record: Record, link_path: str | None) -> dict[str, object]:
     }
 
 
-def _record(row: RowMapping) -> Record:
+def read_row(row: RowMapping) -> Record:
+    """The record of a row."""
     return Record(
         Kind(row["kind"]),
         row["id"],
         read_document(row["document"]),
         row["revision"],
         row["deleted"],
-    )
-
-
-def _matches(text: str, filters: Mapping[str, object]) -> bool:
-    document = read_document(text)
-    return all(
-        type(found := document.get(member)) is type(value) and found == value
-        for member, value in filters.items()
     )
 
 

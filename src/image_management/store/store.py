@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, select
@@ -13,17 +13,15 @@ from twisted.logger import Logger
 
 from image_management.records.kinds import Kind
 from image_management.records.record import Record
-from image_management.store import operation_rows, record_rows
+from image_management.store import operation_rows, record_lists, record_rows
 from image_management.store.database import Database
 from image_management.store.errors import StoreRefused, StoreUnavailable
 from image_management.store.journal import Moved, Operation, Outcome, Removed
+from image_management.store.record_lists import Newest
 from image_management.store.record_rows import Change
 from image_management.store.threads import DatabaseThreads, Observe
 
-__all__ = ["LEASE_SECONDS", "Change", "Store"]
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+__all__ = ["LEASE_SECONDS", "Change", "Newest", "Store"]
 
 LEASE_SECONDS = 30.0
 """How long an operation is kept for an owner that does not renew its leases."""
@@ -33,10 +31,10 @@ class Store(Service):
     """
     Records of all kinds and the journal of operations on them, in SQLite or PostgreSQL.
 
-    As a service it opens the database when it starts and closes it when it stops.  Each of its
-    methods is one transaction, and what it has answered survives the end of the process and of the
-    machine.  Any of them raises L{StoreUnavailable<image_management.store.errors.StoreUnavailable>}
-    while the database cannot be used.
+    As a service it opens the database when it starts and closes it when it stops.  Each method is
+    one transaction, and what it has answered survives the end of the process and of the machine.
+    Any raises L{StoreUnavailable<image_management.store.errors.StoreUnavailable>} while the
+    database cannot be used.
     """
 
     _log = Logger()
@@ -100,25 +98,38 @@ class Store(Service):
         after: str | None = None,
     ) -> bytes:
         """
-        A collection as the API sends it: a JSON array of its records, in order of creation.
+        A collection as the API sends it: a JSON array, in order of creation.
 
-        @param filters: which values members have; only those records whose members all equal
-            them, as JSON compares: a boolean equals no text.
+        @param filters: which values members have, as JSON compares: a boolean equals no text.
         @param limit: how many there are at most.
         @param after: the id of a record; only those that come after it.
         @raise UnknownPlace: C{after} is not in the collection.
         """
 
         def body(connection: Connection) -> bytes:
-            place = record_rows.place_in_collection(connection, kind, deleted, after)
-            texts = record_rows.texts(connection, self._database, place, filters or {}, limit)
+            place = record_lists.place_in_collection(connection, kind, deleted, after)
+            texts = record_lists.texts(connection, self._database, place, filters or {}, limit)
             return b"[%b]" % texts.encode()
 
         return await self._threads.read(body)
 
     async def list_records(self, kind: Kind, *, deleted: bool = False) -> list[Record]:
         """The records of a collection, in order of creation."""
-        return await self._threads.read(record_rows.all_records, kind, deleted)
+        return await self._threads.read(record_lists.all_records, kind, deleted)
+
+    async def newest(
+        self, kind: Kind, *, deleted: bool = False, limit: int, before: int | None = None
+    ) -> Newest:
+        """
+        Some records of a collection, the newest first.
+
+        @param before: where those end that were told already (L{Newest.rest}).
+        """
+        return await self._threads.read(record_lists.newest, kind, deleted, limit, before)
+
+    async def counts(self) -> Mapping[tuple[Kind, bool], int]:
+        """How many records each collection has that is not empty, by its kind and C{deleted}."""
+        return await self._threads.read(record_lists.counts)
 
     async def add(self, record: Record) -> Record:
         """

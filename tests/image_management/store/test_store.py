@@ -81,6 +81,50 @@ class RecordTests:
         listed = await self.store.list_records(Kind.IMAGE)
         self.assertEqual([record.id for record in listed], [record.id for record in records])
 
+    async def test_newest_first(self: Any) -> None:
+        """A part at a time, each beginning where the one before has ended."""
+        for number in range(7):
+            await self.store.add(image(f"image-{number}"))
+            await self.store.add(public_key(f"key-{number}"))
+        parts: list[list[str]] = []
+        rest: int | None = None
+        while not parts or rest is not None:
+            found = await self.store.newest(Kind.IMAGE, limit=3, before=rest)
+            parts.append([record.document["name"][-1] for record in found.records])
+            rest = found.rest
+        self.assertEqual(parts, [["6", "5", "4"], ["3", "2", "1"], ["0"]])
+        whole = await self.store.newest(Kind.IMAGE, limit=7)
+        self.assertEqual((len(whole.records), whole.rest), (7, None))
+        self.assertEqual(await self.store.newest(Kind.IMAGE, deleted=True, limit=3), ([], None))
+
+    async def test_newest_after_some_have_gone(self: Any) -> None:
+        """Where a part begins does not depend on what is there still."""
+        images = [await self.store.add(image(f"image-{number}")) for number in range(4)]
+        first = await self.store.newest(Kind.IMAGE, limit=2)
+        for record in images[2:]:
+            await self.store.remove(Kind.IMAGE, record.id)
+        rest = await self.store.newest(Kind.IMAGE, limit=2, before=first.rest)
+        self.assertEqual([record.id for record in rest.records], [images[1].id, images[0].id])
+
+    async def test_counts(self: Any) -> None:
+        self.assertEqual(await self.store.counts(), {})
+        for number in range(3):
+            await self.store.add(image(f"image-{number}"))
+        key = await self.store.add(public_key("a"))
+        await self.store.add(node("x1000c0s0b0n0"))
+        stamp = {"deleted": "2026-11-27T08:00:00+00:00"}
+        await self.store.move(
+            Kind.PUBLIC_KEY, key.id, lambda record: record.document | stamp, to_deleted=True
+        )
+        self.assertEqual(
+            await self.store.counts(),
+            {
+                (Kind.IMAGE, False): 3,
+                (Kind.PUBLIC_KEY, True): 1,
+                (Kind.REMOTE_BUILD_NODE, False): 1,
+            },
+        )
+
     async def test_moved_back_is_in_its_old_place(self: Any) -> None:
         keys = [await self.store.add(public_key(name)) for name in "abc"]
         stamp = {"deleted": "2026-11-27T08:00:00+00:00"}
