@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import CancelledError
 
 from httpd.concurrency.coroutines import begun
@@ -21,14 +23,20 @@ _AGAIN = b"retry: 3000\n\n"
 
 class Events(CoroutineResource):
     """
-    The news of a L{Feed}.
+    The news of a L{Feed}, or of the one that a request is about.
 
     An open page is no download, and nobody waits for it: it has no slot, it gives its connection to
     who needs one, and it is closed when the service goes down.
     """
 
-    def __init__(self, feed: Feed, connections: Connections, most: int = MOST_READERS) -> None:
+    def __init__(
+        self,
+        feed: Feed | Callable[[ServiceRequest], Feed],
+        connections: Connections,
+        most: int = MOST_READERS,
+    ) -> None:
         """
+        @param feed: or what finds it, where each page has its own.
         @param most: readers at the same time.
         """
         self._feed = feed
@@ -49,18 +57,19 @@ class Events(CoroutineResource):
         # nginx would keep events until it has a buffer full of them.
         request.setHeader("x-accel-buffering", "no")
         request.setHeader("x-content-type-options", "nosniff")
+        feed = self._feed if isinstance(self._feed, Feed) else self._feed(request)
         seen, first = 0, _AGAIN
 
         async def read() -> bytes:
             nonlocal seen, first
-            seen, event = await self._feed.after(seen)
+            seen, event = await feed.after(seen)
             event, first = first + event, b""
             return event
 
         if request.method != b"HEAD":
             request.channel.stay_open()
         self._reading += 1
-        self._feed.begin()
+        feed.begin()
         try:
             await send_chunks(request, "text/event-stream", read)
         except CancelledError:
@@ -68,5 +77,5 @@ class Events(CoroutineResource):
         except Exception as error:
             self.tell(request, error)
         finally:
-            self._feed.end()
+            feed.end()
             self._reading -= 1

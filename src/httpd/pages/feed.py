@@ -37,14 +37,17 @@ class Feed:
         look: Callable[[], Awaitable[Parts]],
         clock: IReactorTime,
         edition: Callable[[Parts], str],
+        left: Callable[[], None] = lambda: None,
     ) -> None:
         """
         @param look: gives the parts as they are now.
         @param edition: differs where a page has to be loaded anew: it has other parts.
+        @param left: is called when nobody reads any more.
         """
         self._look_at = look
         self._clock = clock
         self._edition = edition
+        self._left = left
         self._parts: dict[str, Part] = {}
         self._drawn: dict[str, str] = {}
         self._changed: dict[str, int] = {}
@@ -93,6 +96,7 @@ class Feed:
                 self._pause = None
         self._looking = False
         self._parts, self._drawn, self._changed = {}, {}, {}
+        self._left()
 
     async def _look(self) -> None:
         try:

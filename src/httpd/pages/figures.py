@@ -63,6 +63,25 @@ def moment(at: float) -> Tag:
     )
 
 
+def date(at: float) -> Tag:
+    """
+    A time that stays as it is.
+
+    @param at: seconds since the epoch.
+    """
+    when = datetime.fromtimestamp(at, UTC)
+    return tags.time(f"{when:%Y-%m-%d %H:%M} UTC", datetime=f"{when:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def ago(at: float) -> Tag:
+    """
+    A time past, which the script turns into how long that is ago.
+
+    @param at: seconds since the epoch.
+    """
+    return date(at)(**hyphened(data_since=f"{at:.0f}"))
+
+
 def progress(done: float, total: float | None, label: str) -> Tag:
     """
     A bar; one without an end where nobody knows it.

@@ -7,6 +7,11 @@ const freshness = document.getElementById("freshness");
 const say = (text) => { if (freshness.textContent !== text) freshness.textContent = text; };
 const clock = () => new Date().toLocaleTimeString();
 
+// Who reads the end of a log goes on reading it there.
+const isAtEnd = (log) => "tail" in log.dataset && log.scrollTop + log.clientHeight > log.scrollHeight - 8;
+const goToEnd = (log) => { log.scrollTop = log.scrollHeight; };
+document.querySelectorAll("[data-tail]").forEach(goToEnd);
+
 // Parts that have changed come as HTML that the service has made and escaped.
 function show(parts) {
   for (const [id, html] of Object.entries(parts)) {
@@ -14,7 +19,10 @@ function show(parts) {
     if (!part) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const open = new Set([...part.querySelectorAll("details[open]")].map((one) => one.id));
+    const atEnd = isAtEnd(part);
     part.innerHTML = html;
+    unveil(part);
+    if (atEnd) goToEnd(part);
     for (const one of part.querySelectorAll("details[id]")) one.open = open.has(one.id);
     if (focused && focused.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
   }
@@ -58,11 +66,20 @@ if (document.body.dataset.events) {
   attend();
 }
 
-// Times to come: how long it is until then.
+const span = (seconds) => seconds < 60 ? `${seconds} s`
+  : seconds < 3600 ? `${Math.floor(seconds / 60)} min`
+  : seconds < 172800 ? `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min`
+  : `${Math.floor(seconds / 86400)} days`;
+
+// Times to come, and times past: how long it is until then, or since.
 function count() {
   for (const time of document.querySelectorAll("time[data-until]")) {
     const seconds = Math.round(Number(time.dataset.until) - Date.now() / 1000);
     const text = seconds < 1 ? "now" : seconds < 60 ? `in ${seconds} s` : `in ${Math.round(seconds / 60)} min`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+  for (const time of document.querySelectorAll("time[data-since]")) {
+    const text = `${span(Math.max(0, Math.round(Date.now() / 1000 - Number(time.dataset.since))))} ago`;
     if (time.textContent !== text) time.textContent = text;
   }
 }
@@ -82,12 +99,16 @@ async function copied(source) {
   return done;
 }
 
-for (const button of document.querySelectorAll("button[data-copies]")) {
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    const done = await copied(document.getElementById(button.dataset.copies));
-    button.textContent = done ? "Copied" : "Selected";
-    say(done ? "Copied." : "Selected: copy it with the keyboard.");
-    setTimeout(() => { button.textContent = "Copy"; }, 2000);
-  });
+function unveil(place) {
+  for (const button of place.querySelectorAll("button[data-copies]")) button.hidden = false;
 }
+unveil(document);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copies]");
+  if (!button) return;
+  const done = await copied(document.getElementById(button.dataset.copies));
+  button.textContent = done ? "Copied" : "Selected";
+  say(done ? "Copied." : "Selected: copy it with the keyboard.");
+  setTimeout(() => { button.textContent = "Copy"; }, 2000);
+});

@@ -38,6 +38,18 @@ def placed(parts: Parts, name: str, tag: Tag | None = None) -> Tag:
     return (tag or tags.div)(parts[name].drawn(), id=name, **{"data-live": ""})
 
 
+def copied(text: str, name: str, label: str) -> Tag:
+    """
+    A text to copy, and a button that does it; without a script there is only the text.
+
+    @param name: the text's id.
+    @param label: what the button says to who does not see what is beside it.
+    """
+    button = tags.button("Copy", type="button", hidden="", **hyphened(data_copies=name))
+    button(**{"aria-label": label})
+    return tags.div(tags.pre(text, id=name), button, class_="copy")
+
+
 async def markup(tag: Tag) -> bytes:
     """The HTML of a tag that waits for nothing."""
     return bytes(await flattenString(None, tag))

@@ -53,7 +53,12 @@ class Shell:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     async def reply(
-        self, title: str, *content: Tag, root: str = "", live: Iterable[str] | None = None
+        self,
+        title: str,
+        *content: Tag,
+        root: str = "",
+        live: Iterable[str] | None = None,
+        events: str = "page/events",
     ) -> Reply:
         """
         A whole page.
@@ -62,14 +67,15 @@ class Shell:
         @param content: what it has, in order.
         @param root: the way from it to the root of the service's pages, such as C{../}.
         @param live: the ids of its parts that are kept up to date; C{None}: there are none.
+        @param events: where the events are that do so, relative to the root of the pages.
         """
-        page = tags.html(
-            self._head(title, root), self._body(content, root, live=live is not None), lang="en"
-        )
+        body = self._body(content, root, live=live is not None)
+        page = tags.html(self._head(title, root), body, lang="en")
         if live is not None:
             page(**hyphened(data_edition=self.edition(live)))
-        body = b"<!DOCTYPE html>\n" + await markup(page) + b"\n"
-        return Reply(body, content_type="text/html; charset=utf-8", headers=_FIELDS)
+            body(**hyphened(data_events=root + events))
+        text = b"<!DOCTYPE html>\n" + await markup(page) + b"\n"
+        return Reply(text, content_type="text/html; charset=utf-8", headers=_FIELDS)
 
     def _head(self, title: str, root: str) -> Tag:
         return tags.head(
@@ -83,7 +89,7 @@ class Shell:
         )
 
     def _body(self, content: tuple[Tag, ...], root: str, *, live: bool) -> Tag:
-        body = tags.body(
+        return tags.body(
             tags.a("Skip to the content", href="#content", class_="skip"),
             tags.header(
                 tags.a(self.service, href=root or "./", class_="service"),
@@ -103,7 +109,6 @@ class Shell:
                 else "",
             ),
         )
-        return body(**hyphened(data_events=f"{root}page/events")) if live else body
 
 
 def _anchor(link: Link, root: str) -> Tag:

@@ -68,6 +68,19 @@ class EventsTests(SynchronousTestCase):
         self.change("news")
         self.assertIn(b'{"one": "<b>news</b>"}', wire.value())
 
+    def test_each_page_has_its_own(self) -> None:
+        """A feed is found by what is asked for."""
+        feeds = {name: Watched() for name in ("a", "b")}
+        for name, watched in feeds.items():
+            watched.texts["one"] = name
+        events = Events(
+            lambda request: feeds[request.path_values[0]].feed(self.clock), self.connections
+        )
+        self.site.routes = Routes([Route("/page/:name/events", GET, events, True, UNNAMED, PROBE)])
+        for name in feeds:
+            _, wire = self.asked(ASKED.replace(b"page", b"page/" + name.encode()))
+            self.assertIn(f'{{"one": "<b>{name}</b>"'.encode(), wire.value())
+
     def test_head(self) -> None:
         _, wire = self.asked(ASKED.replace(b"GET", b"HEAD"))
         self.assertTrue(wire.value().endswith(b"\r\n\r\n"))

@@ -82,8 +82,9 @@ class FeedTests(SynchronousTestCase):
         """Nothing is done then, and nothing is told that was seen long ago."""
         reader = Reader(self)
         self.successResultOf(reader.next())
+        self.assertEqual(self.watched.left, 0)
         self.feed.end()
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual((self.clock.getDelayedCalls(), self.watched.left), ([], 1))
         self.watched.texts["one"] = "3"
         news = self.successResultOf(Reader(self).next())
         self.assertEqual(news, {"one": "<b>3</b>", "two": "<b>2</b>"})

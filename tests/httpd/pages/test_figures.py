@@ -51,6 +51,13 @@ class FigureTests(SynchronousTestCase):
         self.assertNotIn("value", html(self, figures.progress(1, None, "it")))
         self.assertIn('value="100.0"', html(self, figures.progress(5, 4, "it")))
 
+    def test_times_past(self) -> None:
+        self.assertEqual(
+            html(self, figures.date(3661)),
+            '<time datetime="1970-01-01T01:01:01Z">1970-01-01 01:01 UTC</time>',
+        )
+        self.assertIn('data-since="3661">1970-01-01 01:01 UTC<', html(self, figures.ago(3661)))
+
     def test_moment(self) -> None:
         text = html(self, figures.moment(3601))
         self.assertIn('datetime="1970-01-01T01:00:01Z"', text)

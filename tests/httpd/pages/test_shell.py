@@ -9,7 +9,7 @@ from httpd.http1.connections import Connections
 from httpd.pages.events import Events
 from httpd.pages.feed import Feed
 from httpd.pages.files import PAGE_FILES
-from httpd.pages.parts import placed
+from httpd.pages.parts import copied, markup, placed
 from httpd.pages.routes import page_routes
 from httpd.pages.shell import Link, Shell
 from httpd.web.answered import Answered, Reply
@@ -45,6 +45,19 @@ class ShellTests(TestCase):
         self.assertIn("<title>a &lt;service&gt;</title>", answer.text)
         self.assertIn('<section id="two" data-live=""><b>2</b></section>', answer.text)
         self.assertIn('<a href="status">Status</a>', answer.text)
+
+    async def test_other_events(self) -> None:
+        """A page below has its own, by the way to the root."""
+        reply = await self.front.shell.reply("x", root="../", live=["a"], events="page/x/events")
+        self.assertIn(b'data-events="../page/x/events"', reply.body)
+        self.assertNotIn(b"data-events", (await self.front.shell.reply("x")).body)
+
+    async def test_copied(self) -> None:
+        """Without a script there is the text, and no button."""
+        text = (await markup(copied("a <b>", "line", "Copy it"))).decode()
+        self.assertIn('<pre id="line">a &lt;b&gt;</pre>', text)
+        self.assertIn('hidden=""', text)
+        self.assertIn('data-copies="line"', text)
 
     async def test_strict(self) -> None:
         """Nothing is inline, nothing comes from elsewhere, nobody is told."""

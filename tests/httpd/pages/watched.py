@@ -15,11 +15,13 @@ class Watched:
 
     @ivar looks: how often they were looked at.
     @ivar drawings: how often one was drawn.
+    @ivar left: how often nobody read any more.
     """
 
     def __init__(self) -> None:
         self.texts = {"one": "1", "two": "2"}
         self.looks = self.drawings = 0
+        self.left = 0
         self.trouble: Exception | None = None
 
     async def parts(self) -> Parts:
@@ -33,4 +35,7 @@ class Watched:
         return tags.b(text)
 
     def feed(self, clock: Clock) -> Feed:
-        return Feed(self.parts, clock, "+".join)
+        return Feed(self.parts, clock, "+".join, self.leave)
+
+    def leave(self) -> None:
+        self.left += 1
