@@ -54,9 +54,18 @@ async def prepare(reactor: Reactor, environment: Mapping[str, str], data: Path) 
     if "S3_ENDPOINT" not in settings:
         server = S3Server(reactor, data / "s3", _ACCESS_KEY, secrets.token_hex(16))
         await server.start()
-        settings |= {
+        access = {
             "S3_ENDPOINT": server.access.endpoint,
             "S3_ACCESS_KEY": server.access.access_key,
             "S3_SECRET_KEY": server.access.secret_key,
         }
+        settings |= access
+        keys = s3_keys(data)
+        keys.touch(0o600)
+        keys.write_text("".join(f"export {name}={value}\n" for name, value in access.items()))
     return Prepared(settings, certificate, server, no_jobs)
+
+
+def s3_keys(data: Path) -> Path:
+    """The file by which a shell gets at our S3 server, as its settings are called here."""
+    return data / "s3" / "keys"

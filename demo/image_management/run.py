@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
 from demo.certificate import QEMU_HOST
-from demo.image_management.environment import Prepared, prepare
+from demo.image_management.environment import Prepared, prepare, s3_keys
 from demo.image_management.filling import Filling
 from demo.image_management.guide import IPXE_SCRIPT, Served, guide, ipxe_script
 from demo.image_management.job_guide import Workable
@@ -79,6 +79,7 @@ async def _show(
     await service.wait_until_healthy(START_SECONDS, authority.read_bytes(), path="/healthz/live")
     if prepared.server is not None:
         say(f"The S3 server is versitygw at {settings.s3_endpoint}; its files are in {data / 's3'}")
+        say(f"Its keys, for a shell, are in {s3_keys(data)}")
     say("Making the samples")
     access = S3Access(
         settings.s3_endpoint,
