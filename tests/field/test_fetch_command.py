@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.task import deferLater
+
 from tests.assisted_images.downloads.origin import Origin
 from tests.demo.terminal import CTRL_C, Terminal
 from tests.field.command_case import CommandTestCase
 from tests.field.images import SMALLEST, file_name, os_images
-from tests.field.service import SECONDS
 from tests.httpd.outbound.servers import trial_reactor
 from tests.running import base_environment, console_script
 
@@ -109,15 +110,16 @@ class FetchTests(CommandTestCase):
         """Which is downloading the same image: the command waits for it, and goes on after it."""
         half = len(self.content) // 2
         origin = Origin(self.content, stall_after=half)
-        images = os_images({"version": "1", "url": f"{self.serve(origin).url}/1.iso"})
+        server = self.serve(origin)
+        images = os_images({"version": "1", "url": f"{server.url}/1.iso"})
         service = await self.start(images)
-        await service.wait_for(
-            lambda: self.part().exists() and self.part().stat().st_size == half, "stall", SECONDS
-        )
+        await server.arrivals.get()
         terminal = self.on_a_terminal(images)
         await terminal.until("another process is downloading it")
         self.assertEqual(terminal.status, None, "it waits")
         origin.stall_after = None
+        while self.part().stat().st_size < half:
+            await deferLater(trial_reactor(), 0.05)
         await self.kill(service)
         await terminal.ended
         self.assertEqual(terminal.status, 0, terminal.output)
