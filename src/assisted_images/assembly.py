@@ -4,7 +4,7 @@ The parts of a running service, put together according to its settings, on a rea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,8 +34,9 @@ from httpd.http1.connections import Connections
 from httpd.listening.listeners import Listener, listeners
 from httpd.listening.places import Place
 from httpd.logs.requests import RequestLog
-from httpd.outbound.redis import Redis
+from httpd.outbound.redis import Ask, Redis
 from httpd.outbound.trust import tls_policy
+from httpd.redis_urls import RedisPlace
 from httpd.web.disk_room import disk_turns
 from httpd.web.site import ServiceSite
 
@@ -143,9 +144,7 @@ def _agreed(
         return lender
     seals = Seals(read_secret(key_file), assisted_service_url(settings))
     comparison = KeyComparison(seals.commons, seals.fingerprint)
-    redis = Redis(
-        reactor, place, tls_policy(settings.config_cache_trusted_ca_file), comparison.greet
-    )
+    redis = make_redis(settings, place, reactor, comparison.greet)
     redis.setServiceParent(outbound)
     metrics.watch_cache(lambda: redis.is_there)
     return AgreedConfigurations(
@@ -156,6 +155,13 @@ def _agreed(
         settings.assisted_service_seconds,
         metrics.configuration_agreed,
     )
+
+
+def make_redis(
+    settings: Settings, place: RedisPlace, reactor: Any, greet: Callable[[Ask], Awaitable[None]]
+) -> Redis:
+    """The client of the Redis that replicas share; C{greet} is what each connection begins with."""
+    return Redis(reactor, place, tls_policy(settings.config_cache_trusted_ca_file), greet)
 
 
 def assisted_service_url(settings: Settings) -> str:

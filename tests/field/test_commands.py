@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -21,6 +23,7 @@ from tests.assisted_images.downloads.origin import Origin
 from tests.certificates import identity
 from tests.coreos_reader import CoreosIso
 from tests.engines.nginx_origin import NginxOrigin
+from tests.engines.redis_server import start_redis
 from tests.field.command_case import IGNITION, CommandTestCase
 from tests.field.images import file_name, os_images
 from tests.field.service import INFRA_ENV_ID, SECONDS
@@ -97,6 +100,37 @@ class CheckConfigTests(CommandTestCase):
         self.assertIn(f"http://{host} answers", texts["assisted-service"])
         self.assertIn("until", texts["certificate"])
         self.assertIn("GiB free", texts["DATA_DIR"])
+
+    async def test_redis(self) -> None:
+        """Whether it answers, and who has been there."""
+        redis = await start_redis(self, password=_SECRET)
+        key_file, other_key = (self.directory() / "key" for _ in range(2))
+        for file in (key_file, other_key):
+            file.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+        origin = NginxOrigin(self)
+        (origin.files / "1.iso").write_bytes(self.content)
+        host = origin.url("").removeprefix("http://").rstrip("/")
+        settings = {
+            **os_images({"version": "1", "url": origin.url("1.iso")}),
+            "ASSISTED_SERVICE_HOST": host,
+            "CONFIG_CACHE_URL": redis.url,
+            "CONFIG_CACHE_KEY_FILE": str(key_file),
+        }
+
+        async def text(status: int, **changed: str) -> str:
+            rows = await self.found(status, **settings | changed)
+            return next(text for what, _, text in rows if what == "Redis")
+
+        place = f"localhost:{redis.port}"
+        self.assertEqual(await text(0), f"{place} answers")
+        await self.start(settings, local=False, healthy=True)
+        self.assertEqual(await text(0), f"{place} answers")
+        other = await text(0, CONFIG_CACHE_KEY_FILE=str(other_key))
+        self.assertEqual(other, f"{place} answers; a replica has come there with another key")
+        refused = await text(1, CONFIG_CACHE_URL=f"redis://{place}")
+        self.assertEqual(refused, "it refuses what it is asked for (NOAUTH)")
+        await redis.kill()
+        self.assertIn("refused", await text(1))
 
     async def test_what_is_not(self) -> None:
         """The rest is looked at all the same."""

@@ -17,10 +17,12 @@ from twisted.internet.defer import Deferred, TimeoutError
 from twisted.python import usage
 from twisted.web.http_headers import Headers
 
-from assisted_images.assembly import assisted_service_url
+from assisted_images.assembly import assisted_service_url, make_redis
 from assisted_images.commands.findings import Finding, report
 from assisted_images.downloads.room import Room
 from assisted_images.image_assembly import make_downloader
+from assisted_images.infra_envs.sealing import Seals, read_secret
+from assisted_images.infra_envs.shared_places import KeyComparison
 from assisted_images.oci.references import PullSpec
 from assisted_images.on_demand.origin import HttpOrigin, NoParts
 from assisted_images.outbound import Outbound
@@ -35,6 +37,8 @@ from httpd.concurrency.coroutines import side_by_side
 from httpd.outbound.bodies import discard
 from httpd.outbound.failures import DownloadError, status_text
 from httpd.outbound.redirects import get
+from httpd.outbound.redis import Ask, RedisAway
+from httpd.redis_urls import RedisPlace
 from httpd.settings.reading import given
 from httpd.texts import os_error_text
 from httpd.urls import public_url
@@ -56,8 +60,8 @@ class CheckOptions(Options):
     optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012
     longdesc = (
         "Checks the settings as the service reads them, and whether what they name is there:"
-        " certificates, DATA_DIR, the servers of OS images, registries, assisted-service. Nothing"
-        " is downloaded. Each option but --json is also a variable of the environment."
+        " certificates, DATA_DIR, the servers of OS images, registries, assisted-service, Redis."
+        " Nothing is downloaded. Each option but --json is also a variable of the environment."
     )
 
     def __init__(self, environment: dict[str, str] | None = None) -> None:
@@ -121,7 +125,7 @@ async def _found(reactor: Any, settings: Settings) -> list[Finding]:
 async def _finding(reactor: Any, what: str, check: Check) -> Finding:
     try:
         text = await Deferred.fromCoroutine(check()).addTimeout(_SECONDS, reactor)
-    except (DownloadError, ValueError) as error:
+    except (DownloadError, RedisAway, ValueError) as error:
         return Finding(what, False, str(error))
     except TimeoutError:
         return Finding(what, False, f"no answer within {_SECONDS:g} s")
@@ -160,6 +164,9 @@ def _checks(reactor: Any, settings: Settings, outbound: Outbound) -> Iterator[tu
             yield what, partial(_image_in_release, registries, entry.release, architecture)
     if settings.assisted_service_host is not None:
         yield "assisted-service", partial(_assisted_service, reactor, settings, outbound)
+        place, key_file = settings.config_cache_url, settings.config_cache_key_file
+        if place is not None and key_file is not None and settings.config_share_seconds > 0:
+            yield "Redis", partial(_redis, reactor, settings, place, key_file)
 
 
 async def _image_at_server(origin: HttpOrigin) -> str:
@@ -183,3 +190,17 @@ async def _assisted_service(reactor: Any, settings: Settings, outbound: Outbound
     response, _ = await get(outbound.assisted_service, reactor, _SECONDS, url, lambda _: Headers())
     discard(response)
     return f"{url} answers ({status_text(response.code)})"
+
+
+async def _redis(reactor: Any, settings: Settings, place: RedisPlace, key_file: Path) -> str:
+    """Whether it answers, and allows what is asked of it; nothing is left there."""
+    seals = Seals(read_secret(key_file), assisted_service_url(settings))
+    comparison = KeyComparison(seals.commons, seals.fingerprint)
+    differs = False
+
+    async def look(ask: Ask) -> None:
+        nonlocal differs
+        differs = await comparison.differs(ask)
+
+    await make_redis(settings, place, reactor, look).visit()
+    return f"{place} answers" + ("; a replica has come there with another key" if differs else "")

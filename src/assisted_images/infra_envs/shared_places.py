@@ -57,6 +57,10 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
 """Have the lease ARGV[1] end in so many milliseconds; 0: now."""
 
+_LAST = """
+return redis.call('GET', KEYS[1])
+"""
+
 _GREET = """
 local before = redis.call('GET', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -159,11 +163,22 @@ class KeyComparison:
         @raise RedisAway: the server does not allow what is going to be asked for.
         """
         found = await _eval(ask, _GREET, self._name, self._fingerprint, _FINGERPRINT_SECONDS)
-        if found not in {None, self._fingerprint}:
+        if self._is_another(found):
             self._log.warn(
                 "a replica has come to the same Redis with another key before: those whose"
                 " CONFIG_CACHE_KEY_FILE differs do not share configurations"
             )
+
+    async def differs(self, ask: Ask) -> bool:
+        """
+        Whether who was there last has another key; nothing is said of oneself.
+
+        @raise RedisAway: the server does not allow what is going to be asked for.
+        """
+        return self._is_another(await _eval(ask, _LAST, self._name, b"", 0))
+
+    def _is_another(self, found: bytes | None) -> bool:
+        return found not in {None, self._fingerprint}
 
 
 async def _eval(ask: Ask, script: str, name: str, content: bytes, seconds: float) -> Any:

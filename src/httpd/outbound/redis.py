@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IPolicyForHTTPS
 
 from httpd.concurrency.coroutine_service import Background
-from httpd.outbound.failures import reason_of
+from httpd.outbound.failures import reason_of, was_cancelled
 from httpd.redis_urls import RedisPlace
 
 ANSWER_SECONDS = 1.0
@@ -183,6 +183,25 @@ class Redis(Background):
                 self._say(there=False, reason=reason)
                 await deferLater(self._reactor, delay)
                 delay = min(2 * delay, _LONGEST_DELAY)
+
+    async def visit(self) -> None:
+        """
+        Connect once, begin as always, and leave again.
+
+        @raise RedisAway: that cannot be done.
+        """
+        connection = _Connection(self._reactor)
+        try:
+            await connectProtocol(self._endpoint(), connection)
+            await self._begin(connection)
+        except RedisAway:
+            raise
+        except Exception as error:
+            if was_cancelled(error):
+                raise
+            raise RedisAway(reason_of(error)) from None
+        finally:
+            connection.leave()
 
     def _endpoint(self) -> IStreamClientEndpoint:
         host, port = self._place.host, self._place.port
