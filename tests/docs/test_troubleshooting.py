@@ -54,9 +54,8 @@ def _strings(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, bytes):
             yield node.value.decode("latin-1")
         elif isinstance(node, ast.JoinedStr):
-            yield "".join(
-                part.value if isinstance(part, ast.Constant) else "…" for part in node.values
-            )
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(map(str, parts))
 
 
 def _log_lines(tree: ast.Module) -> Iterator[str]:
