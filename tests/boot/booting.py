@@ -7,15 +7,16 @@ import hashlib
 import json
 import random
 import socket
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from demo.certificate import development_certificate
+from demo.certificate import CertificateFiles, development_certificate
 from demo.infra_env import write_infra_env
 from demo.ramdisk import compressed_ramdisk
 from demo.service import ServiceProcess
@@ -43,6 +44,8 @@ class BootTestCase(TestCase):
     """
 
     timeout = 240
+    further_settings: Mapping[str, str] = MappingProxyType({})
+    certificate: CertificateFiles
 
     def setUp(self) -> None:
         self.infra_envs = Path(self.mktemp()).resolve()
@@ -69,7 +72,8 @@ class BootTestCase(TestCase):
         """
         The service with one infra-env, and with a plain listener that machines can reach.
 
-        @param tls: whether it has a TLS listener besides, as where firmware boots by HTTP.
+        @param tls: whether it has a TLS listener besides, as where firmware boots by HTTP; then
+            C{certificate} is its.
         """
         write_infra_env(
             self.infra_envs / self.infra_env_id,
@@ -84,13 +88,13 @@ class BootTestCase(TestCase):
             "IMAGE_SERVICE_BASE_URL": f"http://{HOST}:{port}",
         }
         if tls:
-            files = development_certificate(Path(self.mktemp()).resolve())
+            files = self.certificate = development_certificate(Path(self.mktemp()).resolve())
             settings |= {
                 "HTTPS_CERT_FILE": str(files.certificate),
                 "HTTPS_KEY_FILE": str(files.key),
                 "HTTP_SERVES": "all",
             }
-        return await start_service(self, image.settings | settings)
+        return await start_service(self, image.settings | settings | dict(self.further_settings))
 
     def reserved_port(self) -> int:
         """
