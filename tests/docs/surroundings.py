@@ -70,6 +70,12 @@ _NEEDS = {
     "assisted-service": Need(
         service="python -m tests.docs.assisted_service 8090", ready="listening"
     ),
+    # mirror.example.com:8443, with a release of OpenShift, and what its clients need; small images
+    "mirror registry": Need(
+        "export MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1\n",
+        "python -m tests.docs.mirror_registry 8443",
+        "filled",
+    ),
     # a key pair of OpenSSH in ~/.ssh
     "ssh key": Need("mkdir -m 700 ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519\n"),
 }
