@@ -1,6 +1,7 @@
 """
 C{python -m tests.docs.assisted_service PORT}: for pages that have an assisted-service beside the
-service.  All infra-envs are alike, and whoever brings no token is refused.
+service.  All infra-envs are alike; each config has another number in it, as it would have a freshly
+signed token.  Whoever brings no token is refused.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 
-_IGNITION = {"ignition": {"version": "3.2.0"}}
+_IGNITION: dict[str, object] = {"ignition": {"version": "3.2.0"}, "number": 0}
+_NUMBERS = count(1)
 _INFRA_ENV = {"kernel_arguments": '[{"operation": "append", "value": "from=assisted-service"}]'}
 
 
@@ -20,6 +23,7 @@ class _Answering(BaseHTTPRequestHandler):
         }
         name = self.path.partition("?")[0].rpartition("/")[2]
         found = {"files": _IGNITION, "minimal-initrd": None}.get(name, _INFRA_ENV)
+        _IGNITION["number"] = next(_NUMBERS)
         body = b"" if found is None else json.dumps(found).encode()
         self.send_response(200 if allowed else 401)
         self.send_header("Content-Length", str(len(body)))
