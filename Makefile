@@ -15,7 +15,7 @@ TRIAL = $(VENV)/bin/python -m twisted.trial
 # Everything below tests/ but what needs more than the programs that make disk images: image
 # management's servers, virtual machines, other people's clients, what deploy/ is for, the commands
 # of docs/, root for trouble made by real means, container registries.
-UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^clients/d' -e '/^deploy/d' \
+UNIT = $$(cd tests && ls -d test_*.py */ | sed -e '/^boot/d' -e '/^browser/d' -e '/^clients/d' -e '/^deploy/d' \
     -e '/^docs/d' -e '/^field/d' \
     -e '/^image_management/d' -e '/^registries/d' -e '/^__pycache__/d' -e 's,[/.].*,,' -e 's,^,tests.,')
 
@@ -69,7 +69,7 @@ test: lint
 	requirements/packages.sh test
 	status=0; \
 	$(TRIAL) --jobs=2 $(UNIT) tests.image_management || status=$$?; \
-	$(TRIAL) tests.boot tests.clients tests.deploy tests.docs tests.field tests.registries || status=$$?; \
+	$(TRIAL) tests.boot tests.browser tests.clients tests.deploy tests.docs tests.field tests.registries || status=$$?; \
 	exit $$status
 
 unit: $(VENV)/.test

@@ -15,6 +15,7 @@ The layers on top of L{httpd}, lowest first; imports go downward only (C{lint-im
   - L{assisted_images.infra_envs}, L{assisted_images.downloads}, L{assisted_images.registries}: what
     comes from elsewhere.
   - L{assisted_images.store}: the OS images: populating, state, look-up.
+  - L{assisted_images.pages}: what people see.
   - L{assisted_images.routes}: what is answered.
   - C{assembly}, which makes the parts; L{assisted_images.workers}, for several processes; C{tap},
     for C{twistd}; C{command_line}, the command.

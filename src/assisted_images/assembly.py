@@ -4,9 +4,11 @@ The parts of a running service, put together according to its settings, on a rea
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from prometheus_client.core import Metric
 
 from assisted_images.infra_envs.agreement import AgreedConfigurations
 from assisted_images.infra_envs.assisted_service import AssistedService
@@ -16,6 +18,7 @@ from assisted_images.infra_envs.sealing import Seals, read_secret
 from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.outbound import Outbound
+from assisted_images.pages.watch import Bounds, Watch
 from assisted_images.routes.application import Application
 from assisted_images.routes.checksums import MOST_AT_ONCE, Checksums
 from assisted_images.routes.customisations import Customisations
@@ -68,9 +71,10 @@ def make_application(
     store = ImageStore(settings.catalog)
     metrics = Metrics(slots, store, connections)
     metrics.watch_disks({"DATA_DIR": settings.data_dir}, disk_turns(reactor))
+    infra_envs = _infra_envs(settings, reactor, outbound, metrics, lender)
     return Application(
         store=store,
-        infra_envs=_infra_envs(settings, reactor, outbound, metrics, lender),
+        infra_envs=infra_envs,
         slots=slots,
         connections=connections,
         metrics=metrics,
@@ -86,7 +90,8 @@ def make_application(
         ready_when=settings.ready_when,
         client_slots=_client_slots(settings, slots),
         trusted_proxies=TrustedProxies(settings.trusted_proxies),
-        local_infra_envs=settings.infra_envs_dir is not None,
+        local_infra_envs=infra_envs if isinstance(infra_envs, LocalInfraEnvs) else None,
+        base_url=settings.image_service_base_url,
         signed_urls=_signed_urls(settings),
         signed_urls_only=settings.signed_urls_only,
     )
@@ -162,6 +167,28 @@ def make_redis(
 ) -> Redis:
     """The client of the Redis that replicas share; C{greet} is what each connection begins with."""
     return Redis(reactor, place, tls_policy(settings.config_cache_trusted_ca_file), greet)
+
+
+def make_watch(
+    settings: Settings,
+    application: Application,
+    metrics: Callable[[], Awaitable[Iterable[Metric]]],
+    workers: Callable[[], int] = lambda: 1,
+) -> Watch | None:
+    """
+    What looks for the page how everything is; C{None}: there is no page.
+
+    @param metrics: of all workers.
+    @param workers: how many there are now.
+    """
+    if not settings.serve_page:
+        return None
+
+    async def numbers() -> Mapping[str, float]:
+        return application.metrics.numbers(await metrics())
+
+    bounds = Bounds(settings.workers, settings.cache_bytes)
+    return Watch(application.store, application.slots, bounds, application.clock, numbers, workers)
 
 
 def assisted_service_url(settings: Settings) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 from twisted.application.service import IService, Service
 from twisted.logger import Logger
 
-from assisted_images.assembly import make_application, make_listeners
+from assisted_images.assembly import make_application, make_listeners, make_watch
 from assisted_images.image_assembly import make_population
 from assisted_images.on_demand.settings import make_on_demand_images
 from assisted_images.outbound import Outbound
+from assisted_images.routes.tree import AllWorkers
 from assisted_images.secrets import REDACTION
 from assisted_images.settings.options import Options
 from assisted_images.settings.settings import Settings
@@ -53,13 +54,19 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     others: list[Service] = []
     if settings.workers == 1:
         application = make_application(settings, reactor, outbound, log)
-        listeners = make_listeners(settings, application, places, reactor)
+        metrics = application.metrics
+        watch = make_watch(settings, application, metrics.collected)
+        overview = None if watch is None else watch.overview
+        alone = AllWorkers(metrics.exposition, lambda: True, overview)
+        listeners = make_listeners(settings, application, places, reactor, all_workers=alone)
         connections: Drainable = application.connections
     else:
         primary = make_primary(settings, options.texts, outbound, reactor, places, log)
         application, listeners = primary.application, primary.listeners
-        connections = primary.connections
+        connections, watch = primary.connections, primary.watch
         others.append(primary.secondaries)
+    if watch is not None:
+        others.append(watch)
     on_demand = make_on_demand_images(settings, reactor)
     population = make_population(settings, reactor, outbound, application.store, on_demand)
     first: list[Service] = [*listeners, population]

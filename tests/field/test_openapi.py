@@ -14,10 +14,18 @@ from twisted.internet.utils import getProcessOutputAndValue
 from twisted.trial.unittest import TestCase
 
 from assisted_images.infra_envs.configurations import InfraEnvError
+from assisted_images.infra_envs.listing import Listing, LocalInfraEnv
+from assisted_images.infra_envs.local import LocalInfraEnvs
+from assisted_images.pages.overview import Overview
+from assisted_images.routes.application import Application
 from assisted_images.routes.signed_urls import SignedUrls
-from assisted_images.routes.tree import make_site, route_table
+from assisted_images.routes.tree import AllWorkers, make_site, route_table
 from assisted_images.values import Configuration
+from httpd.concurrency.threads import threads_of
+from httpd.concurrency.turns import Turns
 from tests.assisted_images.kernel_arguments import appended
+from tests.assisted_images.pages.overviews import READY
+from tests.assisted_images.pages.written import write_infra_env
 from tests.assisted_images.routes.application import (
     CONFIGURATION,
     ID,
@@ -31,7 +39,7 @@ from tests.assisted_images.routes.application import (
 )
 from tests.field.images import file_name, noisy_image, os_images
 from tests.field.service import INFRA_ENV_ID, FieldTestCase
-from tests.httpd.web.serving import ask, listen
+from tests.httpd.web.serving import ask, listen, reactor
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "reference" / "openapi.json"
 _TOKEN = jwt.encode({"sub": ID}, "k" * 32, algorithm="HS256")
@@ -41,6 +49,14 @@ _ADDRSIZE = "/images/{infra_env_id}/s390x-initrd-addrsize"
 _BOOT_FILES = {"pxe-initrd": "x86_64", "s390x-initrd-addrsize": "s390x", "ipxe-script": "x86_64"}
 _URLS = SignedUrls(bytes(32))
 _OPERATIONS = ("/live", "/health", "/status", "/metrics")
+
+PAGES = {
+    "/": "/",
+    "/page/events": "/page/events",
+    "/page/{file}": "/page/page.js",
+    "/infra-envs": "/infra-envs",
+    "/infra-envs/{infra_env_id}": f"/infra-envs/{ID}",
+}
 
 _DOWNLOADS = {
     f"/byid/{{infra_env_id}}{_FILE}": f"/byid/{ID}{_REST}",
@@ -86,7 +102,7 @@ DOWNLOADS = _ALL | {_checksum(path): _checksum(url) for path, url in _ALL.items(
 """A URL for each download that the document has."""
 
 _LOCAL: dict[str, Any] = {
-    "local_infra_envs": True,
+    "local_infra_envs": LocalInfraEnvs(Path(), Turns(threads_of(reactor), reactor, 10)),
     "signed_urls": _URLS,
     "signed_urls_only": False,
 }
@@ -111,6 +127,31 @@ ANSWERS: tuple[Configuration | InfraEnvError, ...] = (
 """What assisted-service may say."""
 
 
+class LocalPages(LocalInfraEnvs):
+    """Infra-envs whose directory may hang."""
+
+    hangs = False
+
+    async def listing(self, first: int, most: int) -> Listing:
+        if self.hangs:
+            raise TimeoutError("not within 10 s")
+        return await super().listing(first, most)
+
+    async def find(self, infra_env_id: str) -> LocalInfraEnv | None:
+        if self.hangs:
+            raise TimeoutError("not within 10 s")
+        return await super().find(infra_env_id)
+
+
+def paged(app: Application) -> AllWorkers:
+    """With a page."""
+
+    async def everything() -> Overview:
+        return READY
+
+    return AllWorkers(app.metrics.exposition, lambda: True, everything)
+
+
 class DocumentTests(TestCase):
     """Every route and every status, asked for."""
 
@@ -120,9 +161,9 @@ class DocumentTests(TestCase):
 
     def test_routes(self) -> None:
         app = application(Images({entry(): content()}), InfraEnvs(), **_LOCAL)
-        children = {route.pattern.split("/")[1] for route in route_table(app)}
+        children = {route.pattern.split("/")[1] for route in route_table(app, paged(app))}
         self.assertEqual({path.split("/")[1] for path in self.document["paths"]}, children)
-        self.assertEqual(set(self.document["paths"]), {*DOWNLOADS, *_OPERATIONS})
+        self.assertEqual(set(self.document["paths"]), {*DOWNLOADS, *_OPERATIONS, *PAGES})
 
     async def note(self, port: int, template: str, url: str, **headers: str) -> None:
         """Ask, and note the status; the fields that are required are there."""
@@ -181,6 +222,33 @@ class DocumentTests(TestCase):
                 await self.note(port, template, url)
             if url.startswith("/bysig/"):
                 await self.note_refused_signatures(port, template, url)
+        self.check_found()
+
+    async def test_pages(self) -> None:
+        directory = Path(self.mktemp())
+        write_infra_env(directory, ID)
+        local = LocalPages(directory, Turns(threads_of(reactor), reactor, 10))
+        app = application(Images({entry(): content()}), InfraEnvs(), local_infra_envs=local)
+        port = listen(self, make_site(app, paged(app)))
+        for template, url in PAGES.items():
+            if template == "/page/events":
+                self.found[template] = {200, 503}  # it has no end: tests.httpd.pages.test_events
+                continue
+            await self.note(port, template, url)
+        await self.note(port, "/page/{file}", "/page/page.css", If_None_Match="*")
+        await self.note(port, "/page/{file}", "/page/other")
+        one = "/infra-envs/{infra_env_id}"
+        await self.note(port, one, "/infra-envs/other")
+        await self.note(port, one, f"/infra-envs/{ID}", Host="a_host")
+        for page in ("2", "zero"):
+            await self.note(port, "/infra-envs", f"/infra-envs?page={page}")
+        local.hangs = True
+        await self.note(port, "/infra-envs", "/infra-envs")
+        await self.note(port, one, f"/infra-envs/{ID}")
+        self.check_found()
+
+    def check_found(self) -> None:
+        """Every status was found that is documented, and no other."""
         for template, statuses in self.found.items():
             documented = set(self.document["paths"][template]["get"]["responses"])
             shown = {
@@ -214,6 +282,7 @@ class FuzzingTests(FieldTestCase):
             "Architecture": "x86_64",
         }.items():
             document["components"]["parameters"][name]["example"] = exists
+        del document["paths"]["/page/events"]  # it has no end
         directory = self.directory()
         described = directory / "openapi.json"
         described.write_text(json.dumps(document))

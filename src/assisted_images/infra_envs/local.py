@@ -28,6 +28,12 @@ from assisted_images.infra_envs.contents import (
     require_ignition,
     require_ramdisk,
 )
+from assisted_images.infra_envs.listing import (
+    Listing,
+    LocalInfraEnv,
+    list_infra_envs,
+    local_infra_env,
+)
 from assisted_images.values import Configuration, is_infra_env_id
 from httpd.concurrency.turns import Turns
 from httpd.texts import os_error_text
@@ -100,6 +106,23 @@ class LocalInfraEnvs:
             with suppress(ValueError):  # it is larger than all may be
                 self._kept[key] = reading
         return reading.configuration
+
+    async def listing(self, first: int, most: int) -> Listing:
+        """
+        Some of the infra-envs, as L{list_infra_envs}.
+
+        @raise OSError: they cannot be read, or not in time.
+        """
+        return await self._turns.run(self._directory, list_infra_envs, self._directory, first, most)
+
+    async def find(self, infra_env_id: str) -> LocalInfraEnv | None:
+        """
+        One infra-env, as L{local_infra_env}.
+
+        @param infra_env_id: an id.
+        @raise OSError: it cannot be read in time.
+        """
+        return await self._turns.run(infra_env_id, local_infra_env, self._directory, infra_env_id)
 
 
 def _names(request: ConfigurationRequest) -> list[str]:

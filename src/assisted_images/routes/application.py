@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.infra_envs.configurations import InfraEnvSource
+from assisted_images.infra_envs.local import LocalInfraEnvs
 from assisted_images.routes.checksums import Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
@@ -54,8 +55,14 @@ class Application:
     trusted_proxies: TrustedProxies = field(default_factory=TrustedProxies)
     """Whose word counts about who has sent a request (docs/how-to/proxies.md)."""
 
-    local_infra_envs: bool = False
-    """Whether infra-envs come from a local directory; then there is an C{ipxe-script}."""
+    local_infra_envs: LocalInfraEnvs | None = None
+    """
+    Those of a local directory, where they come from one; then there is an C{ipxe-script}, and a
+    page for each.
+    """
+
+    base_url: str | None = None
+    """The service's own, as hosts see it; C{None}: as a request has found it."""
 
     signed_urls: SignedUrls | None = None
     """Those of a local directory's infra-envs; C{None}: there are none."""

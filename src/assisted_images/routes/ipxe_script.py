@@ -5,7 +5,6 @@ The iPXE script of an infra-env, for hosts without assisted-service
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -16,9 +15,9 @@ from assisted_images.live.kargs import edited
 from assisted_images.routes.application import Application
 from assisted_images.routes.selection import SelectedImage, WantedImage
 from assisted_images.values import Configuration, ImageType
-from httpd.addresses import plain_address
 from httpd.representation.segments import Representation
 from httpd.texts import quoted
+from httpd.web.listener_url import listener_url
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 from httpd.web.respond import Content
@@ -32,8 +31,6 @@ KERNEL_ARGUMENTS = (
 """What every CoreOS live system is booted with."""
 
 _OPERATORS = frozenset({";", "&&", "||"})
-
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", re.ASCII)
 
 
 InitrdPath = Callable[["IpxeScript", Entry], str]
@@ -60,8 +57,8 @@ class IpxeScript:
         """
         wanted = ConfigurationRequest(self.infra_env_id, ImageType.FULL, Credential())
         configuration = await application.infra_envs.configuration(wanted)
-        entry = image.os_image.entry
-        script = _script(_base_url(request), self.initrd_path(self, entry), entry, configuration)
+        base, entry = listener_url(request), image.os_image.entry
+        script = _script(base, self.initrd_path(self, entry), entry, configuration)
         return Content(
             Representation.from_bytes(script.encode()),
             "text/plain; charset=utf-8",
@@ -102,19 +99,3 @@ def _require_plain(arguments: str) -> None:
             raise Problem(
                 422, f"a kernel argument has {quoted(token)}, at which iPXE would end the command"
             )
-
-
-def _base_url(request: ServiceRequest) -> str:
-    """
-    The listener as the client sees it, through trusted proxies; without a C{Host}, as the socket
-    does.
-    """
-    host = request.getHeader("host")
-    if host is None:
-        address = request.getHost()
-        shown = plain_address(address.host)
-        name = f"[{shown}]" if ":" in shown else shown
-        host = f"{name}:{address.port}"
-    if _AUTHORITY.fullmatch(host) is None:
-        raise Problem(400, "the Host header is no host name or address")
-    return f"{request.scheme}://{host}"

@@ -18,24 +18,25 @@ from httpd.concurrency.slots import Slots
 from httpd.http1.connections import Connections
 from httpd.web.metrics import HttpMetrics
 
-_PREFIX = "assisted_image_service_"
+PREFIX = "assisted_image_service_"
+"""What the names of all of them begin with."""
 
 
 class Metrics(HttpMetrics):
     """The service's metrics."""
 
     def __init__(self, slots: Slots, store: ImageStore, connections: Connections) -> None:
-        super().__init__(_PREFIX, __version__, slots, connections)
+        super().__init__(PREFIX, __version__, slots, connections)
         self.state.register(_ImageCollector(store))
         self.counts.register(_OnDemandCollector(store))
         configurations = Counter(
-            _PREFIX + "configuration_requests",
+            PREFIX + "configuration_requests",
             "Configurations asked for; shared: answered without a call to assisted-service.",
             ("shared",),
             registry=self.counts,
         )
         self._sources = Counter(
-            _PREFIX + "configuration_cache",
+            PREFIX + "configuration_cache",
             "Configurations that were looked for in the cache of all replicas, by where they came"
             " from.",
             ("source",),
@@ -44,7 +45,7 @@ class Metrics(HttpMetrics):
         # To look for a label takes as long as to count.
         self._shared, self._fetched = configurations.labels("true"), configurations.labels("false")
         self._upstream = Histogram(
-            _PREFIX + "assisted_service_request_duration_seconds",
+            PREFIX + "assisted_service_request_duration_seconds",
             "The latency of calls to assisted-service, by call and outcome.",
             ("call", "outcome"),
             registry=self.counts,
@@ -67,7 +68,7 @@ class Metrics(HttpMetrics):
     def watch_cache(self, is_there: Callable[[], bool]) -> None:
         """Tell from now on whether the replicas' cache can be asked."""
         up = Gauge(
-            _PREFIX + "configuration_cache_up",
+            PREFIX + "configuration_cache_up",
             "Whether the cache of all replicas can be asked: 1, or 0.",
             registry=self.state,
         )
@@ -84,23 +85,23 @@ class _ImageCollector(Collector):
         """What is known of each image."""
         labels = ("version", "arch", "type")
         states = GaugeMetricFamily(
-            _PREFIX + "image_state", "1 for the state an image is in.", labels=(*labels, "state")
+            PREFIX + "image_state", "1 for the state an image is in.", labels=(*labels, "state")
         )
         present = GaugeMetricFamily(
-            _PREFIX + "image_bytes", "Bytes of an image that are on disk.", labels=labels
+            PREFIX + "image_bytes", "Bytes of an image that are on disk.", labels=labels
         )
         total = GaugeMetricFamily(
-            _PREFIX + "image_total_bytes",
+            PREFIX + "image_total_bytes",
             "Bytes that an image has in all; absent while that is not known.",
             labels=labels,
         )
         next_try = GaugeMetricFamily(
-            _PREFIX + "image_next_try_timestamp_seconds",
+            PREFIX + "image_next_try_timestamp_seconds",
             "When a failed image is tried again, in Unix time; absent for others.",
             labels=labels,
         )
         failures = CounterMetricFamily(
-            _PREFIX + "image_failures",
+            PREFIX + "image_failures",
             "Times that an image could not be fetched, or was not good.",
             labels=labels,
         )
@@ -128,25 +129,25 @@ class _OnDemandCollector(Collector):
         """What is known of each; it begins anew with another file."""
         labels = ("version", "arch", "type")
         reads = CounterMetricFamily(
-            _PREFIX + "on_demand_reads",
+            PREFIX + "on_demand_reads",
             "Times that bytes were asked for; hit: they were on disk.",
             labels=(*labels, "hit"),
         )
         fetched = CounterMetricFamily(
-            _PREFIX + "on_demand_fetched_bytes", "Bytes that came from the origin.", labels=labels
+            PREFIX + "on_demand_fetched_bytes", "Bytes that came from the origin.", labels=labels
         )
         failed = CounterMetricFamily(
-            _PREFIX + "on_demand_failed_fetches",
+            PREFIX + "on_demand_failed_fetches",
             "Times that a block could not be fetched from the origin, or not be kept.",
             labels=labels,
         )
         waiting = GaugeMetricFamily(
-            _PREFIX + "on_demand_readers_waiting",
+            PREFIX + "on_demand_readers_waiting",
             "Readers that wait for bytes from the origin.",
             labels=labels,
         )
         evicted = CounterMetricFamily(
-            _PREFIX + "on_demand_evicted_blocks",
+            PREFIX + "on_demand_evicted_blocks",
             "Blocks of 1 MiB that were taken off the disk for others.",
             labels=labels,
         )

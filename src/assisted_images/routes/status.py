@@ -98,7 +98,7 @@ def _described(image: OsImage) -> dict[str, Any]:
         "state": image.state.value,
         "bytes": image.bytes_here,
         "total": image.total,
-        "reason": image.reason or _missing(image),
+        "reason": image.reason or image.missing,
         "next_try": image.next_try,
         "on_demand": _on_demand(image),
     }
@@ -117,14 +117,6 @@ def _on_demand(image: OsImage) -> dict[str, Any] | None:
         "evicted_blocks": file.held.evicted,
         "trouble": file.fetching.trouble,
     }
-
-
-def _missing(image: OsImage) -> str | None:
-    """Why a ready image does not serve everything."""
-    if image.ready is None:
-        return None
-    reasons = (image.ready.minimal_missing, image.ready.nmstate_missing, image.whole_because)
-    return "; ".join(filter(None, dict.fromkeys(reasons))) or None
 
 
 def _line(image: dict[str, Any]) -> str:

@@ -7,6 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from assisted_images.pages.front import FrontPage
+from assisted_images.pages.infra_envs import InfraEnvList, InfraEnvPage
+from assisted_images.pages.overview import Overview
+from assisted_images.pages.shell import SHELL
 from assisted_images.routes.application import Application
 from assisted_images.routes.boot_artifacts import boot_artifact
 from assisted_images.routes.by_path import by_api_key, by_id, by_token
@@ -16,6 +20,9 @@ from assisted_images.routes.checksums import ENDING
 from assisted_images.routes.download import ChecksumOfDownload, Download, Wanted
 from assisted_images.routes.parameters import Read
 from assisted_images.routes.status import Health, Status
+from httpd.pages.events import Events
+from httpd.pages.feed import Feed
+from httpd.pages.routes import page_routes
 from httpd.web.metrics import MetricsResource
 from httpd.web.resource import Refusal, TextResource
 from httpd.web.routes import GET, PROBE, UNNAMED, Route
@@ -34,6 +41,9 @@ class AllWorkers(NamedTuple):
     complete: Callable[[], bool]
     """Whether each of them can serve every image."""
 
+    overview: Callable[[], Awaitable[Overview]] | None = None
+    """Says how everything is, for the page; C{None}: there is none (C{SERVE_PAGE})."""
+
 
 def route_table(
     application: Application, all_workers: AllWorkers | None = None
@@ -45,7 +55,9 @@ def route_table(
 
     @param all_workers: C{None}: there is this process alone.
     """
-    exposition, complete = all_workers or (application.metrics.exposition, lambda: True)
+    if all_workers is None:
+        all_workers = AllWorkers(application.metrics.exposition, lambda: True)
+    exposition, complete, overview = all_workers
     health = Health(application.store, application.connections, complete, application.ready_when)
     status = Status(application.store, application.slots)
     return (
@@ -55,6 +67,7 @@ def route_table(
         Route("/live", GET, TextResource("alive"), BOTH, UNNAMED, PROBE),
         Route("/metrics", GET, MetricsResource(exposition), BOTH, UNNAMED, PROBE),
         Route("/status", GET, status, BOTH, UNNAMED),
+        *(_pages(application, overview) if overview is not None else ()),
     )
 
 
@@ -111,6 +124,25 @@ def _download_rows(
         Route(pattern, GET, Download(application, read), on_plain, name),
         Route(pattern + ENDING, GET, beside, on_plain, name + ENDING),
     )
+
+
+def _pages(
+    application: Application, overview: Callable[[], Awaitable[Overview]]
+) -> Iterator[Route]:
+    """
+    What people look at.  Anybody may, so where images are for those alone who have signed URLs the
+    infra-envs have no pages.
+    """
+    infra_envs, connections = application.local_infra_envs, application.connections
+    if application.signed_urls is not None and application.signed_urls_only:
+        infra_envs = None
+    front = FrontPage(overview, infra_envs)
+    feed = Feed(front.parts, application.clock, SHELL.edition)
+    yield from page_routes(front, Events(feed, connections), on_plain=TLS)
+    if infra_envs is not None:
+        one = InfraEnvPage(infra_envs, application.store, application.base_url)
+        yield Route("/infra-envs", GET, InfraEnvList(infra_envs), TLS, UNNAMED)
+        yield Route("/infra-envs/:imageID", GET, one, TLS, UNNAMED)
 
 
 def make_site(

@@ -53,6 +53,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     log_level: LogLevel
     http_serves: HttpServes
+    serve_page: bool
     ready_when: ReadyWhen
     assisted_service_scheme: str
     assisted_service_host: str | None

@@ -122,6 +122,14 @@ class OsImage:
         self.change(ImageState.CHECKING, reason)
 
     @property
+    def missing(self) -> str | None:
+        """Why it does not serve everything although it is ready."""
+        if self.ready is None:
+            return None
+        reasons = (self.ready.minimal_missing, self.ready.nmstate_missing, self.whole_because)
+        return "; ".join(filter(None, dict.fromkeys(reasons))) or None
+
+    @property
     def bytes_here(self) -> int:
         """Bytes on disk, at this moment."""
         return self.bytes if self.on_demand is None else self.on_demand.bytes_here

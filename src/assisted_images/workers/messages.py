@@ -14,6 +14,7 @@ import msgspec
 from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.infra_envs.sharing import Lease
 from assisted_images.on_demand.origin import Facts
+from assisted_images.pages.overview import Overview
 from assisted_images.store.states import ImageState
 from assisted_images.store.summaries import ReadySummary
 
@@ -115,6 +116,10 @@ class AskMetrics(Inquiry, frozen=True):
     """Asks the primary for all workers' metrics: bytes in Prometheus' text format."""
 
 
+class AskOverview(Inquiry, frozen=True):
+    """Asks the primary for what the page shows: an L{Overview}."""
+
+
 class AskCounts(Inquiry, frozen=True):
     """Asks a secondary for what it has counted: L{Family}s."""
 
@@ -152,12 +157,13 @@ class Reply(Message, frozen=True):
     number: int
     lease: Lease | None = None
     metrics: bytes | None = None
+    overview: Overview | None = None
     counts: tuple[Family, ...] | None = None
     refusal: Refusal | None = None
 
 
 ToSecondary = Welcome | StoreSummary | Drain | AskCounts | Cancel | Reply
-ToPrimary = Loaded | OriginChanged | AskConfiguration | AskMetrics | Cancel | Reply
+ToPrimary = Loaded | OriginChanged | AskConfiguration | AskMetrics | AskOverview | Cancel | Reply
 
 WELCOME_DECODER = msgspec.msgpack.Decoder(Welcome)
 TO_SECONDARY_DECODER = msgspec.msgpack.Decoder(ToSecondary)

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assisted_images.assembly import Membership, make_application, make_listeners
+from assisted_images.assembly import (
+    Membership,
+    make_application,
+    make_listeners,
+    make_watch,
+)
 from assisted_images.outbound import Outbound
+from assisted_images.pages.watch import Watch
 from assisted_images.routes.application import Application
 from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings
@@ -29,6 +35,7 @@ class Primary:
     listeners: Iterator[Listener]
     connections: AllConnections
     secondaries: Secondaries
+    watch: Watch | None
 
 
 def make_primary(
@@ -58,11 +65,16 @@ def make_primary(
         reactor,
         log.pass_on,
     )
-    all_workers = AllWorkers(secondaries.exposition, lambda: secondaries.complete)
+    watch = make_watch(settings, application, secondaries.collected, lambda: 1 + secondaries.count)
+    secondaries.overview = None if watch is None else watch.overview
+    all_workers = AllWorkers(
+        secondaries.exposition, lambda: secondaries.complete, secondaries.overview
+    )
     sockets = FairSockets(reactor, shared.ledger)
     return Primary(
         application,
         make_listeners(settings, application, shared.places, sockets, all_workers),
         AllConnections(connections, secondaries, shared.ledger),
         secondaries,
+        watch,
     )

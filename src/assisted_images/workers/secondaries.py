@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, TimeoutError, gatherResults
@@ -13,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger, LogLevel
 
 from assisted_images.infra_envs.sharing import SharedConfigurations
+from assisted_images.pages.overview import Overview
 from assisted_images.routes.application import Application
 from assisted_images.workers.image_copies import ImageSummaries
 from assisted_images.workers.inheritance import Shared
@@ -21,6 +23,7 @@ from assisted_images.workers.messages import (
     AskConfiguration,
     AskCounts,
     AskMetrics,
+    AskOverview,
     Drain,
     Inquiry,
     Loaded,
@@ -55,6 +58,7 @@ class Secondaries(Service):
 
     @ivar complete: whether each of them has been able to serve every image at once.  What comes
         later, in the place of one that has died, listens once it has tried to load them.
+    @ivar overview: says how everything is, for the page; C{None}: there is none.
     @ivar cut: answers that were under way in workers that ended badly while the service went down.
     """
 
@@ -76,6 +80,7 @@ class Secondaries(Service):
         """
         self.complete = False
         self.cut = 0
+        self.overview: Callable[[], Awaitable[Overview]] | None = None
         self._application = application
         self._shared = shared
         self._settings = settings
@@ -115,12 +120,21 @@ class Secondaries(Service):
 
     async def exposition(self) -> bytes:
         """All workers' metrics, in Prometheus' text format."""
+        return generate_latest(Collected(await self.collected()))
+
+    async def collected(self) -> Iterable[Metric]:
+        """All workers' metrics."""
         metrics = self._application.metrics
         counting = map(self._count, self._secondaries.values())
         asked = [metrics.look(), *counting]
         await gatherResults(list(map(Deferred.fromCoroutine, asked)))
         sums = self._totals.with_own(metrics.counts.collect())
-        return generate_latest(Collected([*metrics.state.collect(), *sums]))
+        return [*metrics.state.collect(), *sums]
+
+    @property
+    def count(self) -> int:
+        """How many there are now."""
+        return len(self._secondaries)
 
     def _begin(self) -> None:
         if self.running and self._over is None:
@@ -174,6 +188,9 @@ class Secondaries(Service):
                 return Reply(number, lease=await sharing.lease(request))
             case AskMetrics(number=number):
                 return Reply(number, metrics=await self.exposition())
+            case AskOverview(number=number):
+                assert self.overview is not None, "nobody asks without a page"
+                return Reply(number, overview=await self.overview())
         raise TypeError(type(inquiry))
 
     async def _end_hanging(self, secondary: SecondaryProcess) -> None:

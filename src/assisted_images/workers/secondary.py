@@ -18,6 +18,7 @@ from assisted_images.infra_envs.sharing import Lease
 from assisted_images.on_demand.origin import Facts
 from assisted_images.on_demand.settings import make_on_demand_images
 from assisted_images.outbound import Outbound
+from assisted_images.pages.overview import Overview
 from assisted_images.routes.application import Application
 from assisted_images.routes.tree import AllWorkers
 from assisted_images.settings.settings import Settings
@@ -32,6 +33,7 @@ from assisted_images.workers.messages import (
     AskConfiguration,
     AskCounts,
     AskMetrics,
+    AskOverview,
     Drain,
     Inquiry,
     Loaded,
@@ -161,7 +163,8 @@ class Secondary:
     def _make_listeners(self, tls: ServerTls | None) -> list[Listener]:
         places = inheritance.inherited_places(self._welcome.listeners, tls)
         fair = FairSockets(self._reactor, self._ledger)
-        all_workers = AllWorkers(self._exposition, lambda: self._complete)
+        overview = self._overview if self._settings.serve_page else None
+        all_workers = AllWorkers(self._exposition, lambda: self._complete, overview)
         return [
             *make_listeners(
                 self._settings,
@@ -203,6 +206,11 @@ class Secondary:
         reply = await self._pipe.ask(AskMetrics)
         assert reply.metrics is not None
         return reply.metrics
+
+    async def _overview(self) -> Overview:
+        reply = await self._pipe.ask(AskOverview)
+        assert reply.overview is not None
+        return reply.overview
 
     def _stop(self) -> Deferred[Any]:
         self._stopping = True

@@ -101,4 +101,13 @@ def chip(text: str, mood: str) -> Tag:
 
     @param mood: C{good}, C{bad}, C{busy} or C{calm}.
     """
-    return tags.span(text, class_=f"chip {mood}")
+    return tags.span(text, class_=f"chip {mood} last")
+
+
+def heading(title: str, number: int) -> Tag:
+    """
+    The heading of a section.
+
+    @param number: how many things it has.
+    """
+    return tags.div(tags.h2(title), tags.span(count(number), class_="quiet"), class_="heading")

@@ -30,9 +30,10 @@ class Samples:
         """
         self._samples.append((at, dict(numbers)))
 
-    def last(self, name: str) -> float:
-        """What a number was at last; 0 where it was not."""
-        return self._samples[-1][1].get(name, 0.0) if self._samples else 0.0
+    @property
+    def newest(self) -> Mapping[str, float]:
+        """What they were at last."""
+        return self._samples[-1][1] if self._samples else {}
 
     def rate(self, name: str) -> float | None:
         """

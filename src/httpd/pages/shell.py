@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata
 
 from twisted.web.template import Tag, tags
 
@@ -32,6 +33,20 @@ class Link:
     """Relative to the root of the service's pages, or a whole URL."""
 
     text: str
+
+
+def documentation(distribution: str) -> Iterator[Link]:
+    """
+    The link to the documentation that an installed distribution names in its metadata, if any
+    (Core metadata specifications, C{Project-URL}).
+    """
+    try:
+        urls = metadata(distribution).get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return
+    for label, _, url in (one.partition(", ") for one in urls):
+        if label.lower() == "documentation" and url.startswith("https://"):
+            yield Link(url, "Documentation")
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,26 @@ class HttpMetrics(Collector):
         if self._disks is not None:
             await self._disks.look()
 
+    async def collected(self) -> Iterable[Metric]:
+        """All of them, after that look."""
+        await self.look()
+        return self.collect()
+
+    def numbers(self, metrics: Iterable[Metric]) -> dict[str, float]:
+        """
+        Counters and gauges as plain numbers, by what is behind the prefix in their samples' names;
+        behind a space the values of their labels, where they have such.
+
+        @param metrics: of this service, perhaps of all its processes.
+        """
+        found = {}
+        for metric in metrics:
+            if metric.type in {"counter", "gauge"}:
+                for sample in metric.samples:
+                    name = sample.name.removeprefix(self._prefix)
+                    found[" ".join([name, *filter(None, sample.labels.values())])] = sample.value
+        return found
+
     async def exposition(self) -> bytes:
         """All of them in Prometheus' text format."""
         await self.look()

@@ -72,9 +72,14 @@ def content(**changes: object) -> ReadyImage:
     return ReadyImage(**{**parts, **changes})  # type: ignore[arg-type]
 
 
-def entry(architecture: str = "x86_64", version: str = VERSION, kind: str = "full-iso") -> Entry:
+def entry(
+    architecture: str = "x86_64",
+    version: str = VERSION,
+    kind: str = "full-iso",
+    openshift: str = OPENSHIFT,
+) -> Entry:
     return Entry(
-        openshift_version=OPENSHIFT,
+        openshift_version=openshift,
         architecture=Architecture(architecture),
         url="http://mirror.test/image.iso",
         version=version,

@@ -84,6 +84,7 @@ class DefaultsTests(SynchronousTestCase):
             "https_key_file": None,
             "https_cert_file": None,
             "http_serves": HttpServes.BOOT,
+            "serve_page": True,
             "ready_when": ReadyWhen.ALL,
             "assisted_service_scheme": "http",
             "assisted_service_host": "assisted-service:8090",

@@ -1,0 +1,92 @@
+"""Which infra-envs a local directory holds; blocking, called in threads."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from assisted_images.values import is_infra_env_id
+from httpd.texts import shortened
+
+_LARGEST = 1 << 20
+"""Bytes of an C{infra-env.json} that is looked at for a name."""
+
+_LONGEST_NAME = 80
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+class LocalInfraEnv(NamedTuple):
+    """One of them."""
+
+    id: str
+    name: str
+    """What its C{infra-env.json} calls it; empty where that says nothing."""
+
+    changed_at: float
+    """When its Ignition config was last changed, in seconds since the epoch."""
+
+
+class Listing(NamedTuple):
+    """Some of them, and how many there are."""
+
+    total: int
+    infra_envs: tuple[LocalInfraEnv, ...]
+
+
+def list_infra_envs(directory: Path, first: int, most: int) -> Listing:
+    """
+    Some infra-envs of a directory, those that were changed last first.
+
+    @param first: so many are left out.
+    @param most: so many are told.
+    @raise OSError: the directory cannot be read.
+    """
+    found: list[tuple[float, str]] = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if is_infra_env_id(entry.name):
+                with suppress(OSError):
+                    found.append((_changed_at(directory / entry.name), entry.name))
+    found.sort(key=lambda one: (-one[0], one[1]))
+    shown = found[first : first + most]
+    return Listing(
+        len(found), tuple(LocalInfraEnv(id, _name(directory / id), at) for at, id in shown)
+    )
+
+
+def local_infra_env(directory: Path, infra_env_id: str) -> LocalInfraEnv | None:
+    """
+    One infra-env; C{None} where there is none such.
+
+    @param infra_env_id: an id.
+    """
+    place = directory / infra_env_id
+    try:
+        return LocalInfraEnv(infra_env_id, _name(place), _changed_at(place))
+    except OSError:
+        return None
+
+
+def _changed_at(place: Path) -> float:
+    return (place / "discovery.ign").stat().st_mtime
+
+
+def _name(place: Path) -> str:
+    """Its name, as far as anybody has written one down."""
+    try:
+        file = os.open(place / "infra-env.json", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(file, "rb") as opened:
+            name = _NAMED.decode(opened.read(_LARGEST)).name
+    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+        return ""
+    return shortened(name, _LONGEST_NAME) if name.isprintable() else ""

@@ -1,0 +1,74 @@
+"""The real pages, served in the tests' reactor, of whatever the tests say there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from assisted_images.infra_envs.local import LocalInfraEnvs
+from assisted_images.pages.overview import Overview
+from assisted_images.routes.tree import AllWorkers, make_site
+from httpd.concurrency.threads import threads_of
+from httpd.concurrency.turns import Turns
+from tests.assisted_images.pages.overviews import READY
+from tests.assisted_images.routes.application import Images, application, content, entry
+from tests.browser.browser import shared_browser
+from tests.httpd.web.serving import listen, reactor
+
+
+class PageCase(TestCase):
+    """
+    Cases that look at pages.
+
+    @ivar overview: what there is; may change while a page is open.
+    """
+
+    timeout = 120
+
+    def setUp(self) -> None:
+        self.browser = shared_browser()
+        self.overview = READY
+        self.infra_envs = Path(self.mktemp())
+        self.infra_envs.mkdir()
+        entries = [
+            entry(arch, f"4{minor}.94.202511191518-0", openshift=f"4.{minor}.1")
+            for minor, arch in ((19, "x86_64"), (18, "x86_64"), (18, "arm64"))
+        ]
+        images = Images({entries[0]: None} | dict.fromkeys(entries[1:], content()))
+        turns = Turns(threads_of(reactor), reactor, 10)
+        source = LocalInfraEnvs(self.infra_envs, turns)
+        app = application(images, source, local_infra_envs=source)  # type: ignore[arg-type]
+
+        async def overview() -> Overview:
+            return self.overview
+
+        everything = AllWorkers(app.metrics.exposition, lambda: True, overview)
+        self.connections = app.connections
+        self.port = listen(self, make_site(app, everything))
+        self.addCleanup(self.leave)
+
+    def leave(self) -> Deferred[None]:
+        """Close the page, and all connections with it."""
+
+        async def close() -> None:
+            await self.browser.run(self.browser.driver.get, "about:blank")
+            await self.connections.drain()
+
+        return Deferred.fromCoroutine(close())
+
+    def url(self, path: str = "/") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    async def open(self, path: str = "/", **how: bool) -> None:
+        await self.browser.run(lambda: self.browser.open(self.url(path), **how))
+
+    async def check(self, name: str) -> None:
+        """Keep a picture of a page, which nobody may find fault with."""
+        browser = self.browser
+        await browser.run(browser.shoot, name)
+        self.assertEqual(await browser.run(browser.violations), [])
+        self.assertEqual(await browser.run(browser.complaints), [])
+        self.assertEqual(await browser.run(browser.overflow), 0)
+        self.assertEqual(await browser.run(browser.asked), {f"127.0.0.1:{self.port}"})
