@@ -24,5 +24,5 @@ def real_places() -> Callable[[str], str]:
         free = {
             port: str(probe.getsockname()[1]) for port, probe in zip(_PORTS, probes, strict=True)
         }
-    ports = re.compile(rf"\b(?:{'|'.join(_PORTS)})\b")
+    ports = re.compile(rf"(?<![\w.-])(?:{'|'.join(_PORTS)})(?![\w-])")
     return lambda text: ports.sub(lambda found: free[found[0]], _HOST.sub("localhost", text))

@@ -76,6 +76,13 @@ _NEEDS = {
         "python -m tests.docs.mirror_registry 8443",
         "filled",
     ),
+    # ims-data/, with the records of a site
+    "volume of Cray's IMS": Need(
+        "mkdir ims-data\n"
+        'jq --null-input \'[{name: "compute", link: null, arch: "x86_64",\''
+        '\' id: "00000000-0000-4000-8000-000000000000", created: "2024-01-01T00:00:00"}]\''
+        " >ims-data/v2.1_images.json\n"
+    ),
     # a key pair of OpenSSH in ~/.ssh
     "ssh key": Need("mkdir -m 700 ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519\n"),
 }

@@ -81,8 +81,9 @@ class RunningTests(PageTestCase):
     async def test_places(self) -> None:
         """An example's host is this machine, its ports are free."""
         await self.run_text(
-            "```sh\nurl=http://images.example.com:8080 port=8080\n"
-            'test "$url" = "http://localhost:$port" && test "$port" != 80""80\n```\n'
+            "```sh\nurl=http://images.example.com:8080 port=8080 id=4000-8080-a\n"
+            'test "$url" = "http://localhost:$port" && test "$port" != 80""80\n'
+            'test "$id" = "4000-80""80-a"\n```\n'
         )
 
     async def test_needs_that_there_are_none_of(self) -> None:
