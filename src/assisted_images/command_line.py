@@ -26,6 +26,7 @@ from assisted_images.commands.verify import VerifyOptions, verify
 from assisted_images.iso9660.errors import IsoError
 from assisted_images.settings.options import Options
 from assisted_images.values import VERSION_TEXT
+from httpd.command_lines.options import CompletionOptions, completion
 from httpd.outbound.failures import DownloadError
 from httpd.settings.options import Commands, VersionedOptions, fail
 from httpd.texts import os_error_text
@@ -35,10 +36,18 @@ _FAILED = 1
 _INTERRUPTED = 130
 
 
+class ShellOptions(CompletionOptions):
+    """For which shell the completion is to be."""
+
+    program = _PROGRAM
+    version = VERSION_TEXT
+
+
 class CommandLine(Commands):
     """What to do."""
 
     program = _PROGRAM
+    meaning = "CoreOS live ISOs with each cluster's configuration in them"
     operands = "<ISO, URL or pull spec>"
     version = VERSION_TEXT
 
@@ -52,10 +61,16 @@ class CommandLine(Commands):
         ["infra-env", None, InfraEnvOptions, "make a local infra-env"],
         ["sign", None, SignOptions, "print a URL that holds until a time"],
         ["inspect-release", None, InspectOptions, "show what ISOs a release image would give"],
+        ["completion", None, ShellOptions, "print what completes command lines in a shell"],
     ]
     longdesc = (
         "Each command has its own --help. In the background the service is run by: twistd"
         " assisted-images"
+    )
+    examples = (
+        "assisted-images inspect rhcos-live.x86_64.iso",
+        "assisted-images fetch --data-dir /data",
+        "assisted-images check-config --help",
     )
 
 
@@ -102,8 +117,13 @@ _WORK: Mapping[type[VersionedOptions], Callable[[Any, Any], Work]] = {
     InspectOptions: lambda reactor, options: inspect_release(
         reactor, options, sys.stdout, sys.stderr
     ),
+    ShellOptions: lambda _, options: _print_completion(options),
 }
 """What is done for each command, by the class of its command line."""
+
+
+async def _print_completion(options: ShellOptions) -> None:
+    sys.stdout.write(completion(CommandLine, options.shell))
 
 
 def _drop_output() -> None:

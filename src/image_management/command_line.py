@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from tqdm import tqdm
 
+from httpd.command_lines.options import CompletionOptions, completion
 from httpd.settings.options import Commands, SettingOptions, fail, parameters, the_one
 from image_management.records.interchange import COLLECTIONS, file_names
 from image_management.settings.settings import StorePlace, parse_store_place
@@ -99,6 +100,7 @@ class ImportOptions(InterchangeOptions):
         " nothing. The service has to be stopped. Each option is also a variable of the"
         " environment."
     )
+    examples = ("image-management import --ims-data-dir /records /var/lib/cray-ims",)
 
     def run(self) -> Iterator[str]:
         """Import, and tell what was read, what was left out, and why."""
@@ -128,6 +130,7 @@ class ExportOptions(InterchangeOptions):
         " that are there. The service has to be stopped. Each option is also a variable of the"
         " environment."
     )
+    examples = ("image-management export --ims-data-dir /records /var/lib/cray-ims",)
 
     def run(self) -> Iterator[str]:
         """Export, and tell what was written."""
@@ -143,18 +146,32 @@ class ExportOptions(InterchangeOptions):
         yield f"exported: {sum(len(file.records) for file in files)} records to {self.folder}"
 
 
+class ShellOptions(CompletionOptions):
+    """C{completion}."""
+
+    program = "image-management"
+    version = VERSION_TEXT
+
+    def run(self) -> Iterator[str]:
+        """The lines of the script."""
+        return iter(completion(CommandLine, self.shell).splitlines())
+
+
 class CommandLine(Commands):
     """What to do."""
 
     program = "image-management"
+    meaning = "records of HPC images, their artifacts in S3"
     operands = "<directory>"
     version = VERSION_TEXT
 
     subCommands = [  # noqa: N815, RUF012
         ["import", None, ImportOptions, "read the JSON files of Cray's service into the store"],
         ["export", None, ExportOptions, "write the store into the JSON files of Cray's service"],
+        ["completion", None, ShellOptions, "print what completes command lines in a shell"],
     ]
     longdesc = "The service itself is run by: twistd image-management"
+    examples = ("image-management import --ims-data-dir /records /var/lib/cray-ims",)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -162,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Run a command and end the process: with 0, with 1 when it has failed, with 2 when it was not
     understood.
     """
-    command: InterchangeOptions = CommandLine.chosen(arguments)
+    command: InterchangeOptions | ShellOptions = CommandLine.chosen(arguments)
     try:
         for line in command.run():
             sys.stdout.write(f"{line}\n")

@@ -63,6 +63,11 @@ class CheckOptions(Options):
         " certificates, DATA_DIR, the servers of OS images, registries, assisted-service, Redis."
         " Nothing is downloaded. Each option but --json is also a variable of the environment."
     )
+    examples = (
+        "assisted-images check-config",
+        "assisted-images check-config --json --data-dir /data --infra-envs-dir /infra-envs"
+        " --image-service-base-url http://images.example.com:8080",
+    )
 
     def __init__(self, environment: dict[str, str] | None = None) -> None:
         super().__init__(environment)

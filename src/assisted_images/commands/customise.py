@@ -49,8 +49,18 @@ class CustomiseOptions(IsoOptions, KernelArgumentOptions):
     longdesc = (
         "Writes a CoreOS live ISO with an Ignition config, kernel arguments and a ramdisk in it:"
         " the bytes that the service would serve. Each option of the network is also a variable of"
-        " the environment.\n\nFor example: assisted-images customise --ignition a.ign --kargs"
-        " console=ttyS0 -o a.iso rhcos-live.x86_64.iso"
+        " the environment. Of kernel arguments first all is deleted, then appended, then replaced."
+    )
+    examples = (
+        "assisted-images customise --ignition host.ign --kargs console=ttyS0 -o host.iso"
+        " rhcos-live.x86_64.iso",
+        "assisted-images customise --ignition host.ign --kargs-delete ignition.firstboot"
+        " --kargs-replace ignition.platform.id=metal=qemu -o host.iso rhcos-live.x86_64.iso",
+        "assisted-images customise --ignition host.ign --minimal"
+        " --rootfs-url http://mirror.example.com/rootfs.img -o -"
+        " https://mirror.example.com/rhcos-live.x86_64.iso | ssh host 'cat > host.iso'",
+        "assisted-images customise --ignition host.ign --ramdisk network.cpio.gz --initrd"
+        " -o initrd.img rhcos-live.x86_64.iso",
     )
 
     def postOptions(self) -> None:

@@ -31,6 +31,10 @@ class FetchOptions(ImageOptions):
         " others come all the same. A service may run there meanwhile. Each option but --json is"
         " also a variable of the environment."
     )
+    examples = (
+        "assisted-images fetch --data-dir /data",
+        'OS_IMAGES="$(cat os_images.json)" DATA_DIR=/data assisted-images fetch --json',
+    )
 
     def getSynopsis(self) -> str:  # noqa: N802
         """The first line of the help."""

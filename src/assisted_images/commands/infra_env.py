@@ -35,8 +35,12 @@ class NewInfraEnvOptions(VersionedOptions, KernelArgumentOptions):
     ]
     longdesc = (
         "Makes an infra-env below INFRA_ENVS_DIR, which the service has with its next request. Its"
-        " files are yours to change.\n\nFor example: assisted-images infra-env new --ssh-key"
-        " ~/.ssh/id_ed25519.pub /infra-envs"
+        " files are yours to change."
+    )
+    examples = (
+        "assisted-images infra-env new --ssh-key ~/.ssh/id_ed25519.pub /infra-envs",
+        "assisted-images infra-env new --ssh-key ~/.ssh/id_ed25519.pub --kargs console=ttyS0"
+        " --id 5a3b6c1e-8f1d-4c57-9a35-0d2f6f3f7c10 /infra-envs",
     )
     directory: Path
 
@@ -75,6 +79,8 @@ class InfraEnvOptions(VersionedOptions):
 
     version = VERSION_TEXT
     subCommands = [["new", None, NewInfraEnvOptions, "make one"]]  # noqa: N815, RUF012
+    longdesc = "Infra-envs without assisted-service: directories below INFRA_ENVS_DIR."
+    examples = NewInfraEnvOptions.examples
 
     def getSynopsis(self) -> str:  # noqa: N802
         """The first line of the help."""

@@ -35,7 +35,10 @@ class InspectIsoOptions(IsoOptions):
         "Shows what a CoreOS live ISO is: its version, what boots it, and the areas that an"
         " Ignition config, kernel arguments and a ramdisk go into. Of an ISO at a server only what"
         " is looked at is fetched. Each option but --json is also a variable of the environment."
-        "\n\nFor example: assisted-images inspect https://mirror.example/rhcos-live.x86_64.iso"
+    )
+    examples = (
+        "assisted-images inspect rhcos-live.x86_64.iso",
+        "assisted-images inspect --json https://mirror.example.com/rhcos-live.x86_64.iso",
     )
 
 

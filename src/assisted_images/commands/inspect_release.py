@@ -70,6 +70,10 @@ class InspectOptions(SomeOptions[InspectSettings]):
         "Shows for each architecture of an OpenShift release image the ISO that RELEASE_IMAGES"
         " would take out of it. Each option but --json is also a variable of the environment."
     )
+    examples = (
+        "assisted-images inspect-release --pull-secret-file pull-secret.json"
+        " quay.io/openshift-release-dev/ocp-release:4.18.30-x86_64",
+    )
 
     spec: PullSpec
 

@@ -65,8 +65,11 @@ class SignOptions(SomeOptions[SignSettings]):
         "Prints a URL that leads to what a given one does, until a time, without a query and short"
         " enough for BMCs; for a service with the same URL_SIGNING_KEY_FILE. A path by itself is"
         " one below IMAGE_SERVICE_BASE_URL. Each option but --expires is also a variable of the"
-        " environment.\n\nFor example: assisted-images sign --url-signing-key-file key --expires"
-        " 8h https://images.example.com/byid/<id>/4.18/x86_64/minimal.iso"
+        " environment."
+    )
+    examples = (
+        "assisted-images sign --url-signing-key-file key --expires 8h https://images.example.com"
+        "/byid/5a3b6c1e-8f1d-4c57-9a35-0d2f6f3f7c10/4.18/x86_64/minimal.iso",
     )
     url: str
     seconds: int

@@ -64,6 +64,12 @@ class VerifyOptions(ImageOptions):
         " Of a DATA_DIR, or without any: whether each configured image in it passes the checks of"
         " the service. Each option but --json and --sha256 is also a variable of the environment."
     )
+    examples = (
+        "assisted-images verify rhcos-live.x86_64.iso https://mirror.example.com/other.iso",
+        'assisted-images verify --sha256 "$(cut -c 1-64 rhcos-live.x86_64.iso.sha256)"'
+        " rhcos-live.x86_64.iso",
+        'OS_IMAGES="$(cat os_images.json)" assisted-images verify /data',
+    )
     isos: tuple[str, ...] = ()
     iso_settings: IsoCheckSettings
 

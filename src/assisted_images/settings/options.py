@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assisted_images.settings.files import file_problems
@@ -26,6 +26,12 @@ class Options(ServiceOptions[Settings]):
         " also a variable of the environment: --listen-port is LISTEN_PORT. An option beats the"
         " environment. Without --nodaemon and --pidfile= before the command's name twistd goes to"
         " the background."
+    )
+    examples: Sequence[str] = (
+        "assisted-images serve --data-dir /data --infra-envs-dir /infra-envs"
+        " --image-service-base-url http://images.example.com:8080",
+        "DATA_DIR=/data INFRA_ENVS_DIR=/infra-envs IMAGE_SERVICE_BASE_URL=http://10.0.0.1:8080"
+        " twistd --nodaemon --pidfile= assisted-images",
     )
 
     def read(self, texts: Mapping[str, str]) -> Settings:

@@ -55,14 +55,23 @@ class VersionedOptions(usage.Options):
     A command that tells its own version; Twisted's would tell Twisted's.
 
     @cvar version: its name and version.
+    @cvar examples: lines that a user could type.
     """
 
     version: str
+    examples: Sequence[str] = ()
 
     def opt_version(self) -> None:
         """Display the version and exit."""
         sys.stdout.write(f"{self.version}\n")
         sys.exit(0)
+
+    def getUsage(self, width: int | None = None) -> str:  # noqa: N802
+        """The help, which ends with the examples."""
+        usage = str(super().getUsage(width))
+        if not self.examples or hasattr(self, "subOptions"):  # then it is that one's
+            return usage
+        return "\n".join((usage, "Examples:", *(f"  {line}" for line in self.examples), ""))
 
 
 class Commands(VersionedOptions):
@@ -70,10 +79,12 @@ class Commands(VersionedOptions):
     A program of several commands, which are its C{subCommands}.
 
     @cvar program: its name.
+    @cvar meaning: what it is, in a few words.
     @cvar operands: what follows the command's options, as the help shows it.
     """
 
     program: str
+    meaning: str
     operands: str
     subCommands: list[list[Any]]  # noqa: N815
 

@@ -27,6 +27,10 @@ class Options(ServiceOptions[Settings]):
         " environment: --listen-port is LISTEN_PORT. An option beats the environment. Without"
         " --nodaemon and --pidfile= before the command's name twistd goes to the background."
     )
+    examples = (
+        "twistd --nodaemon --pidfile= image-management --ims-data-dir /records"
+        " --s3-endpoint http://s3.example.com:9000",
+    )
 
     def read(self, texts: Mapping[str, str]) -> Settings:
         """
