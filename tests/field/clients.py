@@ -72,14 +72,14 @@ def head_of(connection: socket.socket) -> bytes:
     """Status line and fields of the response, with what of the body has come with them."""
     received = b""
     while b"\r\n\r\n" not in received:
-        received += _some(connection)
+        received += some(connection)
     return received
 
 
 def take(connection: socket.socket, count: int) -> None:
     """Read so many bytes of a body, at least."""
     while count > 0:
-        count -= len(_some(connection))
+        count -= len(some(connection))
 
 
 def rest_of(connection: socket.socket, received: bytes, pause: float = 0, until: int = 0) -> bytes:
@@ -95,11 +95,12 @@ def rest_of(connection: socket.socket, received: bytes, pause: float = 0, until:
     while len(whole) < length:
         if pause and len(whole) < until:
             time.sleep(pause)
-        whole += _some(connection, 10_000 if len(whole) < until else 1 << 20)
+        whole += some(connection, 10_000 if len(whole) < until else 1 << 20)
     return bytes(whole)
 
 
-def _some(connection: socket.socket, most: int = 65536) -> bytes:
+def some(connection: socket.socket, most: int = 65536) -> bytes:
+    """Whatever comes next."""
     data = connection.recv(most)
     if not data:
         raise ConnectionError("closed before the response was whole")
