@@ -130,6 +130,24 @@ def is_infra_env_id(text: str) -> bool:
     return _INFRA_ENV_ID.fullmatch(text) is not None
 
 
+_MAC = re.compile(
+    r"[0-9a-f]{2}([:-]?)[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}|[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}"
+)
+
+
+def canonical_mac(text: str) -> str:
+    """
+    A MAC address (IEEE 802, EUI-48) in one of its usual spellings, as C{52-54-00-12-34-56}, which
+    is harmless in a path.
+
+    @raise ValueError: it is none; it is not quoted, since it may be anything.
+    """
+    found = _MAC.fullmatch(text.lower()) if text.isascii() else None
+    if found is None:
+        raise ValueError("no MAC address; expected one such as 52-54-00-12-34-56")
+    return "-".join(re.findall("[0-9a-f]{2}", re.sub("[^0-9a-f]", "", found[0])))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Extent:
     """A run of bytes in an ISO: where it starts and how long it is, both in bytes."""

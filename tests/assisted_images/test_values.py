@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.values import OpenShiftVersion, is_infra_env_id
+from assisted_images.values import OpenShiftVersion, canonical_mac, is_infra_env_id
+from tests.properties import given
 
 ID = "89ab0123-4567-4abc-8def-0123456789ab"
 
@@ -21,6 +23,31 @@ class InfraEnvIdTests(SynchronousTestCase):
             f"../{ID}", f"{ID}/..", ID.replace("8", "\u0668"),
         ):  # fmt: skip
             self.assertFalse(is_infra_env_id(text), text)
+
+
+class MacTests(SynchronousTestCase):
+    """How hosts are named."""
+
+    def test_spellings(self) -> None:
+        for text in (
+            "52-54-00-ab-cd-ef", "52:54:00:ab:cd:ef", "52-54-00-AB-CD-EF", "5254.00ab.cdef",
+            "525400ABcdef",
+        ):  # fmt: skip
+            self.assertEqual(canonical_mac(text), "52-54-00-ab-cd-ef")
+
+    def test_none(self) -> None:
+        for text in (
+            "", "52-54-00-ab-cd", "52-54-00-ab-cd-ef-00", "52-54:00-ab-cd-ef", "52-5400abcdef",
+            "5254.00abcdef", "g2-54-00-ab-cd-ef", "52-54-00-ab-cd-ef\n", "../../../../../..",
+            "\u06652-54-00-ab-cd-ef",
+        ):  # fmt: skip
+            with self.assertRaises(ValueError) as raised:
+                canonical_mac(text)
+            self.assertIn("expected one such as", str(raised.exception))
+
+    @given(st.binary(min_size=6, max_size=6), st.sampled_from(":-"))
+    def test_all(self, address: bytes, between: str) -> None:
+        self.assertEqual(canonical_mac(address.hex(between).upper()), address.hex("-"))
 
 
 class OpenShiftVersionTests(SynchronousTestCase):

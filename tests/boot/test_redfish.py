@@ -7,6 +7,7 @@ The BMC is the emulator of sushy-tools; nobody here has written it, or the clien
 from __future__ import annotations
 
 import base64
+import json
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
 from assisted_images.routes.signed_urls import SignedUrls
+from demo.ramdisk import compressed_ramdisk
 from demo.service import ServiceProcess
 from tests.boot import machine
 from tests.boot.booting import BootTestCase, small_ignition
@@ -27,6 +29,8 @@ from tests.engines.redfish import RedfishEmulator
 from tests.running import run
 
 _KEY = bytes(range(32))
+_HOST = "52-54-00-12-34-56"
+_HOST_FILE = "etc/assisted/network/host1/eth1.nmconnection"
 
 
 class VirtualMediaTests(BootTestCase):
@@ -45,7 +49,7 @@ class VirtualMediaTests(BootTestCase):
         return await self.serve(image, self.ignition, tls=tls)
 
     def signed(self, service: ServiceProcess, file: str, scheme: str) -> str:
-        parts = self.infra_env_id, VERSION, "x86_64", file
+        parts = self.infra_env_id, VERSION, "x86_64", *file.split("/")
         url = service.url(SignedUrls(_KEY).path(parts, int(time.time()) + 3600), scheme=scheme)
         self.assertLess(len(url), 200)
         return url
@@ -75,7 +79,8 @@ class VirtualMediaTests(BootTestCase):
 
     async def test_minimal_iso_boots(self) -> None:
         service = await self.start(tls=False)
-        url = self.signed(service, "minimal.iso", "http")
+        self.write_host()
+        url = self.signed(service, f"{_HOST}/minimal.iso", "http")
         await deferToThread(self.insert_and_power_on, url)
         medium = await self.assert_inserted(url)
         told = await self.emulator.board.powered_on
@@ -86,8 +91,20 @@ class VirtualMediaTests(BootTestCase):
         console = await VirtualMachine(reactor).boot(*machine.uefi(), *cd)
         cell = Cell(Firmware.UEFI, Medium.CD, Product.MINIMAL)
         self.assert_configured(console, cell, self.ignition)
+        self.assertIn(f"RAMDISK FILE /{_HOST_FILE}: this host alone", console)
+        arguments = next(line for line in console.splitlines() if "KERNEL ARGUMENTS:" in line)
+        self.assertIn("test.host=1", arguments.split())
         await deferToThread(self.eject)
         self.assertEqual(self.emulator.media(), [])
+
+    def write_host(self) -> None:
+        """What one host has more than all others."""
+        place = self.infra_envs / self.infra_env_id / "hosts" / _HOST
+        place.mkdir(parents=True)
+        ramdisk = compressed_ramdisk({_HOST_FILE: b"this host alone"})
+        (place / "minimal-initrd").write_bytes(ramdisk)
+        argument = {"operation": "append", "value": "test.host=1"}
+        (place / "infra-env.json").write_text(json.dumps({"kernel_arguments": [argument]}))
 
     def insert_and_power_on(self, url: str) -> None:
         self.cd_drive().insert_media(url)

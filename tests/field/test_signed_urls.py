@@ -13,6 +13,7 @@ from tests.field.images import file_name, os_images
 from tests.field.service import INFRA_ENV_ID
 
 _KEY = bytes(range(32))
+_HOST = "52-54-00-ab-cd-ef"
 
 
 class SignedUrlTests(CommandTestCase):
@@ -80,6 +81,11 @@ class SignedUrlTests(CommandTestCase):
             (f"{image}?version=4.18&type=minimal-iso", f"{path}/minimal.iso"),
             (f"{image}.sha256?version=4.18&type=full-iso", f"{path}/full.iso.sha256"),
             (f"{image}/pxe-initrd?arch=x86_64&version=4.18", f"{path}/pxe-initrd"),
+            (f"{base}/byid/{path}/52:54:00:AB:cd:ef/full.iso", f"{path}/{_HOST}/full.iso"),
+            (
+                f"{image}/pxe-initrd?version=4.18&host=5254.00ab.cdef",
+                f"{path}/{_HOST}/pxe-initrd",
+            ),
             (f"{image}/ipxe-script?version=4.18", f"{path}/ipxe-script"),
             (
                 f"{image}/s390x-initrd-addrsize?version=4.18",
@@ -117,6 +123,7 @@ class SignedUrlTests(CommandTestCase):
             (f"/byid/{INFRA_ENV_ID}/full.iso", "the path has 2 parts behind byid"),
             (f"{path}/huge.iso", "unrecognized file name 'huge.iso'"),
             (path.replace("x86_64", "mips") + "/full.iso", "unknown CPU architecture"),
+            (f"{path}/5254/full.iso", "the host in the path is no MAC address"),
             ("/byid/x/4.18/x86_64/full.iso", "expected a lower-case UUID"),
             (f"/images/{INFRA_ENV_ID}?version=4.18", "the path or its type is none of an image"),
             (f"https://{'a' * 150}{path}/full.iso", "and some BMCs cut it; expected at most 200"),

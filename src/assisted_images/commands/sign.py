@@ -19,7 +19,7 @@ from assisted_images.routes.by_signature import what_is_signed
 from assisted_images.routes.checksums import ENDING
 from assisted_images.routes.ipxe_script import IpxeScript
 from assisted_images.routes.signed_urls import SignedUrls
-from assisted_images.values import Architecture, ImageType
+from assisted_images.values import Architecture, ImageType, canonical_mac
 from httpd.settings.options import parameters, the_one
 from httpd.texts import quoted
 from httpd.web.problems import Problem
@@ -119,6 +119,7 @@ async def sign(options: SignOptions, output: TextIO, now: Callable[[], float] = 
         what_is_signed(parts, {}, _nowhere)
     except Problem as problem:
         raise ValueError(f"{problem.detail}; {_EXPECTED}") from None
+    parts[3:-1] = map(canonical_mac, parts[3:-1])  # one that needs no escapes
     path = urls.path(parts, int(now()) + options.seconds)
     url = f"{base or options.settings.image_service_base_url or ''}{path}{ending}"
     if len(url) > LONGEST:
@@ -158,7 +159,7 @@ def _by_path(parts: list[str], query: Mapping[str, str]) -> list[str]:
 
     @raise ValueError: it has other parts.
     """
-    if len(parts) != 4:
+    if len(parts) not in {4, 5}:
         raise ValueError(f"the path has {len(parts)} parts behind byid; {_EXPECTED}")
     return parts
 
@@ -178,4 +179,5 @@ def _by_query(parts: list[str], query: Mapping[str, str]) -> list[str]:
         case _:
             raise ValueError(f"the path or its type is none of an image; {_EXPECTED}")
     architecture = "s390x" if file.startswith("s390x") else query.get("arch", Architecture.X86_64)
-    return [key, query.get("version", ""), architecture, file]
+    host = [query["host"]] if query.get("host") else []
+    return [key, query.get("version", ""), architecture, *host, file]

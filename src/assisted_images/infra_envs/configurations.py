@@ -52,12 +52,14 @@ class ConfigurationRequest:
     image_type: ImageType | None
     """None on the initrd routes, which serve no ISO."""
     credential: Credential = field(default_factory=Credential)
+    host: str | None = None
+    """Which host it is for, by its MAC address; assisted-service has the same for all."""
 
     @cached_property
     def digest(self) -> bytes:
         """
-        SHA-256 of all of it: names the question to those who keep answers for longer than a
-        request, and shows nothing of the secret.
+        SHA-256 of all that assisted-service is asked: names the question to those who keep answers
+        for longer than a request, and shows nothing of the secret.
         """
         total = hashlib.sha256()
         credential = self.credential

@@ -6,6 +6,7 @@ right would show at their boot only, if at all.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,6 +20,9 @@ _IGNITION = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _IGNITION_EXPECTED = 'expected a JSON object such as {"ignition": {"version": "3.2.0"}}'
 
 _RAMDISK_EXPECTED = "expected a cpio archive (newc), as it is or compressed by gzip, xz or zstd"
+
+
+_ALIGNMENT = 4
 
 
 class WrongContent(ValueError):
@@ -57,6 +61,19 @@ def require_ramdisk(content: bytes) -> None:
             pass
     except CpioError as error:
         raise WrongContent(f"no ramdisk ({error}); {_RAMDISK_EXPECTED}") from None
+
+
+def joined_ramdisks(ramdisks: Sequence[bytes]) -> bytes:
+    """
+    Several as one: of a file that is in more than one the kernel keeps the last.
+
+    It finds the next archive, behind zeros, at a multiple of 4 bytes
+    (Documentation/driver-api/early-userspace/buffer-format.rst of Linux).
+    """
+    total = bytearray()
+    for ramdisk in filter(None, ramdisks):
+        total += bytes(-len(total) % _ALIGNMENT) + ramdisk
+    return bytes(total)
 
 
 def _decompressed(content: bytes, decompress: Decompress) -> bytes:

@@ -2,7 +2,8 @@
 Infra-envs without assisted-service: one directory for each, named by its id.
 
 C{discovery.ign} is required; C{minimal-initrd} (static network files) and C{infra-env.json} (as
-assisted-service would answer) are optional.  Edits count at the next request.
+assisted-service would answer) are optional.  What these say more for one host is in C{hosts/}, in a
+directory named by its MAC address.  Edits count at the next request.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from assisted_images.infra_envs.configurations import (
 )
 from assisted_images.infra_envs.contents import (
     WrongContent,
+    joined_ramdisks,
     require_ignition,
     require_ramdisk,
 )
@@ -34,7 +36,7 @@ from assisted_images.infra_envs.listing import (
     list_infra_envs,
     local_infra_env,
 )
-from assisted_images.values import Configuration, is_infra_env_id
+from assisted_images.values import Configuration, KernelArgumentEdit, is_infra_env_id
 from httpd.concurrency.turns import Turns
 from httpd.texts import os_error_text
 
@@ -52,6 +54,9 @@ _SETTLED_SECONDS = 2.0
 What has not changed for so long will look changed when it does: a file system's clock may stand
 still for a moment, in which a second change leaves no trace.
 """
+
+
+_HOSTS = "hosts"
 
 
 class LocalInfraEnvs:
@@ -127,11 +132,12 @@ class LocalInfraEnvs:
 
 def _names(request: ConfigurationRequest) -> list[str]:
     """The files that a request is about."""
+    places = [""] if request.host is None else ["", f"{_HOSTS}/{request.host}/"]
     names = ["discovery.ign"]
     if request.wants_ramdisk:
-        names.append("minimal-initrd")
+        names += [place + "minimal-initrd" for place in places]
     if request.wants_kernel_arguments:
-        names.append("infra-env.json")
+        names += [place + "infra-env.json" for place in places]
     return names
 
 
@@ -202,19 +208,26 @@ def _configuration(directory: Path, names: Sequence[str]) -> Configuration:
             404,
             f"there is no infra-env {directory.name}: no file {directory.name}/discovery.ign",
         )
-    name = "discovery.ign"
-    try:
-        require_ignition(ignition[0])
-        name, ramdisk = "minimal-initrd", files.get("minimal-initrd")
-        require_ramdisk(ramdisk[0] if ramdisk else b"")
-        name, infra_env = "infra-env.json", files.get("infra-env.json")
-        arguments = kernel_arguments(infra_env[0]) if infra_env else ()
-    except (WrongContent, InfraEnvError) as error:
-        raise InfraEnvError(500, f"{_shown(directory / name)}: {error}") from None
+    ramdisks: list[bytes] = []
+    arguments: list[KernelArgumentEdit] = []
+    for name, file in files.items():
+        if file is None:
+            continue
+        try:
+            match Path(name).name:
+                case "discovery.ign":
+                    require_ignition(file[0])
+                case "minimal-initrd":
+                    require_ramdisk(file[0])
+                    ramdisks.append(file[0])
+                case "infra-env.json":
+                    arguments += kernel_arguments(file[0])
+        except (WrongContent, InfraEnvError) as error:
+            raise InfraEnvError(500, f"{_shown(directory / name)}: {error}") from None
     return Configuration(
         ignition=ignition[0],
-        ramdisk=ramdisk[0] if ramdisk else b"",
-        kernel_arguments=arguments,
+        ramdisk=joined_ramdisks(ramdisks),
+        kernel_arguments=tuple(arguments),
         last_modified=max(file[1] for file in files.values() if file is not None),
     )
 
@@ -254,4 +267,5 @@ def _unreadable(path: Path, error: OSError) -> InfraEnvError:
 
 def _shown(path: Path) -> str:
     """A file as messages name it: below the directory of all infra-envs."""
-    return f"{path.parent.name}/{path.name}"
+    depth = 4 if path.parent.parent.name == _HOSTS else 2
+    return "/".join(path.parts[-depth:])

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from assisted_images.infra_envs.configurations import CredentialKind
+from assisted_images.infra_envs.configurations import ConfigurationRequest, CredentialKind
 from assisted_images.infra_envs.tokens import TokenError, infra_env_id
 from assisted_images.routes.discovery_images import CustomisedImage
 from assisted_images.routes.parameters import (
     Facts,
     Parameters,
+    checked_host,
     checked_infra_env_id,
 )
 from assisted_images.values import ImageType, is_infra_env_id
@@ -25,7 +26,7 @@ IMAGE_TYPES = {kind.file_name: kind for kind in ImageType}
 
 def by_id(parameters: Parameters, facts: Facts) -> CustomisedImage:
     """
-    Read an infra-env's id, version, architecture and file name.
+    Read an infra-env's id, version, architecture, perhaps a host, and file name.
 
     @raise Problem: they make no sense.
     """
@@ -55,14 +56,18 @@ def _image(parameters: Parameters, facts: Facts, kind: CredentialKind) -> Custom
     """
     @param kind: what the first part of the path is: L{CredentialKind.NONE} an id, else a token.
     """
-    key, version, architecture, file_name = parameters.path
+    key, version, architecture, *host, file_name = parameters.path
     facts.update(version=version, arch=architecture, file=file_name)
     require_file_name(file_name, IMAGE_TYPES)
     identifier = checked_infra_env_id(key) if kind is CredentialKind.NONE else _id_in(key)
     facts["image_id"] = identifier
-    return CustomisedImage.discovery(
-        version, architecture, IMAGE_TYPES[file_name], identifier, parameters.credential(kind, key)
+    configuration = ConfigurationRequest(
+        identifier,
+        IMAGE_TYPES[file_name],
+        parameters.credential(kind, key),
+        checked_host(host, facts),
     )
+    return CustomisedImage.discovery(version, architecture, configuration)
 
 
 def require_file_name(name: str, known: Collection[str]) -> None:

@@ -5,9 +5,11 @@ The routes below C{/images}, whose requests say by query parameters what they as
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from assisted_images.catalog.catalog import Entry
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.routes.discovery_images import CustomisedImage
 from assisted_images.routes.ipxe_script import IpxeScript
 from assisted_images.routes.parameters import (
@@ -28,7 +30,7 @@ def image(parameters: Parameters, facts: Facts) -> CustomisedImage:
 
     @raise Problem: it makes no sense.
     """
-    infra_env_id = _infra_env_id(parameters, facts)
+    configuration = _configuration(parameters, facts)
     version = parameters.version(VERSION_REQUIRED)
     kind = parameters.parameter("type")
     if kind is None:
@@ -39,9 +41,8 @@ def image(parameters: Parameters, facts: Facts) -> CustomisedImage:
             f"invalid value {quoted(kind)} for parameter 'type';"
             f" expected one of {', '.join(ImageType)}",
         )
-    return CustomisedImage.discovery(
-        version, parameters.architecture, ImageType(kind), infra_env_id, parameters.credential()
-    )
+    configuration = replace(configuration, image_type=ImageType(kind))
+    return CustomisedImage.discovery(version, parameters.architecture, configuration)
 
 
 def initrd(parameters: Parameters, facts: Facts) -> CustomisedImage:
@@ -50,9 +51,9 @@ def initrd(parameters: Parameters, facts: Facts) -> CustomisedImage:
 
     @raise Problem: it makes no sense.
     """
-    infra_env_id = _infra_env_id(parameters, facts)
+    configuration = _configuration(parameters, facts)
     image = _booted_image(parameters, parameters.architecture)
-    return CustomisedImage.pxe_initrd(image, infra_env_id, parameters.credential())
+    return CustomisedImage.pxe_initrd(image, configuration)
 
 
 def addrsize(parameters: Parameters, facts: Facts) -> CustomisedImage:
@@ -61,9 +62,9 @@ def addrsize(parameters: Parameters, facts: Facts) -> CustomisedImage:
 
     @raise Problem: it makes no sense.
     """
-    infra_env_id = _infra_env_id(parameters, facts)
+    configuration = _configuration(parameters, facts)
     image = _booted_image(parameters, Architecture.S390X)
-    return CustomisedImage.initrd_addrsize(image, infra_env_id, parameters.credential())
+    return CustomisedImage.initrd_addrsize(image, configuration)
 
 
 def ipxe_script(parameters: Parameters, facts: Facts) -> IpxeScript:
@@ -72,20 +73,23 @@ def ipxe_script(parameters: Parameters, facts: Facts) -> IpxeScript:
 
     @raise Problem: it makes no sense.
     """
-    infra_env_id = _infra_env_id(parameters, facts)
+    configuration = replace(_configuration(parameters, facts), image_type=ImageType.FULL)
     image = _booted_image(parameters, parameters.architecture)
-    return IpxeScript(image, infra_env_id, _initrd_path)
+    return IpxeScript(image, configuration, _initrd_path)
 
 
 def _initrd_path(script: IpxeScript, entry: Entry) -> str:
-    query = urlencode({"arch": entry.architecture.value, "version": entry.version})
-    return f"/images/{script.infra_env_id}/pxe-initrd?{query}"
+    wanted = {"arch": entry.architecture.value, "version": entry.version}
+    if script.configuration.host is not None:
+        wanted["host"] = script.configuration.host
+    return f"/images/{script.configuration.infra_env_id}/pxe-initrd?{urlencode(wanted)}"
 
 
-def _infra_env_id(parameters: Parameters, facts: Facts) -> str:
-    identifier = checked_infra_env_id(parameters.path[0])
-    facts["image_id"] = identifier
-    return identifier
+def _configuration(parameters: Parameters, facts: Facts) -> ConfigurationRequest:
+    """Whose configuration is wanted, as initrds have it."""
+    identifier = facts["image_id"] = checked_infra_env_id(parameters.path[0])
+    host = parameters.host(facts)
+    return ConfigurationRequest(identifier, None, parameters.credential(), host)
 
 
 def _booted_image(parameters: Parameters, architecture: str) -> WantedImage:

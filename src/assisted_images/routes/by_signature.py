@@ -7,17 +7,17 @@ A discovery image, or what boots one by PXE, each by a file name in the path.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.infra_envs.configurations import Credential
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.routes.application import Application
 from assisted_images.routes.by_path import IMAGE_TYPES, require_file_name
 from assisted_images.routes.discovery_images import CustomisedImage
 from assisted_images.routes.download import Wanted
 from assisted_images.routes.ipxe_script import InitrdPath, IpxeScript
-from assisted_images.routes.parameters import Facts, Parameters, checked_infra_env_id
+from assisted_images.routes.parameters import Facts, Parameters, checked_host, checked_infra_env_id
 from assisted_images.routes.selection import SelectedImage, WantedImage
 from assisted_images.routes.signed_urls import SignedUrls
 from assisted_images.values import ImageType
@@ -78,23 +78,28 @@ def what_is_signed(parts: Sequence[str], facts: Facts, initrd: InitrdPath) -> Wa
     @param initrd: where a script loads the initrd from.
     @raise Problem: they make no sense.
     """
-    key, version, architecture, file_name = parts
+    key, version, architecture, *host, file_name = parts
     facts.update(version=version, arch=architecture, file=file_name)
     infra_env_id = facts["image_id"] = checked_infra_env_id(key)
     require_file_name(file_name, _FILES)
+    configuration = ConfigurationRequest(
+        infra_env_id, IMAGE_TYPES.get(file_name), host=checked_host(host, facts)
+    )
     if file_name in IMAGE_TYPES:
-        kind = IMAGE_TYPES[file_name]
-        return CustomisedImage.discovery(version, architecture, kind, infra_env_id, Credential())
+        return CustomisedImage.discovery(version, architecture, configuration)
     image = WantedImage.read(version, architecture, ImageType.FULL, unknown_status=404)
     match file_name:
         case "pxe-initrd":
-            return CustomisedImage.pxe_initrd(image, infra_env_id, Credential())
+            return CustomisedImage.pxe_initrd(image, configuration)
         case "s390x-initrd-addrsize":
-            return CustomisedImage.initrd_addrsize(image, infra_env_id, Credential())
-    return IpxeScript(image, infra_env_id, initrd)
+            return CustomisedImage.initrd_addrsize(image, configuration)
+    return IpxeScript(image, replace(configuration, image_type=ImageType.FULL), initrd)
 
 
 def _signed_initrd(urls: SignedUrls, expiry: int, script: IpxeScript, entry: Entry) -> str:
     """It holds as long as the script."""
-    parts = script.infra_env_id, entry.version, entry.architecture, "pxe-initrd"
+    whose = script.configuration
+    parts = [whose.infra_env_id, entry.version, entry.architecture, "pxe-initrd"]
+    if whose.host is not None:
+        parts.insert(-1, whose.host)
     return urls.path(parts, expiry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.routes.application import Application
 from assisted_images.routes.customisations import Product
 from assisted_images.routes.selection import (
@@ -28,18 +28,16 @@ class CustomisedImage:
 
     @classmethod
     def discovery(
-        cls,
-        version: str,
-        architecture: str,
-        image_type: ImageType,
-        infra_env_id: str,
-        credential: Credential,
+        cls, version: str, architecture: str, configuration: ConfigurationRequest
     ) -> CustomisedImage:
         """
         A discovery image.
 
+        @param configuration: of its type.
         @raise Problem: there is no such architecture.
         """
+        image_type = configuration.image_type
+        assert image_type is not None, "that would be an initrd"
         image = WantedImage.read(
             version,
             architecture,
@@ -47,27 +45,21 @@ class CustomisedImage:
             unknown_status=404,
             require=require_minimal if image_type is ImageType.MINIMAL else require_nothing,
         )
-        return cls(
-            image,
-            ConfigurationRequest(infra_env_id, image_type, credential),
-            Product.discovery_iso(image_type, image.architecture, infra_env_id),
-        )
+        infra_env_id = configuration.infra_env_id
+        product = Product.discovery_iso(image_type, image.architecture, infra_env_id)
+        return cls(image, configuration, product)
 
     @classmethod
-    def pxe_initrd(
-        cls, image: WantedImage, infra_env_id: str, credential: Credential
-    ) -> CustomisedImage:
+    def pxe_initrd(cls, image: WantedImage, configuration: ConfigurationRequest) -> CustomisedImage:
         """The initial ramdisk with the configuration appended."""
-        wanted = ConfigurationRequest(infra_env_id, None, credential)
-        return cls(image, wanted, Product.pxe_initrd(infra_env_id))
+        return cls(image, configuration, Product.pxe_initrd(configuration.infra_env_id))
 
     @classmethod
     def initrd_addrsize(
-        cls, image: WantedImage, infra_env_id: str, credential: Credential
+        cls, image: WantedImage, configuration: ConfigurationRequest
     ) -> CustomisedImage:
         """The address and size of that ramdisk, for an s390x LPAR."""
-        wanted = ConfigurationRequest(infra_env_id, None, credential)
-        return cls(image, wanted, Product.initrd_addrsize(infra_env_id))
+        return cls(image, configuration, Product.initrd_addrsize(configuration.infra_env_id))
 
     async def fetch(
         self, application: Application, image: SelectedImage, request: ServiceRequest

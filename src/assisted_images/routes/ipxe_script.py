@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from assisted_images.catalog.catalog import Entry
-from assisted_images.infra_envs.configurations import ConfigurationRequest, Credential
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.live.kargs import edited
 from assisted_images.routes.application import Application
 from assisted_images.routes.selection import SelectedImage, WantedImage
-from assisted_images.values import Configuration, ImageType
+from assisted_images.values import Configuration
 from httpd.representation.segments import Representation
 from httpd.texts import quoted
 from httpd.web.listener_url import listener_url
@@ -42,7 +42,7 @@ class IpxeScript:
     """What boots an infra-env from kernel, initrd and rootfs of this same listener."""
 
     image: WantedImage
-    infra_env_id: str
+    configuration: ConfigurationRequest
     initrd_path: InitrdPath
 
     async def fetch(
@@ -55,14 +55,13 @@ class IpxeScript:
             cannot hold.
         @raise BadKernelArgument: one that can be in no command line.
         """
-        wanted = ConfigurationRequest(self.infra_env_id, ImageType.FULL, Credential())
-        configuration = await application.infra_envs.configuration(wanted)
+        configuration = await application.infra_envs.configuration(self.configuration)
         base, entry = listener_url(request), image.os_image.entry
         script = _script(base, self.initrd_path(self, entry), entry, configuration)
         return Content(
             Representation.from_bytes(script.encode()),
             "text/plain; charset=utf-8",
-            f"{self.infra_env_id}.ipxe",
+            f"{self.configuration.infra_env_id}.ipxe",
             "private, no-cache",
         )
 

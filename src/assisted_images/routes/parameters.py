@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from assisted_images.infra_envs.configurations import Credential, CredentialKind
-from assisted_images.values import Architecture, is_infra_env_id
+from assisted_images.values import Architecture, canonical_mac, is_infra_env_id
 from httpd.texts import shortened
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
@@ -59,6 +59,16 @@ class Parameters(NamedTuple):
             raise Problem(400, missing)
         return version
 
+    def host(self, facts: Facts) -> str | None:
+        """
+        The C{host} query parameter, a MAC address, in one spelling; L{None} where it is absent.
+
+        @param facts: are told it.
+        @raise Problem: it is none.
+        """
+        host = self.parameter("host")
+        return None if host is None else _host(host, facts, 400, "the 'host' parameter")
+
     @property
     def architecture(self) -> str:
         """The C{arch} query parameter, as it was written; x86_64 where it is absent or empty."""
@@ -96,6 +106,24 @@ def checked_infra_env_id(text: str) -> str:
         # Not shown: some who mistake the route have a token there.
         raise Problem(404, "the infra-env id in the path is wrong; expected a lower-case UUID")
     return text
+
+
+def checked_host(parts: Sequence[str], facts: Facts) -> str | None:
+    """
+    The host that a path may name, by its MAC address.
+
+    @param parts: those that stand where it may: one, or none.
+    @raise Problem: it is none.
+    """
+    return _host(parts[0], facts, 404, "the host in the path") if parts else None
+
+
+def _host(text: str, facts: Facts, status: int, place: str) -> str:
+    try:
+        host = facts["host"] = canonical_mac(text)
+    except ValueError as error:
+        raise Problem(status, f"{place} is {error}") from None
+    return host
 
 
 T = TypeVar("T")

@@ -75,9 +75,9 @@ def _configured(application: Application) -> Iterator[Route]:
     """Those of whatever has a configuration in it, of which some may be signed URLs."""
     rows = partial(_download_rows, application)
     unsigned = [
-        *rows("/byid/:id/:version/:arch/:file", by_id, TLS, "/byid/:token"),
-        *rows("/byapikey/:jwt/:version/:arch/:file", by_api_key, TLS, "/byapikey/:token"),
-        *rows("/bytoken/:jwt/:version/:arch/:file", by_token, TLS, "/bytoken/:token"),
+        *_path_rows(application, "/byid/:id", by_id, "/byid/:token"),
+        *_path_rows(application, "/byapikey/:jwt", by_api_key, "/byapikey/:token"),
+        *_path_rows(application, "/bytoken/:jwt", by_token, "/bytoken/:token"),
         *rows("/images/:imageID", image, TLS),
         *rows("/images/:imageID/pxe-initrd", initrd, BOTH),
         *rows("/images/:imageID/s390x-initrd-addrsize", addrsize, TLS),
@@ -91,11 +91,25 @@ def _configured(application: Application) -> Iterator[Route]:
         return
     for route in unsigned:
         yield replace(route, resource=_UNSIGNED) if application.signed_urls_only else route
-    path = "/bysig/:signature/:id/:version/:arch"
-    yield from rows(f"{path}/:file", partial(by_signature, urls, ()), TLS, "/bysig/:signature")
+    label = "/bysig/:signature"
+    yield from _path_rows(application, f"{label}/:id", partial(by_signature, urls, ()), label)
     for file, on_plain in BOOT_FILES.items():
         read = partial(by_signature, urls, (file,))
-        yield from rows(f"{path}/{file}", read, on_plain, f"/bysig/:signature/{file}")
+        for place in (_ANY_HOST, _ONE_HOST):
+            yield from rows(f"{label}/:id{place}/{file}", read, on_plain, f"{label}/{file}")
+
+
+_ANY_HOST = "/:version/:arch"
+_ONE_HOST = "/:version/:arch/:host"
+"""What a path has behind an infra-env."""
+
+
+def _path_rows(
+    application: Application, start: str, read: Read[Wanted], label: str
+) -> Iterator[Route]:
+    """Those of discovery images by path, for all hosts and for one."""
+    for place in (_ANY_HOST, _ONE_HOST):
+        yield from _download_rows(application, f"{start}{place}/:file", read, TLS, label)
 
 
 _UNSIGNED = Refusal(

@@ -20,13 +20,19 @@ from assisted_images.infra_envs.configurations import (
 )
 from assisted_images.infra_envs.local import PATIENCE_SECONDS, LocalInfraEnvs, _Look
 from assisted_images.rootfs.cpio import gzipped
-from assisted_images.values import Configuration, ImageType
+from assisted_images.values import (
+    Configuration,
+    ImageType,
+    KernelArgumentEdit,
+    KernelArgumentOperation,
+)
 from httpd.concurrency.threads import RunInThread, run_at_once
 from httpd.concurrency.turns import Turns
 from tests.assisted_images.infra_envs.test_configurations import infra_env
 from tests.assisted_images.kernel_arguments import appended
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"
+HOST = "52-54-00-12-34-56"
 IGNITION = b'{"ignition": {"version": "3.2.0"}}'
 RAMDISK = gzipped("etc/x", b"x", 0o100644)
 
@@ -55,13 +61,16 @@ class LocalInfraEnvsTests(SynchronousTestCase):
         os.utime(path, (modified, modified))
 
     def ask(
-        self, image_type: ImageType | None = ImageType.MINIMAL, infra_env_id: str = ID
+        self,
+        image_type: ImageType | None = ImageType.MINIMAL,
+        infra_env_id: str = ID,
+        host: str | None = None,
     ) -> Configuration:
-        request = ConfigurationRequest(infra_env_id, image_type)
+        request = ConfigurationRequest(infra_env_id, image_type, host=host)
         return self.successResultOf(Deferred.fromCoroutine(self.source.configuration(request)))
 
-    def refusal(self, infra_env_id: str = ID) -> InfraEnvError:
-        request = ConfigurationRequest(infra_env_id, ImageType.FULL)
+    def refusal(self, infra_env_id: str = ID, host: str | None = None) -> InfraEnvError:
+        request = ConfigurationRequest(infra_env_id, ImageType.FULL, host=host)
         answer = Deferred.fromCoroutine(self.source.configuration(request))
         error: InfraEnvError = self.failureResultOf(answer, InfraEnvError).value
         return error
@@ -74,6 +83,53 @@ class LocalInfraEnvsTests(SynchronousTestCase):
             self.ask(ImageType.FULL), Configuration(IGNITION, b"", appended("p1"), 2000)
         )
         self.assertEqual(self.ask(None), Configuration(IGNITION, RAMDISK, (), 3000))
+
+    def test_host(self) -> None:
+        """What it has more is behind what all have; without anything it is like all."""
+        own = gzipped("etc/y", b"host", 0o100600)
+        self.write("minimal-initrd", RAMDISK, 3000)
+        self.write("infra-env.json", infra_env([{"operation": "append", "value": "p1"}]), 2000)
+        self.assertEqual(self.ask(host=HOST), self.ask())
+        (self.directory / ID / "hosts" / HOST).mkdir(parents=True)
+        self.assertEqual(self.ask(host=HOST), self.ask())
+        self.write(f"hosts/{HOST}/minimal-initrd", own, 3500)
+        arguments = [{"operation": "delete", "value": "p1"}, {"operation": "append", "value": "p2"}]
+        self.write(f"hosts/{HOST}/infra-env.json", infra_env(arguments), 4000)
+        joined = RAMDISK + bytes(-len(RAMDISK) % 4) + own
+        edits = (
+            *appended("p1"),
+            KernelArgumentEdit(KernelArgumentOperation.DELETE, "p1"),
+            *appended("p2"),
+        )
+        self.assertEqual(self.ask(host=HOST), Configuration(IGNITION, joined, edits, 4000))
+        self.assertEqual(
+            self.ask(ImageType.FULL, host=HOST), Configuration(IGNITION, b"", edits, 4000)
+        )
+        self.assertEqual(self.ask(None, host=HOST), Configuration(IGNITION, joined, (), 3500))
+        self.assertEqual(self.ask(), Configuration(IGNITION, RAMDISK, appended("p1"), 3000))
+        (self.directory / ID / "minimal-initrd").unlink()
+        self.assertEqual(self.ask(None, host=HOST).ramdisk, own)
+
+    def test_kept_for_each_host(self) -> None:
+        self.passed = 60
+        other = HOST[::-1]
+        (self.directory / ID / "hosts" / HOST).mkdir(parents=True)
+        self.write(f"hosts/{HOST}/minimal-initrd", RAMDISK, 500)
+        for host, ramdisk in ((HOST, RAMDISK), (other, b""), (None, b"")):
+            kept = self.ask(host=host)
+            self.assertEqual(kept.ramdisk, ramdisk)
+            self.assertIs(self.ask(host=host), kept)
+        self.write(f"hosts/{HOST}/minimal-initrd", b"", 600)
+        self.assertEqual(self.ask(host=HOST).ramdisk, b"")
+
+    def test_wrong_file_of_a_host(self) -> None:
+        (self.directory / ID / "hosts" / HOST).mkdir(parents=True)
+        self.write(f"hosts/{HOST}/infra-env.json", b"{", 1)
+        error = self.refusal(host=HOST)
+        self.assertEqual(error.status, 500)
+        self.assertIn(f"{ID}/hosts/{HOST}/infra-env.json: the infra-env or", str(error))
+        self.ask(None, host=HOST)
+        self.ask(ImageType.FULL)
 
     def test_only_the_required_file(self) -> None:
         self.assertEqual(self.ask(), Configuration(IGNITION, b"", (), 1000))
