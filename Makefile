@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help ceph-test cluster-test docs docs-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help share ceph-test cluster-test docs docs-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -45,6 +45,7 @@ help:
 	@echo 'make venv         $(VENV), then: $(VENV)/bin/twistd --nodaemon --pidfile= assisted-images'
 	@echo 'make format       let ruff rewrite the code'
 	@echo 'make lock         requirements/*.txt anew'
+	@echo 'make share        manual pages and completions of the commands anew: share/'
 	@echo 'make certificate  a development certificate in certs/'
 	@echo 'make container    the image of Containerfile, by podman or docker'
 	@echo 'make fresh-debian (as root) run and test in a new Debian that has git, make, python3 only; DEBIAN=13, testing'
@@ -172,6 +173,9 @@ container:
 
 fresh-debian:
 	tests/fresh-debian.sh $(DEBIAN)
+
+share: $(VENV)/.test
+	$(VENV)/bin/python -m tests.shared_files
 
 lock:
 	PYTHON=$(PYTHON) requirements/lock.sh

@@ -11,21 +11,15 @@ from typing import Any
 from twisted.internet import reactor as _reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-import assisted_images.command_line
-import image_management.command_line
 from assisted_images.settings.options import Options as AssistedImagesOptions
 from httpd.command_lines.completion import SHELLS
 from httpd.command_lines.description import Command
 from httpd.command_lines.options import completion, described_program
-from httpd.settings.options import Commands, VersionedOptions
+from httpd.settings.options import VersionedOptions
 from image_management.settings.options import Options as ImageManagementOptions
 from tests.demo.terminal import Terminal
 from tests.running import base_environment, console_script, found_program
-
-PROGRAMS: tuple[type[Commands], ...] = (
-    assisted_images.command_line.CommandLine,
-    image_management.command_line.CommandLine,
-)
+from tests.shared_files import PROGRAMS
 
 CASES = (
     ("assisted-images ver", ["verify"]),

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from assisted_images import __version__
 from demo.service import ROOT
+from tests.shared_files import shared_files
 
 _CACHES = shutil.ignore_patterns("__pycache__", "dropin.cache")
 
@@ -23,7 +24,7 @@ class WheelTests(SynchronousTestCase):
         """A new package that setup.cfg does not list would be missing."""
         wheels = Path(self.mktemp()).resolve()
         copy = Path(self.mktemp()).resolve()
-        for directory in ("src", "twisted"):
+        for directory in ("share", "src", "twisted"):
             shutil.copytree(ROOT / directory, copy / directory, ignore=_CACHES)
         for name in ("setup.cfg", "pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, copy)
@@ -49,4 +50,6 @@ class WheelTests(SynchronousTestCase):
             "twisted/plugins/assisted_images_plugin.py",
             "twisted/plugins/image_management_plugin.py",
         }
+        data = f"assisted_images-{__version__}.data/data/share"
+        expected |= {f"{data}/{place}" for place in shared_files()}
         self.assertEqual(held, expected)
