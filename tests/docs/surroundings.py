@@ -66,6 +66,10 @@ _NEEDS = {
     "image": Need(_SAMPLE_IMAGE),
     # a web server that has it, http://mirror.example.com:8000/rhcos-live.x86_64.iso
     "mirror": Need(_SAMPLE_IMAGE, "python -u -m http.server 8000", "Serving HTTP on …"),
+    # http://bmc.example.com:8090, a BMC without a host
+    "BMC": Need(
+        "mkdir bmc\n", "TMPDIR=$PWD/bmc sushy-emulator --fake --port 8090", "Press CTRL+C to quit"
+    ),
     # http://assisted-service.example.com:8090, which wants a token
     "assisted-service": Need(
         service="python -m tests.docs.assisted_service 8090", ready="listening"
