@@ -57,12 +57,14 @@ def prepare(environment: Mapping[str, str], data: Path, say: Callable[[str], Non
     certificate = with_listeners(settings, data / "certificate", TLS_PORT, PLAIN_PORT)
     settings.setdefault("HTTP_SERVES", "all")
     settings.setdefault("DRAIN_SECONDS", "5")
-    settings.setdefault(
-        "IMAGE_SERVICE_BASE_URL", f"http://{QEMU_HOST}:{_port(settings['HTTP_LISTEN_PORT'])}"
-    )
-    if not (settings.get("OS_IMAGES") or settings.get("RHCOS_VERSIONS")):
+    guests = f"http://{QEMU_HOST}:{_port(settings['HTTP_LISTEN_PORT'])}"
+    if settings.get("OS_IMAGES") or settings.get("RHCOS_VERSIONS"):
+        settings.setdefault("IMAGE_SERVICE_BASE_URL", guests)
+    else:
         say("Making the sample image")
-        missing = _sample_image(settings, data / "sample-image")
+        # Without a base URL the page's addresses are those by which it was found.
+        base = settings.get("IMAGE_SERVICE_BASE_URL", guests)
+        missing = _sample_image(settings, data / "sample-image", base)
     settings.setdefault("DATA_DIR", str(data / "images"))
     if not (settings.get("ASSISTED_SERVICE_HOST") or settings.get("INFRA_ENVS_DIR")):
         infra_env = sample_infra_env(data / "infra-envs")
@@ -99,10 +101,11 @@ def with_listeners(
     return files
 
 
-def _sample_image(settings: dict[str, str], directory: Path) -> tuple[str, ...]:
+def _sample_image(settings: dict[str, str], directory: Path, base: str) -> tuple[str, ...]:
     """
     Put the sample image where the service looks for a downloaded one, and configure it.
 
+    @param base: the service's URL as those see it that boot the image.
     @return: what keeps it from booting.
     """
     found = find_ingredients()
@@ -117,6 +120,7 @@ def _sample_image(settings: dict[str, str], directory: Path) -> tuple[str, ...]:
         "version": VERSION,
         # Never asked: the image is there.
         "url": "http://localhost:9/sample.iso",
+        "rootfs_url": f"{base}/boot-artifacts/rootfs?arch={ARCHITECTURE}&version={VERSION}",
     }
     settings["OS_IMAGES"] = json.dumps([entry])
     settings["DATA_DIR"] = str(directory)

@@ -24,6 +24,8 @@ def guide(
     @param plain: that of the plain one.
     """
     infra_env = prepared.infra_env.name if prepared.infra_env else _ANY_INFRA_ENV
+    yield ""
+    yield f"All of it, to look at in a browser: {plain}/"
     for entry in entries:
         yield ""
         yield f"{entry}:"

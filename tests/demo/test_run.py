@@ -82,6 +82,7 @@ class RunTests(DemoTestCase):
         terminal.press(CTRL_C)
         await self.assert_ends(terminal)
         self.assertRegex(guide, r"\n  1 x86_64 full-iso: failed: ")
+        self.assertRegex(guide, r"in a browser: http://localhost:\d+/\n")
         self.assertIn(f"{version}/x86_64/full.iso\n", guide.partition("Download:")[2])
         for line in guide.splitlines():
             if "://localhost" in line and line.startswith("  ") and "file=" not in line:
