@@ -40,6 +40,7 @@ def guide(served: Served) -> Iterator[str]:
     """The lines to print once everything is there."""
     images, image = f"{served.plain}/v3/images", f"{served.plain}/v3/images/{served.image_id}"
     yield ""
+    yield f"Open in a browser: {served.plain}/"
     yield "Records:"
     for kind in ("images", "recipes", "public-keys", "jobs", "deleted/images"):
         yield f"  {kind:<15} {served.plain}/v3/{kind}"

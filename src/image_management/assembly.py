@@ -5,6 +5,7 @@ The parts of a running service, put together according to its settings, on a rea
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,13 +13,15 @@ from urllib.parse import urlsplit
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IReactorTime
 
-from httpd.concurrency.slots import ClientSlots, OwnSlots
+from httpd.concurrency.slots import ClientSlots, OwnSlots, Slots
 from httpd.concurrency.threads import threads_of
 from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestLog
+from httpd.pages.downloads import DownloadWatch
 from httpd.web.bearer import Bearer
 from httpd.web.bearer_keys import IssuerKeys, read_jwks, read_public_key
 from httpd.web.disk_room import disk_turns
@@ -34,6 +37,8 @@ from image_management.jobs.local.workshop import LocalSettings
 from image_management.jobs.nodes.host_keys import KeysOfFile, KeysOfFirstUse
 from image_management.jobs.nodes.probes import SSH_PORT, NodeProbes
 from image_management.jobs.service import JobService
+from image_management.pages.overview import Overview
+from image_management.pages.sizes import ArtifactSizes
 from image_management.routes.application import Application
 from image_management.routes.artifacts import Artifacts
 from image_management.routes.metrics import Metrics
@@ -123,6 +128,12 @@ class Parts:
         jobs = JobService(store, creation, backend, reactor)
         metrics.watch_jobs(jobs.counts, jobs.ended)
         self.services: tuple[Service, ...] = (store, s3, s3_watch, images, nodes, jobs)
+        overview = None
+        if settings.serve_page:
+            sizes = ArtifactSizes(objects, longest_manifest, lambda: s3_watch.is_up, reactor)
+            watch = _download_watch(metrics, slots, reactor)
+            self.services = (*self.services, sizes, watch)
+            overview = Overview(store, sizes, watch.downloads, lambda: s3_watch.trouble)
         self.issuer_keys = _issuer_keys(settings)
         per_client = settings.max_requests_per_client
         self.application = Application(
@@ -140,6 +151,7 @@ class Parts:
             request_log=request_log,
             clock=reactor,
             bearer=None if self.issuer_keys is None else Bearer(self.issuer_keys),
+            overview=overview,
             path_prefix=settings.ims_path_prefix,
             ready_needs_s3=settings.ims_ready_needs_s3,
             times=Times(
@@ -155,6 +167,13 @@ def _directories(settings: Settings) -> dict[str, Path]:
     if settings.ims_job_backend is JobBackendName.LOCAL:
         directories["IMS_WORK_DIR"] = settings.ims_work_dir
     return directories
+
+
+def _download_watch(metrics: Metrics, slots: Slots, clock: IReactorTime) -> DownloadWatch:
+    async def numbers() -> Mapping[str, float]:
+        return metrics.numbers(await metrics.collected())
+
+    return DownloadWatch(clock, slots, numbers)
 
 
 def _issuer_keys(settings: Settings) -> IssuerKeys | None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import TestCase
-
 from assisted_images.infra_envs.local import LocalInfraEnvs
 from assisted_images.pages.overview import Overview
 from assisted_images.routes.tree import AllWorkers, make_site
@@ -14,21 +11,18 @@ from httpd.concurrency.threads import threads_of
 from httpd.concurrency.turns import Turns
 from tests.assisted_images.pages.overviews import READY
 from tests.assisted_images.routes.application import Images, application, content, entry
-from tests.browser.browser import shared_browser
+from tests.browser.looking import LookingCase
 from tests.httpd.web.serving import listen, reactor
 
 
-class PageCase(TestCase):
+class PageCase(LookingCase):
     """
     Cases that look at pages.
 
     @ivar overview: what there is; may change while a page is open.
     """
 
-    timeout = 120
-
     def setUp(self) -> None:
-        self.browser = shared_browser()
         self.overview = READY
         self.infra_envs = Path(self.mktemp())
         self.infra_envs.mkdir()
@@ -48,27 +42,3 @@ class PageCase(TestCase):
         self.connections = app.connections
         self.port = listen(self, make_site(app, everything))
         self.addCleanup(self.leave)
-
-    def leave(self) -> Deferred[None]:
-        """Close the page, and all connections with it."""
-
-        async def close() -> None:
-            await self.browser.run(self.browser.driver.get, "about:blank")
-            await self.connections.drain()
-
-        return Deferred.fromCoroutine(close())
-
-    def url(self, path: str = "/") -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    async def open(self, path: str = "/", **how: bool) -> None:
-        await self.browser.run(lambda: self.browser.open(self.url(path), **how))
-
-    async def check(self, name: str) -> None:
-        """Keep a picture of a page, which nobody may find fault with."""
-        browser = self.browser
-        await browser.run(browser.shoot, name)
-        self.assertEqual(await browser.run(browser.violations), [])
-        self.assertEqual(await browser.run(browser.complaints), [])
-        self.assertEqual(await browser.run(browser.overflow), 0)
-        self.assertEqual(await browser.run(browser.asked), {f"127.0.0.1:{self.port}"})

@@ -9,9 +9,6 @@ from tests.browser.served import PageCase
 
 
 class FrontPageTests(PageCase):
-    async def text(self, selector: str = "body") -> str:
-        return str(await self.browser.run(self.browser.text, selector))
-
     async def test_preparing(self) -> None:
         self.overview = overviews.PREPARING
         await self.open()

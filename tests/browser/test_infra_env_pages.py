@@ -13,18 +13,15 @@ class InfraEnvPageTests(PageCase):
         super().setUp()
         write_infra_env(self.infra_envs, INFRA_ENV, "edge-site-7 <lab>")
 
-    async def text(self, selector: str = "body") -> str:
-        return str(await self.browser.run(self.browser.text, selector))
-
     async def test_page(self) -> None:
         await self.open(f"/infra-envs/{INFRA_ENV}")
         text = await self.text()
-        place = f"{self.url()}byid/{INFRA_ENV}/418.94.202511191518-0/x86_64"
+        place = f"{self.page_url()}byid/{INFRA_ENV}/418.94.202511191518-0/x86_64"
         for said in (
             "edge-site-7 <lab>",
             f"{place}/full.iso",
             f"{place}/minimal.iso",
-            f"chain {self.url()}images/{INFRA_ENV}/ipxe-script?version=418",
+            f"chain {self.page_url()}images/{INFRA_ENV}/ipxe-script?version=418",
             "VirtualMedia.InsertMedia",
         ):
             self.assertIn(said, text)
@@ -55,7 +52,7 @@ class InfraEnvPageTests(PageCase):
         browser = self.browser
 
         def copy() -> str:
-            origin = self.url().removesuffix("/")
+            origin = self.page_url().removesuffix("/")
             for name in ("clipboardReadWrite", "clipboardSanitizedWrite"):
                 browser.command("Browser.grantPermissions", origin=origin, permissions=[name])
             for _ in range(40):

@@ -37,6 +37,8 @@ class RunImsTests(DemoTestCase):
         self.assertEqual(sample["name"], "sample-image")
         self.assertEqual(json.loads(made)["metadata"], {"team": "os"})
         self.assertEqual(json.loads(changed)["metadata"]["team"], "network")
+        [page] = re.findall(r"(?m)^Open in a browser: (\S+)$", terminal.output)
+        self.assertIn(b">sample-image</a>", await self.answered(["curl", page]))
         [url] = re.findall(r"(?m)^  sample image +(\S+)", terminal.output)
         again = json.loads(await self.answered(["curl", url]))
         self.assertEqual(again["link"], sample["link"], "gone, and back")

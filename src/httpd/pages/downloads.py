@@ -157,7 +157,7 @@ def draw_downloads(downloads: Downloads, *others: Tag) -> Tag:
     )
 
 
-def figure(name: str, number: float | str, note: str) -> Tag:
+def figure(name: str | Tag, number: float | str, note: str | Tag) -> Tag:
     """
     One figure among others.
 

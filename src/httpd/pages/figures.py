@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from twisted.web.template import Tag, tags
@@ -102,6 +103,12 @@ def chip(text: str, mood: str) -> Tag:
     @param mood: C{good}, C{bad}, C{busy} or C{calm}.
     """
     return tags.span(text, class_=f"chip {mood} last")
+
+
+def facts(things: Iterable[Tag | str]) -> Tag:
+    """Short things beside each other: C{x86_64 · 1.25 GiB}."""
+    between = [part for one in things for part in (" \N{MIDDLE DOT} ", one)]
+    return tags.transparent(*between[1:])
 
 
 def heading(title: str, number: int) -> Tag:

@@ -18,6 +18,7 @@ from image_management.images.images import Images
 from image_management.images.links import LinkChecks
 from image_management.jobs.nodes.probes import NodeProbes
 from image_management.jobs.service import JobService
+from image_management.pages.overview import Overview
 from image_management.routes.artifacts import Artifacts
 from image_management.routes.metrics import Metrics
 from image_management.routes.probes import S3Watch
@@ -43,6 +44,9 @@ class Application:
 
     bearer: Bearer | None = None
     """Who verifies tokens; C{None}: nobody has to have one."""
+
+    overview: Overview | None = None
+    """What pages show; C{None}: there are none."""
 
     path_prefix: str = ""
     """Below which everything is once more, such as C{/apis/ims}."""

@@ -46,6 +46,11 @@ class S3Watch(Background):
         """Whether it was there when it was asked last."""
         return self.state == OK
 
+    @property
+    def trouble(self) -> str:
+        """Why it was not; empty: it was."""
+        return "" if self.is_up else self.state
+
     async def run(self) -> None:
         """Ask, until cancelled; what has changed is logged."""
         while True:

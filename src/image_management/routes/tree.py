@@ -10,12 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from httpd.pages.events import Events
+from httpd.pages.feed import Feed
+from httpd.pages.routes import page_routes
 from httpd.web.bearer import Bearer, Guarded
 from httpd.web.metrics import MetricsResource
 from httpd.web.problems import PROBLEM_JSON
 from httpd.web.routes import GET, PROBE, UNNAMED, Route
 from httpd.web.site import ServiceSite
-from image_management.records.kinds import Kind
+from image_management.pages.front import FrontPage
+from image_management.pages.job import JobPages
+from image_management.pages.lists import RecordList
+from image_management.pages.shell import SHELL
+from image_management.records.kinds import LINKED, Kind
 from image_management.records.schemas import SCHEMAS
 from image_management.routes.application import Application
 from image_management.routes.artifacts import ArtifactResource
@@ -28,7 +35,7 @@ from image_management.routes.openapi import OpenApi, openapi_document
 from image_management.routes.operation import scopes_of, scopes_of_job
 from image_management.routes.probes import Probes
 from image_management.routes.records import Records
-from image_management.routes.row import row
+from image_management.routes.row import Answers, row
 
 MOST_BODY_BYTES = 1024 * 1024
 
@@ -43,7 +50,7 @@ def route_table(application: Application) -> tuple[Route, ...]:
     if application.bearer is not None:
         guarded = [_guarded(route, application.bearer) for route in guarded]
     told_of = (*guarded, *_operations(application))
-    table = (*told_of, _document(told_of, application.path_prefix))
+    table = (*told_of, _document(told_of, application.path_prefix), *_pages(application))
     if not application.path_prefix:
         return table
     below = (
@@ -151,6 +158,33 @@ def _document(table: Iterable[Route], prefix: str) -> Route:
     rows = [(route.pattern, route.methods) for route in table]
     document = OpenApi(openapi_document([*rows, (path, GET)], prefix))
     return row(path, get=document.read, label=UNNAMED)
+
+
+def _pages(application: Application) -> Iterator[Route]:
+    """
+    What people look at.  A browser that follows a link sends no token: where one is asked for,
+    there is only what anybody may know.
+    """
+    overview, store, connections = application.overview, application.store, application.connections
+    if overview is None:
+        return
+    is_open = application.bearer is None
+    front = FrontPage(overview, is_open=is_open)
+    feed = Feed(front.parts, application.clock, SHELL.edition)
+    first = page_routes(Answers(dict.fromkeys(GET, front.reply)), Events(feed, connections))
+    yield from (replace(route, methods=(*GET, b"OPTIONS")) for route in first)
+    if not is_open:
+        return
+    for kind in (Kind.IMAGE, Kind.RECIPE, Kind.JOB):
+        listed = RecordList(kind, store, overview.sizes)
+        yield row(f"/page/{kind}", get=listed.reply, label=UNNAMED)
+    for kind in sorted(LINKED):
+        deleted = RecordList(kind, store, overview.sizes, deleted=True)
+        yield row(f"/page/deleted/{kind}", get=deleted.reply, label=UNNAMED)
+    jobs = JobPages(store, application.jobs, application.clock)
+    job_events = Events(jobs.feed, connections)
+    yield row("/page/jobs/:id", get=jobs.reply, label=UNNAMED)
+    yield row("/page/jobs/:id/events", get=job_events, label=UNNAMED, level=PROBE)
 
 
 def make_site(application: Application, table: Iterable[Route]) -> ServiceSite:

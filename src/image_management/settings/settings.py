@@ -59,6 +59,7 @@ class Settings:
     drain_seconds: float
     trusted_proxies: tuple[Network, ...]
     log_level: LogLevel
+    serve_page: bool
     ims_path_prefix: str
     ims_ready_needs_s3: bool
     ims_auth_jwks_file: Path | None

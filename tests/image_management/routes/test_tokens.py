@@ -10,7 +10,7 @@ from tests.httpd.web.test_bearer import EC, RSA, jwk, pem, token
 from tests.image_management.clients.kept_jobs import folder_with, kept_job
 from tests.image_management.service import Ims, ServiceTestCase
 
-OPEN = "/version", "/healthz/live", "/healthz/ready", "/metrics"
+OPEN = "/version", "/healthz/live", "/healthz/ready", "/metrics", "/status", "/"
 
 
 def knows_me(ims: Ims) -> bool:

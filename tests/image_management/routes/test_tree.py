@@ -46,6 +46,9 @@ TABLE = {
     "/metrics": allowed(READ),
     "/status": allowed(READ),
     "/openapi.json": allowed(READ),
+    "/page/images": allowed(READ),
+    "/page/deleted/recipes": allowed(READ),
+    "/page/jobs/:id": allowed(READ),
 }
 """The methods of each path."""
 

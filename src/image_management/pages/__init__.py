@@ -1,0 +1,1 @@
+"""Pages for people: what there is of records, and how far jobs are."""
