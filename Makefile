@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help share ceph-test cluster-test docs docs-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help share ceph-test cluster-test deploy-test docs docs-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -32,6 +32,7 @@ help:
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
+	@echo 'make deploy-test  what kustomize makes of deploy/kubernetes/, on a real API server: a minute; the first time more'
 	@echo 'make simulate     how long a storm of boots takes: docs/explanation/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make on-demand-test  images on demand: killed fifty times, three of a GiB in 200 MiB: minutes'
@@ -140,6 +141,10 @@ ceph-test: $(VENV)/.test
 cluster-test: $(VENV)/.test
 	requirements/packages.sh cluster
 	$(TRIAL) tests.image_management.jobs.kubernetes.on_cluster tests.image_management.jobs.kubernetes.on_node
+
+deploy-test: $(VENV)/.test
+	requirements/packages.sh test
+	$(TRIAL) tests.deploy.on_kubernetes
 
 # Without atheris, which is not to be had everywhere, chance leads instead of coverage.
 fuzz: $(VENV)/.test

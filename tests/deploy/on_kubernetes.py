@@ -1,0 +1,290 @@
+"""
+What kustomize makes of C{deploy/kubernetes/}: by the schemas of several Kubernetes, by a real API
+server, by the Prometheus operator's types and by the services' own settings.  C{make deploy-test}
+runs it.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import yaml
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+import assisted_images.settings.settings
+import assisted_images.settings.table
+import image_management.settings.settings
+import image_management.settings.table
+from demo.service import ROOT
+from tests.deploy.kubernetes_objects import (
+    Object,
+    containers,
+    kustomizations,
+    operator_refuses,
+    rendered,
+)
+from tests.deploy.rules import rule_file
+from tests.documented_metrics import PREFIXES
+from tests.engines.kubernetes.client import Client
+from tests.engines.kubernetes.control_plane import control_plane
+from tests.engines.kubernetes.resources import StatusError
+
+_OLDEST = "1.30"
+
+_OPERATOR = "monitoring.coreos.com/v1"
+
+_SETTINGS = {
+    "assisted-images": (assisted_images.settings.settings, assisted_images.settings.table.SETTINGS),
+    "image-management": (
+        image_management.settings.settings,
+        image_management.settings.table.SETTINGS,
+    ),
+}
+"""How each service reads its settings, and which there are."""
+
+_SECRETS: Mapping[str, Mapping[str, str]] = {
+    "assisted-images-cache": {"key": b64encode(bytes(32)).decode()},
+    "assisted-images-s3": {"access-key": "AKID", "secret-key": "opensesame"},
+    "assisted-images-tls": {"tls.crt": "", "tls.key": ""},
+    "image-management-database": {"url": "postgresql://ims:secret@db.example.com/ims"},
+    "image-management-s3": {"S3_ACCESS_KEY": "AKID", "S3_SECRET_KEY": "opensesame"},
+    "image-management-ssh": {"id_ed25519": ""},
+}
+"""Contents of the Secrets that somebody has to make."""
+
+_IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+"""What each pod is told."""
+
+
+class RenderedTests(SynchronousTestCase):
+    """Each base and each overlay."""
+
+    def setUp(self) -> None:
+        self.all = {path: rendered(path) for path in kustomizations("base", "overlays")}
+        self.assertEqual(len(self.all), 6)
+
+    def test_schemas(self) -> None:
+        """Strictly, of the newest Kubernetes and of the oldest that is meant."""
+        for objects in self.all.values():
+            for thing in objects:
+                if thing["apiVersion"] != _OPERATOR:
+                    for version in (_OLDEST, kubernetes_validate.latest_version()):
+                        kubernetes_validate.validate(dict(thing), version, strict=True)
+
+    def test_operator_takes_them(self) -> None:
+        kinds = set()
+        for objects in self.all.values():
+            for thing in objects:
+                if thing["apiVersion"] == _OPERATOR:
+                    kinds.add(thing["kind"])
+                    self.assertEqual(operator_refuses(thing), "")
+                    wrong = {**thing, "spec": {**thing["spec"], "endpoint": []}}
+                    self.assertIn("endpoint", operator_refuses(wrong))
+        self.assertEqual(kinds, {"ServiceMonitor"})
+        for service in PREFIXES:
+            rules = {
+                "apiVersion": _OPERATOR,
+                "kind": "PrometheusRule",
+                "metadata": {"name": service},
+                "spec": yaml.safe_load(rule_file(service).read_text("utf-8")),
+            }
+            self.assertEqual(operator_refuses(rules), "")
+
+    def test_everything_finds_its_pods(self) -> None:
+        """Services, budgets, policies and monitors name labels and ports that are there."""
+        for path, objects in self.all.items():
+            pods = [thing["spec"]["template"] for thing in objects if "template" in _spec(thing)]
+            for thing in objects:
+                for labels, ports in _selections(thing, objects):
+                    found = [pod for pod in pods if labels.items() <= _labels(pod).items()]
+                    self.assertEqual(len(found), 1, f"{path}: {thing['kind']} finds {len(found)}")
+                    there = {
+                        port["name"]
+                        for container in found[0]["spec"]["containers"]
+                        for port in container["ports"]
+                    }
+                    self.assertEqual(ports - there, set(), f"{path}: {thing['kind']}")
+
+
+class SettingsTests(SynchronousTestCase):
+    """What containers find in their environment is what the services take."""
+
+    def setUp(self) -> None:
+        self.all = [
+            container
+            for path in kustomizations("overlays")
+            for container in containers(rendered(path))
+        ]
+        self.assertEqual(len(self.all), 4)
+
+    def test_settings(self) -> None:
+        for container in self.all:
+            settings, table = _SETTINGS[container.service]
+            environment = container.environment(_SECRETS)
+            known = {name for setting in table for name in setting.names}
+            self.assertEqual({*environment} - known, set())
+            read: Any = settings
+            found = read.parse_settings(environment | _IN_CLUSTER)
+            self.assertEqual(found.warnings, ())
+            grace = container.pod["terminationGracePeriodSeconds"]
+            self.assertGreaterEqual(grace, found.drain_seconds + 10)
+            ports = {port["containerPort"] for port in container.spec["ports"]}
+            listening = {found.listen_port, found.http_listen_port} - {None}
+            self.assertEqual(ports, listening)
+
+    def test_a_wrong_setting_is_noticed(self) -> None:
+        container = self.all[0]
+        settings: Any = _SETTINGS[container.service][0]
+        environment = container.environment(_SECRETS) | {"LISTEN_PORT": "no"}
+        with self.assertRaisesRegex(Exception, "LISTEN_PORT"):
+            settings.parse_settings(environment | _IN_CLUSTER)
+
+    def test_files(self) -> None:
+        """A setting that names a file names one that a Secret has, which the page says to make."""
+        made = _secrets_of_page()
+        for container in self.all:
+            mounts = container.mounted_secrets()
+            for name, value in container.environment(_SECRETS).items():
+                if name.endswith("_FILE"):
+                    path = Path(value)
+                    self.assertIn(path.name, made[mounts[path.parent]], name)
+        self.assertEqual(made, {name: {*content} for name, content in _SECRETS.items()})
+
+
+@dataclass
+class _Namespace:
+    client: Client
+
+    async def apply(self, thing: Object) -> None:
+        """
+        Have the API server take an object, by server-side apply, and forget it again.
+
+        @raise StatusError: it does not.
+        """
+        group, kind = thing["apiVersion"], thing["kind"].lower()
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+        prefix = f"/apis/{group}" if "/" in group else f"/api/{group}"
+        place = f"namespaces/{self.client.namespace}/{plural}/{thing['metadata']['name']}"
+        await self.client.ask(
+            "PATCH",
+            f"{prefix}/{place}?fieldManager=test&dryRun=All&fieldValidation=Strict",
+            dict(thing),
+            "application/apply-patch+yaml",
+        )
+
+
+class ApiServerTests(TestCase):
+    """A real one, whose namespaces let no pod in that is not as restricted as can be."""
+
+    timeout = 300
+
+    async def namespace(self, name: str) -> _Namespace:
+        client = control_plane().client(name)
+        self.addCleanup(lambda: Deferred.fromCoroutine(client.close()))
+        restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
+        namespace = {"metadata": {"name": name, "labels": restricted}}
+        try:
+            await client.ask("POST", "/api/v1/namespaces", namespace)
+        except StatusError as error:
+            self.assertEqual(error.code, 409)
+        return _Namespace(client)
+
+    async def test_takes_all_of_it(self) -> None:
+        taken = 0
+        for path in kustomizations("base", "overlays"):
+            for thing in rendered(path):
+                namespace = await self.namespace(thing["metadata"]["namespace"])
+                if thing["apiVersion"] != _OPERATOR:
+                    await namespace.apply(thing)
+                    taken += 1
+                if "template" in _spec(thing):
+                    await namespace.apply(_pod(thing))
+                    taken += 1
+        self.assertGreater(taken, 40)
+
+    async def test_notices_what_is_wrong(self) -> None:
+        [path] = [path for path in kustomizations("base") if path.name == "assisted-images"]
+        [stateful] = [thing for thing in rendered(path) if thing["kind"] == "StatefulSet"]
+        namespace = await self.namespace(stateful["metadata"]["namespace"])
+        wrong = {**stateful, "spec": {**stateful["spec"], "serviceNames": "x"}}
+        with self.assertRaisesRegex(StatusError, "serviceNames"):
+            await namespace.apply(wrong)
+        pod = _pod(stateful)
+        with self.assertRaisesRegex(StatusError, "violates PodSecurity"):
+            await namespace.apply({**pod, "spec": {**pod["spec"], "hostNetwork": True}})
+
+
+def _spec(thing: Object) -> Mapping[str, Any]:
+    spec: Mapping[str, Any] = thing.get("spec", {})
+    return spec
+
+
+def _labels(thing: Object) -> Mapping[str, str]:
+    labels: Mapping[str, str] = thing["metadata"]["labels"]
+    return labels
+
+
+def _pod(thing: Object) -> Object:
+    """The first pod of what makes pods; an account is not looked for where none is made."""
+    template = thing["spec"]["template"]
+    spec = {name: value for name, value in template["spec"].items() if name != "serviceAccountName"}
+    claims = [
+        {"name": claim["metadata"]["name"], "emptyDir": {}}
+        for claim in thing["spec"].get("volumeClaimTemplates", ())
+    ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": thing["metadata"]["name"], "labels": _labels(template)},
+        "spec": spec | {"volumes": [*spec.get("volumes", ()), *claims]},
+    }
+
+
+def _selections(thing: Object, objects: list[Object]) -> list[tuple[Mapping[str, str], set[str]]]:
+    """The labels by which an object finds pods, and what ports it names there."""
+    spec = _spec(thing)
+    match thing["kind"]:
+        case "Service":
+            return [(spec["selector"], {port["targetPort"] for port in spec["ports"]})]
+        case "PodDisruptionBudget" | "StatefulSet" | "Deployment":
+            return [(spec["selector"]["matchLabels"], set())]
+        case "NetworkPolicy":
+            ports = {port["port"] for rule in spec["ingress"] for port in rule["ports"]}
+            senders = [
+                (sender["podSelector"]["matchLabels"], set[str]())
+                for rule in spec["ingress"]
+                for sender in rule.get("from", ())
+            ]
+            return [(spec["podSelector"]["matchLabels"], ports), *senders]
+        case "ServiceMonitor":
+            wanted = spec["selector"]["matchLabels"]
+            services = [one for one in objects if one["kind"] == "Service"]
+            [service] = [
+                one
+                for one in services
+                if wanted.items() <= one["metadata"].get("labels", {}).items()
+            ]
+            named = {port["name"] for port in service["spec"]["ports"]}
+            assert {one["port"] for one in spec["endpoints"]} <= named
+            # The rules go by that name.
+            assert service["metadata"]["labels"][spec["jobLabel"]] in PREFIXES
+    return []
+
+
+def _secrets_of_page() -> dict[str, set[str]]:
+    """The Secrets that C{docs/how-to/kubernetes.md} says to make, and the names in them."""
+    page = (ROOT / "docs" / "how-to" / "kubernetes.md").read_text("utf-8")
+    made = {}
+    for kind, name, rest in re.findall(
+        r"create secret (generic|tls) ([\w-]+)((?: (?:--|\\\n)[^\n]*)*)", page
+    ):
+        keys = re.findall(r"--from-(?:literal|file)=([\w.-]+)=", rest)
+        made[name] = {"tls.crt", "tls.key"} if kind == "tls" else {*keys}
+    return made
