@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from assisted_images.store.states import OsImage
+from assisted_images.store.states import ImageState, OsImage
 
 _LEAST_STEP = 0.1
 """Of an image: so much more of it is worth a line."""
@@ -51,8 +51,11 @@ def bars_of_images(images: Sequence[OsImage], terminal: TextIO) -> Iterator[Call
 
         def show() -> None:
             for image, bar in zip(images, shown, strict=True):
-                bar.total = image.total
-                bar.n = image.bytes
+                bar.total, bar.n = image.total, image.bytes
+                if image.state is not ImageState.DOWNLOADING:
+                    # What was there before, and the time before, make no speed.
+                    bar.initial = image.bytes
+                    bar.unpause()
                 bar.set_postfix_str(": ".join(filter(None, (image.state, image.reason))))
 
         yield show
