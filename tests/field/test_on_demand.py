@@ -40,6 +40,18 @@ class LargeImageTests(OnDemandCase):
         self.assert_asked_once("1.iso")
 
 
+class ChecksumTests(OnDemandCase):
+    async def test_of_what_is_not_here(self) -> None:
+        """It is fetched for that, each part once, and served ever after."""
+        self.put("1.iso", noisy_image())
+        service = await self.start_with("1")
+        line = await self.get(service, f"{self.full_iso()}.sha256")
+        whole = await self.get(service, self.full_iso())
+        self.assertEqual(line.body.decode(), f"{sha256(whole.body).hexdigest()}  full.iso\n")
+        self.assertEqual(line.header("etag"), whole.header("etag"))
+        self.assert_asked_once("1.iso")
+
+
 class ManyClientsTests(OnDemandCase):
     async def test_in_many_places_and_in_one(self) -> None:
         content = noisy_image(48 << 20)
