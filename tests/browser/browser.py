@@ -125,7 +125,8 @@ class Browser:
 
     def text(self, selector: str = "body") -> str:
         """What can be read in an element."""
-        return str(self.driver.find_element(By.CSS_SELECTOR, selector).text)
+        read = "return document.querySelector(arguments[0]).innerText"
+        return str(self.driver.execute_script(read, selector))
 
     def elements(self, selector: str) -> Sequence[WebElement]:
         """The elements that a selector finds."""
@@ -149,6 +150,10 @@ class Browser:
         """Press keys, where the focus is."""
         for key in keys:
             self.driver.switch_to.active_element.send_keys(getattr(Keys, key))
+
+    def outline(self) -> str:
+        """The style of what is around the element that has the focus."""
+        return self.driver.switch_to.active_element.value_of_css_property("outline-style")
 
     def focused(self) -> str:
         """What is said of the element that has the focus."""

@@ -12,19 +12,25 @@ const isAtEnd = (log) => "tail" in log.dataset && log.scrollTop + log.clientHeig
 const goToEnd = (log) => { log.scrollTop = log.scrollHeight; };
 document.querySelectorAll("[data-tail]").forEach(goToEnd);
 
+// How an element is found again that was drawn anew.
+const like = (one) => one.id ? `#${CSS.escape(one.id)}` : `[href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
+
 // Parts that have changed come as HTML that the service has made and escaped.
 function show(parts) {
   for (const [id, html] of Object.entries(parts)) {
     const part = document.getElementById(id);
     if (!part) continue;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    if (fresh.innerHTML === part.innerHTML) continue;
     const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const open = new Set([...part.querySelectorAll("details[open]")].map((one) => one.id));
     const atEnd = isAtEnd(part);
-    part.innerHTML = html;
+    part.replaceChildren(fresh.content);
     unveil(part);
     if (atEnd) goToEnd(part);
     for (const one of part.querySelectorAll("details[id]")) one.open = open.has(one.id);
-    if (focused && focused.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
+    if (focused) part.querySelector(like(focused))?.focus({ preventScroll: true });
   }
   count();
 }
