@@ -121,8 +121,10 @@ def draw_activity(overview: Overview) -> Tag:
     if overview.disk is not None:
         room = size(overview.disk.free)
         others.append(figure("Disk", room, f"free of {size(overview.disk.size)}"))
-    if overview.cache_bytes is not None:
-        others.append(figure("Room for blocks", size(overview.cache_bytes), "of images on demand"))
+    if overview.cache is not None:
+        most = overview.cache.most
+        note = "of images on demand" if most is None else f"of {size(most)}"
+        others.append(figure("Cache", size(overview.cache.used), note))
     return draw_downloads(overview.downloads, *others)
 
 

@@ -61,6 +61,14 @@ class Configurations(msgspec.Struct, frozen=True):
     cache_up: bool | None
 
 
+class Cache(msgspec.Struct, frozen=True):
+    """What images that are fetched on demand take of their room, in bytes."""
+
+    used: int
+    most: int | None
+    """C{None}: as much as the disk has."""
+
+
 class Disk(msgspec.Struct, frozen=True):
     """What room there is on a disk, in bytes."""
 
@@ -74,7 +82,7 @@ class Overview(msgspec.Struct, frozen=True):
 
     @ivar workers: processes that serve.
     @ivar most_workers: how many there are to be.
-    @ivar cache_bytes: room for images that are fetched on demand; C{None}: as much as there is.
+    @ivar cache: of images that are fetched on demand; C{None}: there are none.
     @ivar disk: where the images are; C{None}: nobody knows.
     """
 
@@ -83,5 +91,5 @@ class Overview(msgspec.Struct, frozen=True):
     workers: int
     most_workers: int
     configurations: Configurations | None
-    cache_bytes: int | None
+    cache: Cache | None
     disk: Disk | None

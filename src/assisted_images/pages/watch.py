@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 
-from assisted_images.pages.overview import Configurations, Disk, ImageView, OnDemandView, Overview
+from assisted_images.pages.overview import (
+    Cache,
+    Configurations,
+    Disk,
+    ImageView,
+    OnDemandView,
+    Overview,
+)
 from assisted_images.store.images import ImageState, ImageStore, OsImage
 from httpd.concurrency.slots import Slots
 from httpd.pages.downloads import DownloadWatch
@@ -63,7 +70,7 @@ class Watch(DownloadWatch):
             workers=self._workers(),
             most_workers=self._bounds.workers,
             configurations=self._configurations(),
-            cache_bytes=self._bounds.cache_bytes,
+            cache=self._cache(),
             disk=self._disk(),
         )
 
@@ -85,6 +92,11 @@ class Watch(DownloadWatch):
             if file is None
             else OnDemandView(file.hits, file.misses, file.fetching.trouble),
         )
+
+    def _cache(self) -> Cache | None:
+        images = [image for image in self._store.images if image.on_demand is not None]
+        used = sum(image.bytes_here for image in images)
+        return Cache(used, self._bounds.cache_bytes) if images else None
 
     def _disk(self) -> Disk | None:
         newest = self.samples.newest

@@ -7,7 +7,14 @@ import time
 
 import msgspec
 
-from assisted_images.pages.overview import Configurations, Disk, ImageView, OnDemandView, Overview
+from assisted_images.pages.overview import (
+    Cache,
+    Configurations,
+    Disk,
+    ImageView,
+    OnDemandView,
+    Overview,
+)
 from assisted_images.store.states import ImageState
 from httpd.pages.downloads import Downloads
 
@@ -107,7 +114,7 @@ READY = overview(
     workers=4,
     most_workers=4,
     configurations=Configurations(20_117, 19_904, True),
-    cache_bytes=40 * GIB,
+    cache=Cache(int(0.31 * GIB), 40 * GIB),
 )
 NONE = overview(downloads=NEW)
 

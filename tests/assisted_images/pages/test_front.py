@@ -64,7 +64,13 @@ class DrawingTests(SynchronousTestCase):
 
     def test_activity(self) -> None:
         shown = self.shown(overviews.READY, "activity")
-        for said in ("2.81 GiB/s", "212of 400 slots", "4serving", "40.0 GiB", "99 % out of"):
+        for said in (
+            "2.81 GiB/s",
+            "212of 400 slots",
+            "4serving",
+            "317 MiBof 40.0 GiB",
+            "99 % out of",
+        ):
             self.assertIn(said, shown)
         failing = self.shown(overviews.failing(), "activity")
         self.assertIn("3of 4 serving", failing)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from assisted_images.pages.overview import Configurations, Disk, Overview
+from assisted_images.pages.overview import (
+    Cache,
+    Configurations,
+    Disk,
+    OnDemandView,
+    Overview,
+)
 from assisted_images.pages.watch import Bounds, Watch
 from assisted_images.routes.metrics import Metrics
 from assisted_images.store.states import ImageState
@@ -69,7 +77,7 @@ class WatchTests(SynchronousTestCase):
     def test_others(self) -> None:
         found = self.overview()
         self.assertEqual((found.workers, found.most_workers), (2, 3))
-        self.assertEqual((found.configurations, found.disk), (None, None))
+        self.assertEqual((found.configurations, found.disk, found.cache), (None,) * 3)
         self.numbers |= {
             "configuration_requests_total true": 5,
             "configuration_requests_total false": 1,
@@ -81,6 +89,18 @@ class WatchTests(SynchronousTestCase):
         found = self.overview()
         self.assertEqual(found.configurations, Configurations(6, 5, False))
         self.assertEqual(found.disk, Disk(10, 20))
+
+    def test_cache(self) -> None:
+        """What images that are fetched on demand take, and no others."""
+        file = SimpleNamespace(
+            bytes_here=300, hits=2, misses=1, fetching=SimpleNamespace(trouble=None)
+        )
+        image = self.images.images[0]
+        image.on_demand = file  # type: ignore[assignment]
+        self.images.images[1].bytes = 5_000
+        found = self.overview()
+        self.assertEqual(found.cache, Cache(300, None))
+        self.assertEqual(found.images[0].on_demand, OnDemandView(2, 1, None))
 
     def test_failure(self) -> None:
         """It is looked again."""
