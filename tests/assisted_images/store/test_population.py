@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from assisted_images.store.images import ImageState, OsImage
+from assisted_images.store.images import ImageState, ImageStore, OsImage
 from assisted_images.values import ImageType
 from httpd.concurrency.threads import run_at_once, threads_of
 from httpd.representation.segments import FileSegment
@@ -81,6 +81,44 @@ class PopulateTests(StoreTestCase):
         self.clock.advance(5)
         await running
         self.assertTrue(store.ready)
+
+
+class FetchTests(StoreTestCase):
+    """For once, beside whoever else is there."""
+
+    async def fetched(self, store: ImageStore) -> None:
+        """Return once each image is ready, or has failed twice in a row."""
+        fetching = Deferred.fromCoroutine(self.population(store).fetch(2))
+        self.addCleanup(fetching.cancel)
+        while not fetching.called:
+            await self.turn()
+            tries = [image.next_try for image in store.images if image.next_try is not None]
+            if tries:
+                self.clock.advance(max(0, min(tries) - self.clock.seconds()))
+        await fetching
+
+    async def test_given_up(self) -> None:
+        """The others come all the same; files of images that it does not know stay."""
+        busy = Origin(os_image(), busy=True)
+        stranger = self.directory / "rhcos-full-iso-1-x86_64.iso"
+        stranger.touch()
+        good = entry(self.serve(Origin(os_image())).url)
+        store = self.store(good, entry(self.serve(busy).url, "417.2"))
+        await self.fetched(store)
+        self.assertEqual(self.states(store), ["ready", "failed"])
+        self.assertEqual(len(busy.asked), 2)
+        self.assertIn("503 Service Unavailable", store.images[1].reason or "")
+        self.assertIsNone(store.images[1].next_try)
+        self.assertTrue(stranger.exists())
+
+    async def test_gets_on(self) -> None:
+        """Failures between which something arrives are none in a row."""
+        third = len(os_image()) // 3
+        origin = Origin(os_image(), break_after=third)
+        store = self.store(entry(self.serve(origin).url))
+        await self.fetched(store)
+        self.assertTrue(store.ready)
+        self.assertEqual(origin.asked[:3], [0, third, 2 * third])
 
 
 class TroubleTests(StoreTestCase):
