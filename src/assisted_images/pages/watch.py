@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
@@ -56,16 +56,15 @@ class Watch(DownloadWatch):
         self._bounds = bounds
         self._workers = workers
 
-    def others(self) -> Mapping[str, float]:
-        """How many bytes of each image are here."""
-        images = enumerate(self._store.images)
-        return {_name(position): image.bytes_here for position, image in images}
+    def others(self) -> Mapping[Hashable, float]:
+        """How many bytes of each image are here, by its place in the catalogue."""
+        return {place: image.bytes_here for place, image in enumerate(self._store.images)}
 
     async def overview(self) -> Overview:
         """How everything is now."""
         images = enumerate(self._store.images)
         return Overview(
-            images=tuple(self._view(position, image) for position, image in images),
+            images=tuple(self._view(place, image) for place, image in images),
             downloads=self.downloads(),
             workers=self._workers(),
             most_workers=self._bounds.workers,
@@ -74,9 +73,9 @@ class Watch(DownloadWatch):
             disk=self._disk(),
         )
 
-    def _view(self, position: int, image: OsImage) -> ImageView:
+    def _view(self, place: int, image: OsImage) -> ImageView:
         entry, file = image.entry, image.on_demand
-        rate = self.samples.rate(_name(position)) if image.state in _ARRIVING else None
+        rate = self.samples.rate(place) if image.state in _ARRIVING else None
         return ImageView(
             openshift_version=entry.openshift_version,
             version=image.rhcos_version or entry.version,
@@ -99,20 +98,15 @@ class Watch(DownloadWatch):
         return Cache(used, self._bounds.cache_bytes) if images else None
 
     def _disk(self) -> Disk | None:
-        newest = self.samples.newest
+        newest = self.newest
         free, size = (newest.get(f"disk_{one}_bytes DATA_DIR") for one in ("free", "size"))
         return None if free is None or size is None else Disk(int(free), int(size))
 
     def _configurations(self) -> Configurations | None:
         """C{None}: none are shared, or nobody has asked for one."""
-        newest, name = self.samples.newest, "configuration_requests_total"
+        newest, name = self.newest, "configuration_requests_total"
         shared, fetched = (int(newest.get(f"{name} {one}", 0)) for one in ("true", "false"))
         up = newest.get("configuration_cache_up")
         if not (shared or fetched) and up is None:
             return None
         return Configurations(shared + fetched, shared, None if up is None else bool(up))
-
-
-def _name(position: int) -> str:
-    """What the bytes of an image are called among the numbers."""
-    return f"bytes of image {position}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 
 import msgspec
 from twisted.application.service import Service
@@ -45,7 +45,8 @@ class DownloadWatch(Service):
     """
     Looks every few seconds at what the metrics say; requests take no part in it.
 
-    @ivar samples: the metrics' numbers of the last minutes, and others.
+    @ivar newest: the metrics' numbers at the last look.
+    @ivar samples: of the last minutes those of which it matters how fast they grow.
     """
 
     _log = Logger()
@@ -60,6 +61,7 @@ class DownloadWatch(Service):
         @param numbers: what all processes of the service have counted, as
             L{HttpMetrics.numbers<httpd.web.metrics.HttpMetrics.numbers>}.
         """
+        self.newest: Mapping[str, float] = {}
         self.samples = Samples()
         self._clock = clock
         self._slots = slots
@@ -67,8 +69,8 @@ class DownloadWatch(Service):
         self._looking = LoopingCall(self._look)
         self._looking.clock = clock
 
-    def others(self) -> Mapping[str, float]:
-        """Further numbers of which samples are kept; a service may have some."""
+    def others(self) -> Mapping[Hashable, float]:
+        """Further numbers of which it matters how fast they grow; a service may have some."""
         return {}
 
     def startService(self) -> None:
@@ -87,14 +89,14 @@ class DownloadWatch(Service):
         samples, route = self.samples, "http_requests_inflight "
         routes = {
             name.removeprefix(route): int(number)
-            for name, number in samples.newest.items()
+            for name, number in self.newest.items()
             if name.startswith(route) and number > 0
         }
         return Downloads(
             under_way=self._slots.in_use,
             waiting=self._slots.waiting,
             most=self._slots.limit,
-            connections=int(samples.newest.get("connections", 0)),
+            connections=int(self.newest.get("connections", 0)),
             rate=samples.rate(_SENT),
             rates=tuple(map(round, samples.rates(_SENT))),
             by_route=tuple(sorted(routes.items(), key=lambda one: (-one[1], one[0]))),
@@ -102,11 +104,12 @@ class DownloadWatch(Service):
 
     async def _look(self) -> None:
         try:
-            numbers = await self._numbers()
+            self.newest = await self._numbers()
         except Exception:
             self._log.failure("what was counted cannot be had")
             return
-        self.samples.add(self._clock.seconds(), {**numbers, **self.others()})
+        numbers = {_SENT: self.newest.get(_SENT, 0.0), **self.others()}
+        self.samples.add(self._clock.seconds(), numbers)
 
 
 def draw_downloads(downloads: Downloads, *others: Tag) -> Tag:

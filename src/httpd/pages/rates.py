@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from itertools import pairwise
 
 SAMPLE_SECONDS = 5.0
@@ -20,9 +20,9 @@ class Samples:
     """What some numbers were, by their names, every L{SAMPLE_SECONDS}."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, Mapping[str, float]]] = deque(maxlen=SAMPLES)
+        self._samples: deque[tuple[float, Mapping[Hashable, float]]] = deque(maxlen=SAMPLES)
 
-    def add(self, at: float, numbers: Mapping[str, float]) -> None:
+    def add(self, at: float, numbers: Mapping[Hashable, float]) -> None:
         """
         Note what they are.
 
@@ -30,12 +30,7 @@ class Samples:
         """
         self._samples.append((at, dict(numbers)))
 
-    @property
-    def newest(self) -> Mapping[str, float]:
-        """What they were at last."""
-        return self._samples[-1][1] if self._samples else {}
-
-    def rate(self, name: str) -> float | None:
+    def rate(self, name: Hashable) -> float | None:
         """
         How fast a number has grown of late, a second; C{None}: nobody can know yet.  It never
         shrinks: where it did, something began anew.
@@ -49,7 +44,7 @@ class Samples:
         (first_at, first), (last_at, last) = points[0], points[-1]
         return (last - first) / (last_at - first_at) if last_at > first_at else None
 
-    def rates(self, name: str) -> tuple[float, ...]:
+    def rates(self, name: Hashable) -> tuple[float, ...]:
         """How fast a number grew between each two samples, the oldest first."""
         samples = [*self._samples]
         return tuple(

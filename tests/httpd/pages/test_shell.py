@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from twisted.trial.unittest import TestCase
 from twisted.web.template import tags
 
@@ -11,7 +14,7 @@ from httpd.pages.feed import Feed
 from httpd.pages.files import PAGE_FILES
 from httpd.pages.parts import copied, markup, placed
 from httpd.pages.routes import page_routes
-from httpd.pages.shell import Link, Shell
+from httpd.pages.shell import Link, Shell, documentation
 from httpd.web.answered import Answered, Reply
 from httpd.web.request import ServiceRequest
 from httpd.web.routes import Routes
@@ -82,6 +85,22 @@ class ShellTests(TestCase):
             self.assertEqual(
                 (head.header("content-length"), head.body), (str(len(answer.body)), b"")
             )
+
+    def test_documentation(self) -> None:
+        """Where an installed distribution says where it is; a link with another scheme is none."""
+        place = Path(self.mktemp())
+        (place / "pages-1.0.dist-info").mkdir(parents=True)
+        (place / "pages-1.0.dist-info" / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: pages\nVersion: 1.0\n"
+            "Project-URL: Source, https://example.com/source\n"
+            "Project-URL: Documentation, javascript:alert(1)\n"
+            "Project-URL: Documentation, https://example.com/docs\n"
+        )
+        self.patch(sys, "path", [str(place), *sys.path])
+        self.assertEqual(
+            [*documentation("pages")], [Link("https://example.com/docs", "Documentation")]
+        )
+        self.assertEqual([*documentation("nobody-has-installed-this")], [])
 
     def test_edition(self) -> None:
         """Another where the page has other parts, or is another release's."""
