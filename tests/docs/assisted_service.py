@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
@@ -35,6 +36,10 @@ class _Answering(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    with ThreadingHTTPServer(("", int(sys.argv[1])), _Answering) as server:
+    # Ctrl-C ends it.
+    with (
+        suppress(KeyboardInterrupt),
+        ThreadingHTTPServer(("", int(sys.argv[1])), _Answering) as server,
+    ):
         print("listening", flush=True)
         server.serve_forever()

@@ -65,7 +65,11 @@ _NEEDS = {
     # rhcos-live.x86_64.iso, an image that the service takes
     "image": Need(_SAMPLE_IMAGE),
     # a web server that has it, http://mirror.example.com:8000/rhcos-live.x86_64.iso
-    "mirror": Need(_SAMPLE_IMAGE, "python -u -m http.server 8000", "Serving HTTP on …"),
+    "mirror": Need(
+        _SAMPLE_IMAGE,
+        "twistd --nodaemon --pidfile= web --listen=tcp:8000 --path=.",
+        "…Site starting on 8000",
+    ),
     # http://bmc.example.com:8090, a BMC without a host
     "BMC": Need(
         "mkdir bmc\n", "TMPDIR=$PWD/bmc sushy-emulator --fake --port 8090", "Press CTRL+C to quit"
