@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from twisted.trial.unittest import SynchronousTestCase
 
 from demo.service import ROOT
-from tests.running import base_environment
+from tests.docs.site import built
 
 _DOCS = ROOT / "docs"
 
@@ -30,7 +28,7 @@ class SiteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         if not hasattr(SiteTests, "site"):
-            SiteTests.site = _built(ROOT / "mkdocs.yml", Path(self.mktemp()).resolve())
+            SiteTests.site = built(ROOT / "mkdocs.yml", Path(self.mktemp()).resolve())
 
     def test_every_page_is_there_and_in_the_navigation(self) -> None:
         pages = {str(page.relative_to(_DOCS).with_suffix(".html")) for page in _DOCS.rglob("*.md")}
@@ -86,28 +84,8 @@ class StrictnessTests(SynchronousTestCase):
         for link in ("none.md", "#none", "../none.py", "/none.md"):
             (folder / "docs/index.md").write_text(f"# Page\n\n[link]({link})\n")
             with self.assertRaises(AssertionError) as caught:
-                _built(configuration, folder / "site")
+                built(configuration, folder / "site")
             self.assertIn(link, str(caught.exception))
-
-
-def _built(configuration: Path, site: Path) -> Path:
-    """
-    The folder of the site.
-
-    @raise AssertionError: it cannot be built; with what mkdocs says of it.
-    """
-    command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)]
-    built = subprocess.run(
-        [*command, "--config-file", str(configuration)],
-        cwd=ROOT,
-        env=base_environment() | {"NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if built.returncode:
-        raise AssertionError(built.stdout + built.stderr)
-    return site
 
 
 def _links(place: Path) -> Iterator[tuple[str, bool]]:
