@@ -260,7 +260,7 @@ class JobPageTests(PageCase):
         self.say(job, "build-ca", 11.5, "trusted\n")
         self.say(job, "build-image", 11, self.lines(3))
         await self.open(f"/page/jobs/{job.id}")
-        self.assertIn("Fetch recipe 30 s", await self.text())
+        self.assertIn("fetch-recipe 30 s", await self.text())
         await self.check("ims-job-cluster")
 
     async def test_deleted_meanwhile(self) -> None:

@@ -47,7 +47,7 @@ class JobPages:
         parts = job_parts(job, await _whole_log(self._jobs, record))
         content = (
             tags.h1(title_of(job)),
-            tags.p(tags.code(job.id), class_="lead"),
+            tags.p("Job ", tags.code(job.id), class_="lead"),
             placed(parts, "job", tags.section(class_="sheet")),
             tags.section(tags.h2("Log"), placed(parts, "log", _log_place())),
         )

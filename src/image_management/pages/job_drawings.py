@@ -141,7 +141,7 @@ def _reached(job: JobView, marks: Sequence[Mark]) -> int | None:
 def _other_stages(marks: Sequence[Mark]) -> Tag:
     """The stages of a log that are none of a job's: the containers of its pod."""
     times = [
-        words(mark.name) + (f" {span(after.at - mark.at)}" if after else "")
+        tags.span(tags.code(mark.name), f" {span(after.at - mark.at)}" if after else "")
         for mark, after in zip_longest(marks, marks[1:])
         if mark.name not in {*JobStatus}
     ]

@@ -8,7 +8,9 @@ from httpd.web.bearer import Bearer
 from image_management.pages.lists import ON_A_PAGE
 from image_management.records.kinds import Kind
 from image_management.records.record import Document, Record, deleted_document
+from tests.httpd.web.serving import Collecting
 from tests.image_management.pages.served import KEY, ServedCase
+from tests.image_management.service import ServiceTestCase
 
 
 class FrontTests(ServedCase):
@@ -134,6 +136,29 @@ class JobPageTests(ServedCase):
     async def test_not_there(self) -> None:
         answer = await self.ask(f"/page/jobs/{self.id_of(7)}")
         self.assertEqual(answer.status, 404)
+
+
+class RunningTests(ServiceTestCase):
+    """The pages of a service that runs."""
+
+    async def test_real(self) -> None:
+        """Sizes are those of S3; who looks does not keep the service from going down."""
+        ims = await self.start()
+        await ims.process.wait_for(
+            lambda: any("S3 is ok" in line for line in ims.process.lines), "S3", None
+        )
+        await ims.make("/images", name="compute", link=ims.put_image("one", kernel=b"k" * 2048))
+        text = (await ims.ask("GET", "/")).text
+        for said in ("The store and S3 answer.", ">compute</a>", ">Kernel</a> 2.00 KiB"):
+            self.assertIn(said, text)
+        page = await ims.begin(Collecting(), "GET", "/page/events")
+        await page.begun
+        self.assertIn(b"text/event-stream", page.received)
+
+    async def test_taken_off(self) -> None:
+        ims = await self.start({"SERVE_PAGE": "false"})
+        for path in ("/", "/page/images", "/page/page.css", "/page/events"):
+            self.assert_problem(await ims.ask("GET", path), 404)
 
 
 class TokenTests(ServedCase):
