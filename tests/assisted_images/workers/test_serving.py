@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -148,6 +149,14 @@ class ServingTests(WorkersTestCase):
             [opened] = re.findall(rb"(?m)^assisted_image_service_connections (\S+)$", body)
             self.assertEqual(float(opened), len(connections))
             self.assertEqual(body.count(b'state="ready"'), 1)
+            told = dict(re.findall(rb"(?m)^(process_\w+|\w+_disk_size_bytes\S*) (\S+)$", body))
+            processes = [service.pid, *secondaries(service)]
+            files = sum(len([*Path(f"/proc/{pid}/fd").iterdir()]) for pid in processes)
+            # What they open to look is counted, too; each has some twenty.
+            self.assertLess(abs(float(told[b"process_open_fds"]) - files), 10)
+            size = told[b'assisted_image_service_disk_size_bytes{directory="DATA_DIR"}']
+            self.assertGreater(float(size), 0)
+            self.assertLess(float(told[b"process_start_time_seconds"]), time.time())
 
     async def test_renewed_certificate(self) -> None:
         """Every worker takes it."""
