@@ -54,6 +54,9 @@ class CreateTests(HostCase):
         tail = await host.ims.ask("GET", f"/v3/jobs/{job['id']}/log?tail=2")
         self.assertIn("/initrd: ", tail.text)
         self.assertNotIn("packaging_artifacts", tail.text)
+        page = (await host.ims.ask("GET", f"/page/jobs/{job['id']}")).text
+        self.assertEqual(page.count('<li class="passed">'), len(stages))
+        self.assertEqual(page.count("<small>"), len(stages) - 1, "how long each took")
         await self.delete(host, job)
 
     async def test_bad_recipes(self) -> None:

@@ -35,6 +35,9 @@ class CustomizeTests(HostCase):
         waiting = await host.ims.get(f"/jobs/{job['id']}")
         self.assertEqual(waiting["status"], "waiting_on_user")
         self.assertEqual(waiting["ssh_containers"][0]["status"], "active")
+        page = (await host.ims.ask("GET", f"/page/jobs/{job['id']}")).text
+        self.assertIn(f"ssh -p {port_of(waiting)} root@", page)
+        self.assertIn('aria-current="step"><span>Waiting on user<', page)
         self.assertEqual(await host.ssh(job, "echo ~root && sleep 0"), (0, "/root\n"))
         self.assertEqual(await host.ssh(job, "echo mine > /etc/motd; exit 3"), (3, ""))
         await host.ssh(job, "touch /tmp/complete")
