@@ -57,7 +57,7 @@ class CheckOptions(Options):
     @ivar problems: what is wrong with them, a line each.
     """
 
-    optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012
+    optFlags = [["json", None, "write a list of JSON objects"]]  # noqa: N815, RUF012
     longdesc = (
         "Checks the settings as the service reads them, and whether what they name is there:"
         " certificates, DATA_DIR, the servers of OS images, registries, assisted-service, Redis."

@@ -23,7 +23,7 @@ _MOST_FAILURES = 3
 class FetchOptions(ImageOptions):
     """The command line: every setting of the service."""
 
-    optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012
+    optFlags = [["json", None, "write a list of JSON objects"]]  # noqa: N815, RUF012
     longdesc = (
         "Brings every image that the settings name (OS_IMAGES, RELEASE_IMAGES) into DATA_DIR, and"
         " checks it as the service does. What is there already stays, what was interrupted goes on"

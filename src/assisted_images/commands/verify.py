@@ -57,7 +57,7 @@ class VerifyOptions(ImageOptions):
         ["sha256", None, None, "what the SHA-256 of the one ISO is to be, in hexadecimal"],
         *ImageOptions.optParameters,
     ]
-    optFlags = [["json", None, "write one JSON object"]]  # noqa: N815, RUF012
+    optFlags = [["json", None, "write a list of JSON objects"]]  # noqa: N815, RUF012
     longdesc = (
         "Reads images whole, and says whether they are what they should be. Of an ISO, or one at a"
         " server: whether it is a whole CoreOS live ISO, its partition tables, and its checksums."

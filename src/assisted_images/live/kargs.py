@@ -53,34 +53,40 @@ def edited(arguments: str, edits: Iterable[KernelArgumentEdit], end: str = "\n")
     @raise BadKernelArgument: an edit cannot be made.
     """
     count: Counter[KernelArgumentOperation] = Counter()
-    # Each argument stands between two spaces, and two share none.
-    line = f" {arguments} "
+    # With each space twice, every argument has one of its own on either side.
+    line = _wide(f" {arguments} ")
     for edit in edits:
         count[edit.operation] += 1
         name = f"kernel argument {count[edit.operation]}{_PARTICIPLES[edit.operation]}"
         _require_text(edit.text, name, end)
         match edit.operation:
             case KernelArgumentOperation.DELETE:
-                line = _deleted(line, edit.text.strip(" "), name)
+                line = line.replace(f" {_wide(_deleted(edit.text, name))} ", "")
             case KernelArgumentOperation.APPEND:
-                line += f"{edit.text} "
+                line += _wide(f"{edit.text} ")
             case KernelArgumentOperation.REPLACE:
-                line = _replaced(line, edit.text, name)
-    return line[1:-1]
+                old, new = _replaced(edit.text, name)
+                line = line.replace(f" {_wide(old)} ", f" {_wide(new)} ")
+    return line.replace("  ", " ")[1:-1]
 
 
-def _deleted(line: str, argument: str, name: str) -> str:
+def _wide(text: str) -> str:
+    return text.replace(" ", "  ")
+
+
+def _deleted(text: str, name: str) -> str:
+    argument = text.strip(" ")
     if not argument:
         raise BadKernelArgument(f"{name} is empty")
-    return re.sub(f"(?<= ){re.escape(argument)} ", "", line)
+    return argument
 
 
-def _replaced(line: str, text: str, name: str) -> str:
+def _replaced(text: str, name: str) -> tuple[str, str]:
     found = _REPLACEMENT.fullmatch(text)
     if found is None:
         raise BadKernelArgument(f"{name} cannot be read; expected KEY=OLD=NEW")
     key, old, new = found.groups()
-    return re.sub(f"(?<= ){re.escape(f'{key}={old}')}(?= )", lambda _: f"{key}={new}", line)
+    return f"{key}={old}", f"{key}={new}"
 
 
 def _require_text(text: str, name: str, end: str) -> None:
