@@ -11,7 +11,7 @@ from assisted_images.iso9660.errors import IsoError
 from assisted_images.iso9660.gpt import GuidPartitionTable, check_copies
 from assisted_images.iso9660.volume import Volume
 from tests.assisted_images.live.hybrids import BEHIND_VOLUME, IN_VOLUME, SECTOR, Disk, write_mkisofs
-from tests.assisted_images.live.images import tree
+from tests.assisted_images.live.images import tree, write_genisoimage
 
 
 def checked(content: bytes) -> GuidPartitionTable | None:
@@ -28,6 +28,11 @@ class CheckCopiesTests(SynchronousTestCase):
             if found is not None and expected is not None:
                 places = [(one.first, one.end - 1) for one in found.partitions()]
                 self.assertEqual(places, [*expected.values()])
+
+    def test_isohybrid(self) -> None:
+        """What CoreOS images are made by."""
+        content = write_genisoimage(tree(), Path(self.mktemp()), hybrid=True).read_bytes()
+        self.assertIsNotNone(checked(content))
 
     def test_damaged(self) -> None:
         options = IN_VOLUME["basdat"]
