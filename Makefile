@@ -32,7 +32,7 @@ help:
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
 	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
-	@echo 'make deploy-test  what kustomize makes of deploy/kubernetes/, on a real API server: a minute; the first time more'
+	@echo 'make deploy-test  what kustomize makes of deploy/kubernetes/, on a real API server: a minute; the first time half an hour'
 	@echo 'make simulate     how long a storm of boots takes: docs/explanation/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make on-demand-test  images on demand: killed fifty times, three of a GiB in 200 MiB: minutes'
@@ -144,7 +144,7 @@ cluster-test: $(VENV)/.test
 
 deploy-test: $(VENV)/.test
 	requirements/packages.sh test
-	$(TRIAL) tests.deploy.on_kubernetes
+	$(TRIAL) tests.deploy.on_kubernetes tests.deploy.on_api_server
 
 # Without atheris, which is not to be had everywhere, chance leads instead of coverage.
 fuzz: $(VENV)/.test

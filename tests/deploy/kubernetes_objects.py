@@ -17,6 +17,9 @@ from tests.running import base_environment
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 
+OPERATOR = "monitoring.coreos.com/v1"
+"""The Prometheus operator's part of the API."""
+
 _MODULE = Path(__file__).parent / "manifests"
 
 Object = Mapping[str, Any]

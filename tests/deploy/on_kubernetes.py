@@ -1,7 +1,6 @@
 """
-What kustomize makes of C{deploy/kubernetes/}: by the schemas of several Kubernetes, by a real API
-server, by the Prometheus operator's types and by the services' own settings.  C{make deploy-test}
-runs it.
+What kustomize makes of C{deploy/kubernetes/}: by the schemas of several Kubernetes, by the
+Prometheus operator's types and by the services' own settings.  C{make deploy-test} runs it.
 """
 
 from __future__ import annotations
@@ -9,14 +8,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import yaml
-from twisted.internet.defer import Deferred
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 import assisted_images.settings.settings
 import assisted_images.settings.table
@@ -32,9 +29,6 @@ from tests.deploy.kubernetes_objects import (
 )
 from tests.deploy.rules import rule_file
 from tests.documented_metrics import PREFIXES
-from tests.engines.kubernetes.client import Client
-from tests.engines.kubernetes.control_plane import control_plane
-from tests.engines.kubernetes.resources import StatusError
 
 _OLDEST = "1.30"
 
@@ -158,69 +152,6 @@ class SettingsTests(SynchronousTestCase):
         self.assertEqual(made, {name: {*content} for name, content in _SECRETS.items()})
 
 
-@dataclass
-class _Namespace:
-    client: Client
-
-    async def apply(self, thing: Object) -> None:
-        """
-        Have the API server take an object, by server-side apply, and forget it again.
-
-        @raise StatusError: it does not.
-        """
-        group, kind = thing["apiVersion"], thing["kind"].lower()
-        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-        prefix = f"/apis/{group}" if "/" in group else f"/api/{group}"
-        place = f"namespaces/{self.client.namespace}/{plural}/{thing['metadata']['name']}"
-        await self.client.ask(
-            "PATCH",
-            f"{prefix}/{place}?fieldManager=test&dryRun=All&fieldValidation=Strict",
-            dict(thing),
-            "application/apply-patch+yaml",
-        )
-
-
-class ApiServerTests(TestCase):
-    """A real one, whose namespaces let no pod in that is not as restricted as can be."""
-
-    timeout = 300
-
-    async def namespace(self, name: str) -> _Namespace:
-        client = control_plane().client(name)
-        self.addCleanup(lambda: Deferred.fromCoroutine(client.close()))
-        restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
-        namespace = {"metadata": {"name": name, "labels": restricted}}
-        try:
-            await client.ask("POST", "/api/v1/namespaces", namespace)
-        except StatusError as error:
-            self.assertEqual(error.code, 409)
-        return _Namespace(client)
-
-    async def test_takes_all_of_it(self) -> None:
-        taken = 0
-        for path in kustomizations("base", "overlays"):
-            for thing in rendered(path):
-                namespace = await self.namespace(thing["metadata"]["namespace"])
-                if thing["apiVersion"] != _OPERATOR:
-                    await namespace.apply(thing)
-                    taken += 1
-                if "template" in _spec(thing):
-                    await namespace.apply(_pod(thing))
-                    taken += 1
-        self.assertGreater(taken, 40)
-
-    async def test_notices_what_is_wrong(self) -> None:
-        [path] = [path for path in kustomizations("base") if path.name == "assisted-images"]
-        [stateful] = [thing for thing in rendered(path) if thing["kind"] == "StatefulSet"]
-        namespace = await self.namespace(stateful["metadata"]["namespace"])
-        wrong = {**stateful, "spec": {**stateful["spec"], "serviceNames": "x"}}
-        with self.assertRaisesRegex(StatusError, "serviceNames"):
-            await namespace.apply(wrong)
-        pod = _pod(stateful)
-        with self.assertRaisesRegex(StatusError, "violates PodSecurity"):
-            await namespace.apply({**pod, "spec": {**pod["spec"], "hostNetwork": True}})
-
-
 def _spec(thing: Object) -> Mapping[str, Any]:
     spec: Mapping[str, Any] = thing.get("spec", {})
     return spec
@@ -229,22 +160,6 @@ def _spec(thing: Object) -> Mapping[str, Any]:
 def _labels(thing: Object) -> Mapping[str, str]:
     labels: Mapping[str, str] = thing["metadata"]["labels"]
     return labels
-
-
-def _pod(thing: Object) -> Object:
-    """The first pod of what makes pods; an account is not looked for where none is made."""
-    template = thing["spec"]["template"]
-    spec = {name: value for name, value in template["spec"].items() if name != "serviceAccountName"}
-    claims = [
-        {"name": claim["metadata"]["name"], "emptyDir": {}}
-        for claim in thing["spec"].get("volumeClaimTemplates", ())
-    ]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": thing["metadata"]["name"], "labels": _labels(template)},
-        "spec": spec | {"volumes": [*spec.get("volumes", ()), *claims]},
-    }
 
 
 def _selections(thing: Object, objects: list[Object]) -> list[tuple[Mapping[str, str], set[str]]]:

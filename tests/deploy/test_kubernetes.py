@@ -1,6 +1,6 @@
 """
 The files of C{deploy/kubernetes/}, as far as they are whole by themselves; what kustomize makes of
-them is in L{tests.deploy.on_kubernetes}, by C{make deploy-test}.
+them is in L{tests.deploy.on_kubernetes} and L{tests.deploy.on_api_server}, by C{make deploy-test}.
 """
 
 from __future__ import annotations
