@@ -70,6 +70,11 @@ class FrontPage:
         return await SHELL.reply("", hero, *sections, live=parts)
 
 
+async def with_slash(request: ServiceRequest) -> Reply:
+    """Lead from a path to the same with a slash, from which the page's relative links are good."""
+    return Reply(status=308, headers={"Location": f"{request.path_parts[-1]}/"})
+
+
 def _of_records(records: Records) -> Parts:
     return {
         "figures": Part(replace(records, jobs=(), images=(), recipes=()), draw_figures),

@@ -18,7 +18,7 @@ from httpd.web.metrics import MetricsResource
 from httpd.web.problems import PROBLEM_JSON
 from httpd.web.routes import GET, PROBE, UNNAMED, Route
 from httpd.web.site import ServiceSite
-from image_management.pages.front import FrontPage
+from image_management.pages.front import FrontPage, with_slash
 from image_management.pages.job import JobPages
 from image_management.pages.lists import RecordList
 from image_management.pages.shell import SHELL
@@ -57,7 +57,9 @@ def route_table(application: Application) -> tuple[Route, ...]:
         replace(route, pattern=application.path_prefix + route.pattern, label=route.name)
         for route in table
     )
-    return (*table, *below)
+    if application.overview is None:
+        return (*table, *below)
+    return (*table, *below, row(application.path_prefix, get=with_slash, label=UNNAMED))
 
 
 def _guarded(route: Route, bearer: Bearer) -> Route:

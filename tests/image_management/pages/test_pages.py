@@ -191,5 +191,7 @@ class PrefixTests(ServedCase):
         text = (await self.ask("/apis/ims/")).text
         self.assertIn('href="v3/images/', text)
         self.assertNotIn('="/', text)
+        entrance = await self.ask("/apis/ims")
+        self.assertEqual((entrance.status, entrance.header("location")), (308, "ims/"))
         self.assertEqual((await self.ask("/apis/ims/page/images")).status, 200)
         self.assertEqual((await self.ask("/apis/ims/page/page.css")).status, 200)
