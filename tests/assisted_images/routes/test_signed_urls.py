@@ -8,13 +8,22 @@ from dataclasses import replace
 from hashlib import sha256
 
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from assisted_images.infra_envs.configurations import ConfigurationRequest
 from assisted_images.routes.signed_urls import SignedUrls
 from assisted_images.routes.tree import make_site
 from assisted_images.secrets import REDACTION
+from assisted_images.values import Configuration
 from httpd.web.problems import Problem
-from tests.assisted_images.routes.application import ID, OPENSHIFT, VERSION
+from tests.assisted_images.routes.application import (
+    CONFIGURATION,
+    ID,
+    IMAGE,
+    OPENSHIFT,
+    VERSION,
+)
 from tests.assisted_images.routes.routes import BAD, TOKEN, RoutesTestCase
 from tests.httpd.web.serving import Lines, listen
 from tests.properties import given
@@ -84,6 +93,19 @@ class SignaturesTests(SynchronousTestCase):
                 self.urls.require_holds(over)
             self.assertEqual(raised.exception.status, 410)
         self.assertIn("1970-01-01 00:00:00 UTC", raised.exception.detail)
+
+
+class Waiting:
+    """An infra-env source that takes its time."""
+
+    def __init__(self) -> None:
+        self.asked: Deferred[None] = Deferred()
+        self.goes_on: Deferred[None] = Deferred()
+
+    async def configuration(self, request: ConfigurationRequest) -> Configuration:
+        self.asked.callback(None)
+        await self.goes_on
+        return CONFIGURATION
 
 
 class SignedRoutesTestCase(RoutesTestCase):
@@ -202,6 +224,19 @@ class SignedRoutesTests(SignedRoutesTestCase):
         await self.assert_problem(path, 410, "this URL held until 2027-01-15 09:00:00 UTC")
         script = self.signed(OPENSHIFT, "x86_64", "ipxe-script")
         await self.assert_problem(script, 410, "get another")
+
+    async def test_what_has_begun_goes_on(self) -> None:
+        """The URL ends while the configuration is being fetched."""
+        waiting = Waiting()
+        self.port = listen(self, make_site(replace(self.application, infra_envs=waiting)))
+        path = self.signed(OPENSHIFT, "x86_64", "full.iso")
+        asked = Deferred.fromCoroutine(self.get(path))
+        await waiting.asked
+        self.now = EXPIRY
+        await self.assert_problem(path, 410, "get another")
+        waiting.goes_on.callback(None)
+        answer = await asked
+        self.assertEqual((answer.status, len(answer.body)), (200, len(IMAGE)))
 
     async def test_other_refusals(self) -> None:
         """Of what makes no sense although it was signed."""
