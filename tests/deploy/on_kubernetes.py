@@ -6,6 +6,7 @@ Prometheus operator's types and by the services' own settings.  C{make deploy-te
 from __future__ import annotations
 
 import re
+import shutil
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ import image_management.settings.settings
 import image_management.settings.table
 from demo.service import ROOT
 from tests.deploy.kubernetes_objects import (
+    KUBERNETES,
+    OPERATOR,
     Object,
     containers,
     kustomizations,
@@ -31,8 +34,6 @@ from tests.deploy.rules import rule_file
 from tests.documented_metrics import PREFIXES
 
 _OLDEST = "1.30"
-
-_OPERATOR = "monitoring.coreos.com/v1"
 
 _SETTINGS = {
     "assisted-images": (assisted_images.settings.settings, assisted_images.settings.table.SETTINGS),
@@ -68,7 +69,7 @@ class RenderedTests(SynchronousTestCase):
         """Strictly, of the newest Kubernetes and of the oldest that is meant."""
         for objects in self.all.values():
             for thing in objects:
-                if thing["apiVersion"] != _OPERATOR:
+                if thing["apiVersion"] != OPERATOR:
                     for version in (_OLDEST, kubernetes_validate.latest_version()):
                         kubernetes_validate.validate(dict(thing), version, strict=True)
 
@@ -76,7 +77,7 @@ class RenderedTests(SynchronousTestCase):
         kinds = set()
         for objects in self.all.values():
             for thing in objects:
-                if thing["apiVersion"] == _OPERATOR:
+                if thing["apiVersion"] == OPERATOR:
                     kinds.add(thing["kind"])
                     self.assertEqual(operator_refuses(thing), "")
                     wrong = {**thing, "spec": {**thing["spec"], "endpoint": []}}
@@ -84,12 +85,24 @@ class RenderedTests(SynchronousTestCase):
         self.assertEqual(kinds, {"ServiceMonitor"})
         for service in PREFIXES:
             rules = {
-                "apiVersion": _OPERATOR,
+                "apiVersion": OPERATOR,
                 "kind": "PrometheusRule",
                 "metadata": {"name": service},
                 "spec": yaml.safe_load(rule_file(service).read_text("utf-8")),
             }
             self.assertEqual(operator_refuses(rules), "")
+
+    def test_openshift(self) -> None:
+        """What the page says to add there has the pods without a group of the files' choice."""
+        [patch] = re.findall(r"^```yaml\n(patches:.*?)^```", _page(), re.MULTILINE | re.DOTALL)
+        copy = Path(self.mktemp()).resolve()
+        shutil.copytree(KUBERNETES, copy)
+        overlay = copy / "overlays" / "one-replica"
+        with (overlay / "kustomization.yaml").open("a") as file:
+            file.write(patch)
+        [pod] = [container.pod for container in containers(rendered(overlay))]
+        self.assertNotIn("fsGroup", pod["securityContext"])
+        self.assertTrue(pod["securityContext"]["runAsNonRoot"])
 
     def test_everything_finds_its_pods(self) -> None:
         """Services, budgets, policies and monitors name labels and ports that are there."""
@@ -193,12 +206,15 @@ def _selections(thing: Object, objects: list[Object]) -> list[tuple[Mapping[str,
     return []
 
 
+def _page() -> str:
+    return (ROOT / "docs" / "how-to" / "kubernetes.md").read_text("utf-8")
+
+
 def _secrets_of_page() -> dict[str, set[str]]:
     """The Secrets that C{docs/how-to/kubernetes.md} says to make, and the names in them."""
-    page = (ROOT / "docs" / "how-to" / "kubernetes.md").read_text("utf-8")
     made = {}
     for kind, name, rest in re.findall(
-        r"create secret (generic|tls) ([\w-]+)((?: (?:--|\\\n)[^\n]*)*)", page
+        r"create secret (generic|tls) ([\w-]+)((?: (?:--|\\\n)[^\n]*)*)", _page()
     ):
         keys = re.findall(r"--from-(?:literal|file)=([\w.-]+)=", rest)
         made[name] = {"tls.crt", "tls.key"} if kind == "tls" else {*keys}
