@@ -2,7 +2,7 @@
 
 .POSIX:
 .SUFFIXES:
-.PHONY: help share ceph-test cluster-test deploy-test docs docs-test jobs-test moves-test on-demand-test venv run run-ims simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
+.PHONY: help share ceph-test cluster-test container-test deploy-test dist docs docs-test jobs-test moves-test news on-demand-test venv run run-ims sbom simulate test lint unit clients boot bench bench-growth bench-ims bench-latency bench-release bench-request boot-test fuzz soak lock format container certificate fresh-debian clean
 
 PYTHON = python3
 VENV = .venv
@@ -11,6 +11,10 @@ FUZZ_SECONDS = 300
 SOAK_SECONDS = 600
 BENCH_FLAGS =
 SIMULATE_FLAGS =
+BASE =
+IMAGE = assisted-images
+ENGINE_FLAGS =
+BUILD_FLAGS =
 TRIAL = $(VENV)/bin/python -m twisted.trial
 # Everything below tests/ but what needs more than the programs that make disk images: image
 # management's servers, virtual machines, other people's clients, what deploy/ is for, the commands
@@ -48,7 +52,11 @@ help:
 	@echo 'make lock         requirements/*.txt anew'
 	@echo 'make share        manual pages and completions of the commands anew: share/'
 	@echo 'make certificate  a development certificate in certs/'
-	@echo 'make container    the image of Containerfile, by podman or docker'
+	@echo 'make container    the image of Containerfile, by podman or docker: BASE=an image with Python, IMAGE=its name'
+	@echo 'make container-test  that image built and run by podman, with as little as can be (as root): minutes'
+	@echo 'make dist         a source distribution and a wheel: build/dist'
+	@echo 'make sbom         what the services run on, as an SBOM of CycloneDX: build/sbom.cdx.json'
+	@echo 'make news         NEWS.md out of newsfragments/, which go, at a release'
 	@echo 'make fresh-debian (as root) run and test in a new Debian that has git, make, python3 only; DEBIAN=13, testing'
 	@echo 'make clean        remove what the others made'
 
@@ -173,8 +181,30 @@ format: $(VENV)/.test
 certificate: $(VENV)/.run
 	$(VENV)/bin/python -m demo.certificate certs
 
+# HEALTHCHECK is a part of Docker's format only, which podman has to be told.
 container:
-	"$$(command -v podman || command -v docker)" build --file Containerfile --tag assisted-images .
+	if command -v podman >/dev/null; then engine=podman format='--format=docker'; else engine=docker format=; fi; \
+	$$engine $(ENGINE_FLAGS) build $$format --file Containerfile --tag $(IMAGE) $(BASE:%=--build-arg=BASE=%) \
+	    --build-arg=VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/assisted_images/__init__.py)" \
+	    --build-arg=REVISION="$$(git rev-parse HEAD 2>/dev/null || echo unknown)" $(BUILD_FLAGS) .
+
+dist: $(VENV)/.test
+	rm -rf build/dist
+	$(VENV)/bin/python -m build --no-isolation --outdir build/dist .
+
+# Of what is locked, and not of this environment, which has more: offline.
+sbom: $(VENV)/.test
+	mkdir -p build
+	$(VENV)/bin/cyclonedx-py requirements --output-reproducible \
+	    --output-format JSON --output-file build/sbom.cdx.json requirements/run.txt
+
+# The version is that of src/assisted_images/__init__.py; the fragments go.
+news: $(VENV)/.test
+	$(VENV)/bin/towncrier build --yes
+
+container-test: $(VENV)/.test
+	requirements/packages.sh container
+	$(TRIAL) tests.deploy.in_containers
 
 fresh-debian:
 	tests/fresh-debian.sh $(DEBIAN)

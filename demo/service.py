@@ -147,14 +147,18 @@ class ServiceProcess(ProcessProtocol):
         passed = {"LISTEN_FDS": f"{len(sockets)}", "LISTEN_FDNAMES": names}
         self._environment = {**self._environment, **passed}
 
+    def command(self) -> list[str]:
+        """What is run."""
+        twistd = Path(sys.executable).with_name("twistd")
+        return [*self._prefix, str(twistd), "--nodaemon", "--pidfile=", self._service]
+
     async def start(self, seconds: float) -> None:
         """
         Start the process and wait until it listens.
 
         @raise ServiceFailed: it ended instead, or took longer than that.
         """
-        twistd = Path(sys.executable).with_name("twistd")
-        command = [*self._prefix, str(twistd), "--nodaemon", "--pidfile=", self._service]
+        command = self.command()
         files: dict[int, int | str] = {0: "w", 1: "r", 2: "r"}
         files |= {n: one.fileno() for n, one in enumerate(self._sockets, _FIRST_SOCKET)}
         self._process = self._reactor.spawnProcess(

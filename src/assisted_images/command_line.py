@@ -9,7 +9,6 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import react
-from twisted.scripts import twistd
 
 from assisted_images.commands.check_config import CheckOptions, check_config
 from assisted_images.commands.customise import CustomiseOptions, customise
@@ -28,6 +27,7 @@ from assisted_images.settings.options import Options
 from assisted_images.values import VERSION_TEXT
 from httpd.command_lines.options import CompletionOptions, completion
 from httpd.outbound.failures import DownloadError
+from httpd.process.foreground import serve
 from httpd.settings.options import Commands, VersionedOptions, fail
 from httpd.texts import os_error_text
 
@@ -81,9 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = sys.argv[1:] if arguments is None else [*arguments]
     if given[:1] == ["serve"]:
-        # It reads them from there, and stays in the foreground.
-        sys.argv = [_PROGRAM, "--nodaemon", "--pidfile=", _PROGRAM, *given[1:]]
-        twistd.run()
+        serve(_PROGRAM, given[1:])
     else:
         react(_run, (CommandLine.chosen(given),))
 

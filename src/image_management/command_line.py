@@ -1,4 +1,4 @@
-"""C{image-management}: the commands that are not the service, which is C{twistd}'s plugin."""
+"""C{image-management}: the service in the foreground, and what is done while it does not run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 from tqdm import tqdm
 
 from httpd.command_lines.options import CompletionOptions, completion
+from httpd.process.foreground import serve
 from httpd.settings.options import Commands, SettingOptions, fail, parameters, the_one
 from image_management.records.interchange import COLLECTIONS, file_names
+from image_management.settings.options import Options
 from image_management.settings.settings import StorePlace, parse_store_place
 from image_management.settings.table import STORE_SETTINGS
 from image_management.store.cray_files import BadFolder, CollectionFile, read_folder
@@ -166,12 +168,19 @@ class CommandLine(Commands):
     version = VERSION_TEXT
 
     subCommands = [  # noqa: N815, RUF012
+        ["serve", None, Options, "run the service in the foreground"],
         ["import", None, ImportOptions, "read the JSON files of Cray's service into the store"],
         ["export", None, ExportOptions, "write the store into the JSON files of Cray's service"],
         ["completion", None, ShellOptions, "print what completes command lines in a shell"],
     ]
-    longdesc = "The service itself is run by: twistd image-management"
-    examples = ("image-management import --ims-data-dir /records /var/lib/cray-ims",)
+    longdesc = (
+        "Each command has its own --help. In the background the service is run by: twistd"
+        " image-management"
+    )
+    examples = (
+        "image-management serve --listen-port 9000",
+        "image-management import --ims-data-dir /records /var/lib/cray-ims",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -179,7 +188,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Run a command and end the process: with 0, with 1 when it has failed, with 2 when it was not
     understood.
     """
-    command: InterchangeOptions | ShellOptions = CommandLine.chosen(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    if given[:1] == ["serve"]:
+        serve(CommandLine.program, given[1:])
+        return
+    command: InterchangeOptions | ShellOptions = CommandLine.chosen(given)
     try:
         for line in command.run():
             sys.stdout.write(f"{line}\n")
