@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from twisted.internet.defer import CancelledError
+from twisted.web.http import NO_CONTENT
 
 from httpd.concurrency.coroutines import begun
 from httpd.http1.connections import Connections
 from httpd.pages.feed import Feed
 from httpd.web.chunked import send_chunks
 from httpd.web.coroutine_resource import CoroutineResource
-from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
 
 MOST_READERS = 64
@@ -45,11 +45,12 @@ class Events(CoroutineResource):
         self._reading = 0
 
     def answer(self, request: ServiceRequest) -> None:
-        """Begin; it is cancelled when the client leaves."""
+        """Begin, where there is room; it is cancelled when the client leaves."""
         connections = self._connections
         if self._reading >= self._most or connections.crowded or connections.draining:
-            detail = "as many pages are open as are kept up to date; load it again to see more"
-            request.refuse(Problem(503, detail, {"Retry-After": "15"}))
+            # The way to have a browser stop asking; its page asks again later, by itself.
+            request.setResponseCode(NO_CONTENT)
+            request.finish()
             return
         request.answer = begun(self._answer(request))
 

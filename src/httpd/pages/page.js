@@ -48,8 +48,9 @@ function follow() {
     say("This page is kept up to date.");
   };
   events.onerror = () => {
-    say(`The connection is lost; this is how things were at ${clock()}.`);
-    if (events.readyState === EventSource.CLOSED) again = setTimeout(follow, AGAIN_MILLISECONDS);
+    const closed = events.readyState === EventSource.CLOSED;
+    say(`${closed ? "Nothing new is told" : "The connection is lost"}; this is how things were at ${clock()}.`);
+    if (closed) again = setTimeout(follow, AGAIN_MILLISECONDS);
   };
 }
 

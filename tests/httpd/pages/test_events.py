@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,6 +15,7 @@ from httpd.pages.feed import LOOK_SECONDS
 from httpd.web.routes import GET, PROBE, UNNAMED, Route, Routes
 from tests.httpd.pages.watched import Watched
 from tests.httpd.web.serving import Lines, Observations, site_of
+from tests.httpd.web.test_half_closed import SocketTransport
 
 ASKED = b"GET /page/events HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -87,10 +90,11 @@ class EventsTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls()[1:], [])
 
     def test_bound(self) -> None:
-        """Who comes too late is told so, and there is room again when one has left."""
+        """Who comes too late gets none, and there is room again when one has left."""
         open_pages = [self.asked() for _ in range(3)]
         _, refused = self.asked()
-        self.assertTrue(refused.value().startswith(b"HTTP/1.1 503 "))
+        self.assertTrue(refused.value().startswith(b"HTTP/1.1 204 "))
+        self.assertEqual(self.lines.levels, [PROBE])
         self.lose(open_pages[0][0])
         _, wire = self.asked()
         self.assertTrue(wire.value().startswith(b"HTTP/1.1 200 "))
@@ -123,7 +127,7 @@ class EventsTests(SynchronousTestCase):
         channel, wire = self.asked(ASKED[:-2])
         self.connections.drain()
         channel.dataReceived(ASKED[-2:])
-        self.assertTrue(wire.value().startswith(b"HTTP/1.1 503 "))
+        self.assertTrue(wire.value().startswith(b"HTTP/1.1 204 "))
 
     def test_makes_room(self) -> None:
         """An open page gives its connection to who needs one."""
@@ -140,6 +144,25 @@ class EventsTests(SynchronousTestCase):
         wire.clear()
         self.change("3")
         self.assertIn(b"<b>3</b>", wire.value())
+
+    def test_client_that_takes_nothing(self) -> None:
+        """It gives its place to another, in the end."""
+        wire = SocketTransport()
+        self.addCleanup(wire.socket.close)
+        self.addCleanup(wire.client.close)
+        channel = self.site.buildProtocol(None)
+        self.channels.append(channel)
+        channel.makeConnection(wire)
+        channel.dataReceived(ASKED)
+        wire.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                wire.socket.send(bytes(1 << 20))
+        self.clock.pump([1] * 60)
+        self.assertFalse(wire.aborted)
+        self.clock.pump([1] * 60)
+        self.assertTrue(wire.aborted)
+        self.assertEqual(self.observations.stalled, 1)
 
     def test_client_that_closes_its_side(self) -> None:
         channel, wire = self.asked()
