@@ -197,6 +197,8 @@ class PodTests(ContainerTestCase):
         configuration["data"] |= {"LISTEN_PORT": str(port), "DRAIN_SECONDS": "1"} | dict(settings)
         (container,) = pod["spec"]["containers"]
         container["image"] = image()
+        # It is in the network of the machine here, as is what it is beside.
+        self.assertTrue(container.pop("ports"))
         for volume in pod["spec"]["volumes"]:
             volume.get("hostPath", {}).update(path=str(self.infra_envs))
             claim = volume.get("persistentVolumeClaim", {})
@@ -214,7 +216,7 @@ class PodTests(ContainerTestCase):
         return port
 
     def take_down(self, name: str, file: Path) -> None:
-        podman("kube", "play", "--down", file)
+        podman("kube", "play", "--down", file, check=False)
         podman("volume", "rm", "--force", f"test-{name}")
 
     async def answer(self, port: int, path: str) -> bytes:
@@ -241,20 +243,22 @@ class PodTests(ContainerTestCase):
         catalog = os_images({"version": "1", "url": "http://127.0.0.1:1/nobody"})
         port = await self.play("assisted-images", catalog)
         status = json.loads(await self.answer(port, "/status"))
-        self.assertEqual([one["openshift_version"] for one in status["images"]], ["1"])
-        path = f"/images/{INFRA_ENV_ID}/ipxe-script?version=1&arch=x86_64"
-        self.assertIn(b"#!ipxe", await self.answer(port, path))
+        self.assertEqual([one["version"] for one in status["images"]], ["1"])
 
     async def test_image_management(self) -> None:
         s3 = await start_versitygw(self)
         keys = {"S3_ACCESS_KEY": s3.access.access_key, "S3_SECRET_KEY": s3.access.secret_key}
-        secret = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": "image-management-s3"},
-            "data": {name: b64encode(key.encode()).decode() for name, key in keys.items()},
-        }
+        data = {name: b64encode(key.encode()).decode() for name, key in keys.items()}
+        name = "image-management-s3"
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": data}
+        self.addCleanup(podman, "secret", "rm", name, check=False)
+        # Before 4.4 kube play keeps a secret in a form that it cannot read (its issue 16269).
+        version = podman("version", "--format={{.Client.Version}}").stdout.split(".")
+        is_old = [int(part) for part in version[:2]] < [4, 4]
+        if is_old:
+            file = Path(self.mktemp())
+            file.write_text(json.dumps(data))
+            podman("secret", "create", name, file)
         endpoint = {"S3_ENDPOINT": s3.access.endpoint}
-        port = await self.play("image-management", endpoint, secret)
-        self.addCleanup(podman, "secret", "rm", "image-management-s3", check=False)
+        port = await self.play("image-management", endpoint, *([] if is_old else [secret]))
         await self.answer(port, "/healthz/ready")
