@@ -5,7 +5,7 @@ The parts of a running service, put together according to its settings, on a rea
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prometheus_client.core import Metric
@@ -18,6 +18,7 @@ from assisted_images.infra_envs.sealing import Seals, read_secret
 from assisted_images.infra_envs.shared_places import KeyComparison, SharedPlaces
 from assisted_images.infra_envs.sharing import FreshConfigurations, Lender, SharedConfigurations
 from assisted_images.outbound import Outbound
+from assisted_images.pages.shell import SHELL
 from assisted_images.pages.watch import Bounds, Watch
 from assisted_images.routes.application import Application
 from assisted_images.routes.checksums import MOST_AT_ONCE, Checksums
@@ -91,6 +92,7 @@ def make_application(
         client_slots=_client_slots(settings, slots),
         trusted_proxies=TrustedProxies(settings.trusted_proxies),
         local_infra_envs=infra_envs if isinstance(infra_envs, LocalInfraEnvs) else None,
+        shell=replace(SHELL, documentation_url=settings.documentation_url),
         base_url=settings.image_service_base_url,
         signed_urls=_signed_urls(settings),
         signed_urls_only=settings.signed_urls_only,

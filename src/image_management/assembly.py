@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +39,7 @@ from image_management.jobs.nodes.host_keys import KeysOfFile, KeysOfFirstUse
 from image_management.jobs.nodes.probes import SSH_PORT, NodeProbes
 from image_management.jobs.service import JobService
 from image_management.pages.overview import Overview
+from image_management.pages.shell import SHELL
 from image_management.pages.sizes import ArtifactSizes
 from image_management.routes.application import Application
 from image_management.routes.artifacts import Artifacts
@@ -152,6 +154,7 @@ class Parts:
             clock=reactor,
             bearer=None if self.issuer_keys is None else Bearer(self.issuer_keys),
             overview=overview,
+            shell=replace(SHELL, documentation_url=settings.documentation_url),
             path_prefix=settings.ims_path_prefix,
             ready_needs_s3=settings.ims_ready_needs_s3,
             times=Times(

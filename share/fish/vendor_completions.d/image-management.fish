@@ -15,6 +15,7 @@ complete -c image-management -n '__fish_seen_subcommand_from serve' -l default-i
 complete -c image-management -n '__fish_seen_subcommand_from serve' -l default-ims-job-mem-size -r -F -d 'GiB of memory of a job that does not say how much'
 complete -c image-management -n '__fish_seen_subcommand_from serve' -l default-ims-job-namespace -r -F -d 'Kubernetes namespace of jobs'
 complete -c image-management -n '__fish_seen_subcommand_from serve' -l default-ims-job-remote-timeout-count -r -F -d 'missed heartbeats after which a job on a remote build node fails'
+complete -c image-management -n '__fish_seen_subcommand_from serve' -l documentation-url -r -F -d 'where people who look at that page find documentation, such as what make docs has made'
 complete -c image-management -n '__fish_seen_subcommand_from serve' -l drain-seconds -r -F -d 'how long running downloads may finish after SIGTERM; then they are cut'
 complete -c image-management -n '__fish_seen_subcommand_from serve' -l flask-env -r -F -d 'development: IMS_DATA_DIR is $HOME/ims/data where it is not set; anything else is accepted and not used'
 complete -c image-management -n '__fish_seen_subcommand_from serve' -l gunicorn-worker-timeout -r -F -d 'accepted, since Cray\'s service has it, and not used: nothing here waits for a worker'

@@ -11,9 +11,9 @@ from assisted_images.infra_envs.local import LocalInfraEnvs
 from assisted_images.pages.drawings import draw_activity, draw_image, draw_summary
 from assisted_images.pages.infra_envs import infra_env_section
 from assisted_images.pages.overview import Overview
-from assisted_images.pages.shell import SHELL
 from httpd.pages.figures import heading
 from httpd.pages.parts import Part, Parts, placed
+from httpd.pages.shell import Shell
 from httpd.web.answered import Answered, Reply
 from httpd.web.request import ServiceRequest
 
@@ -44,11 +44,15 @@ class FrontPage(Answered):
     """What the service is, has and does."""
 
     def __init__(
-        self, overview: Callable[[], Awaitable[Overview]], infra_envs: LocalInfraEnvs | None
+        self,
+        shell: Shell,
+        overview: Callable[[], Awaitable[Overview]],
+        infra_envs: LocalInfraEnvs | None,
     ) -> None:
         """
         @param infra_envs: those of a local directory; C{None}: there is none.
         """
+        self._shell = shell
         self._overview = overview
         self._infra_envs = infra_envs
 
@@ -68,7 +72,7 @@ class FrontPage(Answered):
             tags.p(_LEAD, class_="lead"),
             placed(parts, "summary", tags.div(role="status", class_="summary")),
         )
-        return await SHELL.reply("", hero, *sections, live=parts)
+        return await self._shell.reply("", hero, *sections, live=parts)
 
     def _images(self, parts: Parts, names: list[str]) -> Tag:
         if not names:

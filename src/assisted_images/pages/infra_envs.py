@@ -12,12 +12,12 @@ from assisted_images.catalog.catalog import Entry
 from assisted_images.infra_envs.listing import LocalInfraEnv
 from assisted_images.infra_envs.local import LocalInfraEnvs
 from assisted_images.pages.addresses import Address, command_lines, image_urls
-from assisted_images.pages.shell import SHELL
 from assisted_images.store.images import ImageStore, OsImage, ReadyImage
 from assisted_images.values import is_infra_env_id
 from httpd.pages.figures import count, date, heading, plural
 from httpd.pages.parts import copied, hyphened
 from httpd.pages.qr_code import qr_code
+from httpd.pages.shell import Shell
 from httpd.texts import os_error_text
 from httpd.web.answered import Answered, Reply
 from httpd.web.listener_url import listener_url
@@ -49,7 +49,8 @@ async def infra_env_section(infra_envs: LocalInfraEnvs) -> Tag:
 class InfraEnvList(Answered):
     """C{/infra-envs}: all of them, a hundred at a time."""
 
-    def __init__(self, infra_envs: LocalInfraEnvs) -> None:
+    def __init__(self, shell: Shell, infra_envs: LocalInfraEnvs) -> None:
+        self._shell = shell
         self._infra_envs = infra_envs
 
     async def reply(self, request: ServiceRequest) -> Reply:
@@ -67,7 +68,7 @@ class InfraEnvList(Answered):
         if number > pages:
             raise Problem(404, f"there are {pages} pages of infra-envs")
         infra_envs = plural(listing.total, "infra-env")
-        return await SHELL.reply(
+        return await self._shell.reply(
             "Infra-envs",
             tags.h1("Infra-envs"),
             tags.p(f"{infra_envs}, those that were changed last first.", class_="lead"),
@@ -79,10 +80,17 @@ class InfraEnvList(Answered):
 class InfraEnvPage(Answered):
     """C{/infra-envs/:id}: what its images are fetched by."""
 
-    def __init__(self, infra_envs: LocalInfraEnvs, store: ImageStore, base_url: str | None) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        infra_envs: LocalInfraEnvs,
+        store: ImageStore,
+        base_url: str | None,
+    ) -> None:
         """
         @param base_url: of the service, as hosts see it; C{None}: as the request has found it.
         """
+        self._shell = shell
         self._infra_envs = infra_envs
         self._store = store
         self._base_url = base_url
@@ -96,7 +104,7 @@ class InfraEnvPage(Answered):
         infra_env = await self._found(request.path_values[0])
         base = (self._base_url or listener_url(request)).removesuffix("/")
         title = infra_env.name or infra_env.id
-        return await SHELL.reply(
+        return await self._shell.reply(
             title,
             tags.h1(title),
             tags.p(tags.code(infra_env.id), class_="lead"),

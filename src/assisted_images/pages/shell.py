@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assisted_images import __version__
-from httpd.pages.shell import Link, Shell, documentation
+from httpd.pages.shell import Link, Shell
 
 SHELL = Shell(
     "assisted-images",
@@ -12,7 +12,6 @@ SHELL = Shell(
         Link("status", "Status"),
         Link("metrics", "Metrics"),
         Link("health", "Health"),
-        *documentation("assisted-images"),
     ),
 )
-"""The links are to what programs read of the service, and to its documentation."""
+"""The links are to what programs read of the service."""

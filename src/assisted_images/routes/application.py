@@ -8,6 +8,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from assisted_images.infra_envs.configurations import InfraEnvSource
 from assisted_images.infra_envs.local import LocalInfraEnvs
+from assisted_images.pages.shell import SHELL
 from assisted_images.routes.checksums import Checksums
 from assisted_images.routes.customisations import Customisations
 from assisted_images.routes.metrics import Metrics
@@ -20,6 +21,7 @@ from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestLog
+from httpd.pages.shell import Shell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,9 @@ class Application:
     Those of a local directory, where they come from one; then there is an C{ipxe-script}, and a
     page for each.
     """
+
+    shell: Shell = SHELL
+    """What all pages have in common."""
 
     base_url: str | None = None
     """The service's own, as hosts see it; C{None}: as a request has found it."""

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from assisted_images.pages.front import FrontPage
 from assisted_images.pages.infra_envs import InfraEnvList, InfraEnvPage
 from assisted_images.pages.overview import Overview
-from assisted_images.pages.shell import SHELL
 from assisted_images.routes.application import Application
 from assisted_images.routes.boot_artifacts import boot_artifact
 from assisted_images.routes.by_path import by_api_key, by_id, by_token
@@ -147,15 +146,16 @@ def _pages(
     What people look at.  Anybody may, so where images are for those alone who have signed URLs the
     infra-envs have no pages.
     """
-    infra_envs, connections = application.local_infra_envs, application.connections
+    shell, connections = application.shell, application.connections
+    infra_envs = application.local_infra_envs
     if application.signed_urls is not None and application.signed_urls_only:
         infra_envs = None
-    front = FrontPage(overview, infra_envs)
-    feed = Feed(front.parts, application.clock, SHELL.edition)
+    front = FrontPage(shell, overview, infra_envs)
+    feed = Feed(front.parts, application.clock, shell.edition)
     yield from page_routes(front, Events(feed, connections), on_plain=TLS)
     if infra_envs is not None:
-        one = InfraEnvPage(infra_envs, application.store, application.base_url)
-        yield Route("/infra-envs", GET, InfraEnvList(infra_envs), TLS, UNNAMED)
+        one = InfraEnvPage(shell, infra_envs, application.store, application.base_url)
+        yield Route("/infra-envs", GET, InfraEnvList(shell, infra_envs), TLS, UNNAMED)
         yield Route("/infra-envs/:imageID", GET, one, TLS, UNNAMED)
 
 

@@ -54,6 +54,7 @@ class Settings:
     log_level: LogLevel
     http_serves: HttpServes
     serve_page: bool
+    documentation_url: str | None
     ready_when: ReadyWhen
     assisted_service_scheme: str
     assisted_service_host: str | None

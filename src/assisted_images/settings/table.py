@@ -11,7 +11,7 @@ from assisted_images.catalog.release_images import parse_release_images
 from assisted_images.oci.auths import PullSecret
 from assisted_images.settings.readers import http_serves, image_fetch, ready_when
 from httpd.settings import readers
-from httpd.settings.listening import SERVE_PAGE, listening
+from httpd.settings.listening import PAGE_SETTINGS, listening
 from httpd.settings.setting import Setting
 
 SETTINGS: tuple[Setting, ...] = (
@@ -80,7 +80,7 @@ SETTINGS: tuple[Setting, ...] = (
         http_serves,
         "boot",
     ),
-    SERVE_PAGE,
+    *PAGE_SETTINGS,
     Setting(
         ("READY_WHEN",),
         "when /health is 200: all (every image is ready) or any (one is)",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, metadata
 
 from twisted.web.template import Tag, tags
 
@@ -35,27 +34,18 @@ class Link:
     text: str
 
 
-def documentation(distribution: str) -> Iterator[Link]:
-    """
-    The link to the documentation that an installed distribution names in its metadata, if any
-    (Core metadata specifications, C{Project-URL}).
-    """
-    try:
-        urls = metadata(distribution).get_all("Project-URL") or []
-    except PackageNotFoundError:
-        return
-    for label, _, url in (one.partition(", ") for one in urls):
-        if label.lower() == "documentation" and url.startswith("https://"):
-            yield Link(url, "Documentation")
-
-
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What all pages of a service have in common."""
+    """
+    What all pages of a service have in common.
+
+    @ivar documentation_url: where the service's documentation is, if anywhere.
+    """
 
     service: str
     version: str
     links: Sequence[Link] = ()
+    documentation_url: str | None = None
 
     def edition(self, parts: Iterable[str]) -> str:
         """
@@ -92,6 +82,11 @@ class Shell:
         text = b"<!DOCTYPE html>\n" + await markup(page) + b"\n"
         return Reply(text, content_type="text/html; charset=utf-8", headers=_FIELDS)
 
+    def _all_links(self) -> Sequence[Link]:
+        if self.documentation_url is None:
+            return self.links
+        return (*self.links, Link(self.documentation_url, "Documentation"))
+
     def _head(self, title: str, root: str) -> Tag:
         return tags.head(
             tags.meta(charset="utf-8"),
@@ -109,7 +104,10 @@ class Shell:
             tags.header(
                 tags.a(self.service, href=root or "./", class_="service"),
                 tags.span(self.version, class_="version"),
-                tags.nav([_anchor(link, root) for link in self.links], **{"aria-label": "Service"}),
+                tags.nav(
+                    [_anchor(link, root) for link in self._all_links()],
+                    **{"aria-label": "Service"},
+                ),
             ),
             Tag("main")(*content, id="content", tabindex="-1"),
             tags.footer(

@@ -109,13 +109,20 @@ def listening(port: str) -> tuple[Setting, ...]:
     )
 
 
-SERVE_PAGE = Setting(
-    ("SERVE_PAGE",),
-    "whether / is a page for people, with what the service has and does",
-    readers.boolean,
-    "true",
+PAGE_SETTINGS = (
+    Setting(
+        ("SERVE_PAGE",),
+        "whether / is a page for people, with what the service has and does",
+        readers.boolean,
+        "true",
+    ),
+    Setting(
+        ("DOCUMENTATION_URL",),
+        "where people who look at that page find documentation, such as what make docs has made",
+        readers.base_url,
+    ),
 )
-"""The row of services that have such a page."""
+"""The rows of services that have such a page."""
 
 
 def listening_contradictions(found: Mapping[str, Any], given: set[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from twisted.web.template import tags
 
 from httpd.pages.parts import Part, Parts, placed
+from httpd.pages.shell import Shell
 from httpd.web.answered import Reply
 from httpd.web.request import ServiceRequest
 from image_management.pages.drawings import (
@@ -17,7 +18,6 @@ from image_management.pages.drawings import (
     draw_summary,
 )
 from image_management.pages.overview import Overview, Records, ServiceView
-from image_management.pages.shell import SHELL
 from image_management.records.kinds import Kind
 from image_management.store.errors import StoreUnavailable
 
@@ -35,10 +35,11 @@ _HIDDEN = (
 class FrontPage:
     """What the service is, has and does."""
 
-    def __init__(self, overview: Overview, *, is_open: bool) -> None:
+    def __init__(self, shell: Shell, overview: Overview, *, is_open: bool) -> None:
         """
         @param is_open: whether anybody may see the records.
         """
+        self._shell = shell
         self._overview = overview
         self._is_open = is_open
 
@@ -67,7 +68,7 @@ class FrontPage:
             "" if self._is_open else tags.p(_HIDDEN, class_="quiet"),
         )
         sections = [placed(parts, name, tags.section()) for name in parts if name != "summary"]
-        return await SHELL.reply("", hero, *sections, live=parts)
+        return await self._shell.reply("", hero, *sections, live=parts)
 
 
 async def with_slash(request: ServiceRequest) -> Reply:

@@ -11,6 +11,7 @@ from twisted.web.template import Tag, tags
 
 from httpd.pages.feed import Feed
 from httpd.pages.parts import Part, Parts, placed
+from httpd.pages.shell import Shell
 from httpd.web.answered import Reply
 from httpd.web.problems import Problem
 from httpd.web.request import ServiceRequest
@@ -18,7 +19,6 @@ from image_management.jobs.backend import LogReader
 from image_management.jobs.service import JobService
 from image_management.pages.job_drawings import JobState, draw_job, title_of
 from image_management.pages.log_end import LogEnd, read_all
-from image_management.pages.shell import SHELL
 from image_management.pages.views import JobView, job_view
 from image_management.records.kinds import Kind
 from image_management.records.record import Record
@@ -29,7 +29,8 @@ from image_management.store.store import Store
 class JobPages:
     """The pages of all jobs, and what keeps each up to date while somebody looks at it."""
 
-    def __init__(self, store: Store, jobs: JobService, clock: IReactorTime) -> None:
+    def __init__(self, shell: Shell, store: Store, jobs: JobService, clock: IReactorTime) -> None:
+        self._shell = shell
         self._store = store
         self._jobs = jobs
         self._clock = clock
@@ -52,7 +53,9 @@ class JobPages:
             tags.section(tags.h2("Log"), placed(parts, "log", _log_place())),
         )
         events = f"page/jobs/{job.id}/events"
-        return await SHELL.reply(title_of(job), *content, root="../../", live=parts, events=events)
+        return await self._shell.reply(
+            title_of(job), *content, root="../../", live=parts, events=events
+        )
 
     def feed(self, request: ServiceRequest) -> Feed:
         """What is new of one; whether or not there is one, any more or yet."""
@@ -60,7 +63,7 @@ class JobPages:
         feed = self._feeds.get(id)
         if feed is None:
             watch = _JobWatch(self._store, self._jobs, id)
-            feed = self._feeds[id] = Feed(watch.parts, self._clock, SHELL.edition, watch.stop)
+            feed = self._feeds[id] = Feed(watch.parts, self._clock, self._shell.edition, watch.stop)
         return feed
 
 

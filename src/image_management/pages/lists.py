@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from twisted.web.template import Tag, tags
 
 from httpd.pages.figures import count
+from httpd.pages.shell import Shell
 from httpd.texts import quoted
 from httpd.web.answered import Reply
 from httpd.web.problems import Problem
@@ -15,7 +16,6 @@ from httpd.web.request import ServiceRequest
 from image_management.pages.drawings import draw_rows
 from image_management.pages.job_drawings import words
 from image_management.pages.overview import artifact_views
-from image_management.pages.shell import SHELL
 from image_management.pages.sizes import ArtifactSizes
 from image_management.pages.views import ArtifactView, JobView, job_view
 from image_management.records.kinds import Kind
@@ -31,11 +31,18 @@ class RecordList:
     """C{/page/images}, C{/page/deleted/images} and others."""
 
     def __init__(
-        self, kind: Kind, store: Store, sizes: ArtifactSizes, *, deleted: bool = False
+        self,
+        shell: Shell,
+        kind: Kind,
+        store: Store,
+        sizes: ArtifactSizes,
+        *,
+        deleted: bool = False,
     ) -> None:
         """
         @param deleted: whether it is those that were deleted.
         """
+        self._shell = shell
         self._kind = kind
         self._store = store
         self._sizes = sizes
@@ -55,7 +62,7 @@ class RecordList:
         root = "../../" if self._deleted else "../"
         title = words(f"{'deleted ' if self._deleted else ''}{self._kind}")
         total = count(counts.get((self._kind, self._deleted), 0))
-        return await SHELL.reply(
+        return await self._shell.reply(
             title,
             tags.h1(title),
             tags.p(f"{total} in all, the newest first.", class_="lead"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from httpd.pages.shell import Link, Shell, documentation
+from httpd.pages.shell import Link, Shell
 from image_management import __version__
 
 SHELL = Shell(
@@ -13,7 +13,6 @@ SHELL = Shell(
         Link("metrics", "Metrics"),
         Link("healthz/ready", "Health"),
         Link("openapi.json", "API"),
-        *documentation("assisted-images"),
     ),
 )
-"""The links are to what programs read of the service, and to its documentation."""
+"""The links are to what programs read of the service."""

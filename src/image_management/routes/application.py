@@ -13,12 +13,14 @@ from httpd.forwarding import TrustedProxies
 from httpd.http1.channel import Times
 from httpd.http1.connections import Connections
 from httpd.logs.requests import RequestLog
+from httpd.pages.shell import Shell
 from httpd.web.bearer import Bearer
 from image_management.images.images import Images
 from image_management.images.links import LinkChecks
 from image_management.jobs.nodes.probes import NodeProbes
 from image_management.jobs.service import JobService
 from image_management.pages.overview import Overview
+from image_management.pages.shell import SHELL
 from image_management.routes.artifacts import Artifacts
 from image_management.routes.metrics import Metrics
 from image_management.routes.probes import S3Watch
@@ -47,6 +49,9 @@ class Application:
 
     overview: Overview | None = None
     """What pages show; C{None}: there are none."""
+
+    shell: Shell = SHELL
+    """What all pages have in common."""
 
     path_prefix: str = ""
     """Below which everything is once more, such as C{/apis/ims}."""

@@ -21,7 +21,6 @@ from httpd.web.site import ServiceSite
 from image_management.pages.front import FrontPage, with_slash
 from image_management.pages.job import JobPages
 from image_management.pages.lists import RecordList
-from image_management.pages.shell import SHELL
 from image_management.records.kinds import LINKED, Kind
 from image_management.records.schemas import SCHEMAS
 from image_management.routes.application import Application
@@ -170,20 +169,20 @@ def _pages(application: Application) -> Iterator[Route]:
     overview, store, connections = application.overview, application.store, application.connections
     if overview is None:
         return
-    is_open = application.bearer is None
-    front = FrontPage(overview, is_open=is_open)
-    feed = Feed(front.parts, application.clock, SHELL.edition)
+    shell, is_open = application.shell, application.bearer is None
+    front = FrontPage(shell, overview, is_open=is_open)
+    feed = Feed(front.parts, application.clock, shell.edition)
     first = page_routes(Answers(dict.fromkeys(GET, front.reply)), Events(feed, connections))
     yield from (replace(route, methods=(*GET, b"OPTIONS")) for route in first)
     if not is_open:
         return
     for kind in (Kind.IMAGE, Kind.RECIPE, Kind.JOB):
-        listed = RecordList(kind, store, overview.sizes)
+        listed = RecordList(shell, kind, store, overview.sizes)
         yield row(f"/page/{kind}", get=listed.reply, label=UNNAMED)
     for kind in sorted(LINKED):
-        deleted = RecordList(kind, store, overview.sizes, deleted=True)
+        deleted = RecordList(shell, kind, store, overview.sizes, deleted=True)
         yield row(f"/page/deleted/{kind}", get=deleted.reply, label=UNNAMED)
-    jobs = JobPages(store, application.jobs, application.clock)
+    jobs = JobPages(shell, store, application.jobs, application.clock)
     job_events = Events(jobs.feed, connections)
     yield row("/page/jobs/:id", get=jobs.reply, label=UNNAMED)
     yield row("/page/jobs/:id/events", get=job_events, label=UNNAMED, level=PROBE)

@@ -60,6 +60,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     log_level: LogLevel
     serve_page: bool
+    documentation_url: str | None
     ims_path_prefix: str
     ims_ready_needs_s3: bool
     ims_auth_jwks_file: Path | None

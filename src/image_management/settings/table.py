@@ -6,7 +6,7 @@ are made from.
 from __future__ import annotations
 
 from httpd.settings import readers as common
-from httpd.settings.listening import SERVE_PAGE, listening
+from httpd.settings.listening import PAGE_SETTINGS, listening
 from httpd.settings.setting import Setting
 from image_management.settings import readers
 from image_management.settings.job_table import JOB_SETTINGS
@@ -132,7 +132,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     *STORE_SETTINGS,
     *listening("9000"),
-    SERVE_PAGE,
+    *PAGE_SETTINGS,
     Setting(
         ("DEBUG",),
         "true: LOG_LEVEL is debug where it is not set",

@@ -85,6 +85,7 @@ class DefaultsTests(SynchronousTestCase):
             "https_cert_file": None,
             "http_serves": HttpServes.BOOT,
             "serve_page": True,
+            "documentation_url": None,
             "ready_when": ReadyWhen.ALL,
             "assisted_service_scheme": "http",
             "assisted_service_host": "assisted-service:8090",

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from twisted.trial.unittest import TestCase
 from twisted.web.template import tags
 
@@ -14,7 +11,7 @@ from httpd.pages.feed import Feed
 from httpd.pages.files import PAGE_FILES
 from httpd.pages.parts import copied, markup, placed
 from httpd.pages.routes import page_routes
-from httpd.pages.shell import Link, Shell, documentation
+from httpd.pages.shell import Link, Shell
 from httpd.web.answered import Answered, Reply
 from httpd.web.request import ServiceRequest
 from httpd.web.routes import Routes
@@ -86,21 +83,12 @@ class ShellTests(TestCase):
                 (head.header("content-length"), head.body), (str(len(answer.body)), b"")
             )
 
-    def test_documentation(self) -> None:
-        """Where an installed distribution says where it is; a link with another scheme is none."""
-        place = Path(self.mktemp())
-        (place / "pages-1.0.dist-info").mkdir(parents=True)
-        (place / "pages-1.0.dist-info" / "METADATA").write_text(
-            "Metadata-Version: 2.1\nName: pages\nVersion: 1.0\n"
-            "Project-URL: Source, https://example.com/source\n"
-            "Project-URL: Documentation, javascript:alert(1)\n"
-            "Project-URL: Documentation, https://example.com/docs\n"
-        )
-        self.patch(sys, "path", [str(place), *sys.path])
-        self.assertEqual(
-            [*documentation("pages")], [Link("https://example.com/docs", "Documentation")]
-        )
-        self.assertEqual([*documentation("nobody-has-installed-this")], [])
+    async def test_documentation(self) -> None:
+        """There is a link to it where somebody has said where it is."""
+        shell = Shell("pages", "1", documentation_url="https://docs.example.com/pages")
+        page = (await shell.reply("")).body.decode()
+        self.assertIn('<a href="https://docs.example.com/pages">Documentation</a>', page)
+        self.assertNotIn("Documentation", (await Shell("pages", "1").reply("")).body.decode())
 
     def test_edition(self) -> None:
         """Another where the page has other parts, or is another release's."""
