@@ -3,13 +3,15 @@ What C{mkdocs.yml} leaves to us: the order of pages, and files of the repository
 
 A page appears in the site by being there: sections are in the order of L{_SECTIONS}, pages within
 them by their names.  A link from a page to a file beyond C{docs/} leads to a copy of that file in
-the site, as text, so that the site is whole without a server of sources.
+the site, as text, and one to a folder to a list of such copies, so that the site is whole without a
+server of sources.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from html import escape
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -57,22 +59,45 @@ def _copies(files: Files, config: MkDocsConfig) -> list[File]:
         for link in _LINK_OUTSIDE.findall(file.content_string)
         if (path := _path_outside(link, posixpath.dirname(file.src_uri)))
     }
+    folders = [path for path in sorted(linked) if (ROOT / path).is_dir()]
+    inside = {below for folder in folders for below in _files_below(folder)}
     return [
-        File.generated(config, _copy(path), abs_src_path=str(ROOT / path))
-        for path in sorted(linked)
+        *(
+            File.generated(config, _copy(path), abs_src_path=str(ROOT / path))
+            for path in sorted((linked | inside) - {*folders})
+        ),
+        *(File.generated(config, _copy(path), content=_list(path)) for path in folders),
     ]
+
+
+def _files_below(folder: str) -> list[str]:
+    found = (place.relative_to(ROOT) for place in sorted((ROOT / folder).rglob("*")))
+    return [str(place) for place in found if (ROOT / place).is_file()]
+
+
+def _list(folder: str) -> str:
+    """What is in a folder of the repository, as a page."""
+    start = posixpath.dirname(_copy(folder))
+    items = "".join(
+        f'<li><a href="{escape(posixpath.relpath(_copy(path), start))}">{escape(path)}</a></li>'
+        for path in _files_below(folder)
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(folder)}</title>'
+        f'<meta name="color-scheme" content="light dark"><h1>{escape(folder)}</h1><ul>{items}</ul>'
+    )
 
 
 def _path_outside(link: str, folder: str) -> str | None:
     """
-    The repository's file that a page links to, where that is one beyond C{docs/}.
+    The repository's file or folder that a page links to, where that is one beyond C{docs/}.
 
     @param folder: the page's, below C{docs/}.
     """
     path = posixpath.normpath(posixpath.join("docs", folder, link))
-    return path if not path.startswith("docs/") and (ROOT / path).is_file() else None
+    return path if not path.startswith("docs/") and (ROOT / path).exists() else None
 
 
 def _copy(path: str) -> str:
     """Where the copy is in the site, under a name by which browsers show it."""
-    return f"repository/{path}.txt"
+    return f"repository/{path}/index.html" if (ROOT / path).is_dir() else f"repository/{path}.txt"

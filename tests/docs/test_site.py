@@ -71,6 +71,11 @@ class SiteTests(SynchronousTestCase):
         source = ROOT / "demo/image_management/sample_recipe/config.xml"
         self.assertEqual((self.site / wanted).read_bytes(), source.read_bytes())
 
+    def test_so_are_folders(self) -> None:
+        found = [url for url, _ in _links(self.site / "repository/deploy/podman/index.html")]
+        files = sorted(place.name for place in (ROOT / "deploy/podman").iterdir())
+        self.assertEqual(found, [f"{name}.txt" for name in files])
+
 
 class StrictnessTests(SynchronousTestCase):
     """What is wrong in a page ends the build."""
