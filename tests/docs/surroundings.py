@@ -51,6 +51,22 @@ PYTHON
 export MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1
 """
 
+_EVERY_WAY = """\
+python - >settings <<'PYTHON'
+from pathlib import Path
+from shlex import quote
+
+from demo.infra_env import sample_infra_env
+from tests.boot.image import build_image
+
+for name, value in build_image(Path("images").resolve()).settings.items():
+    print(f"export {name}={quote(value)}")
+sample_infra_env(Path("infra-envs"))
+PYTHON
+. ./settings
+export INFRA_ENVS_DIR=infra-envs IMAGE_SERVICE_BASE_URL=http://10.0.2.2:8080
+"""
+
 _STOPS = "Ctrl-C stops the service."
 
 _NEEDS = {
@@ -64,7 +80,14 @@ _NEEDS = {
     "make run-ims": Need(service="make run-ims", ready=_STOPS),
     # rhcos-live.x86_64.iso, an image that the service takes
     "image": Need(_SAMPLE_IMAGE),
-    # a web server that has it, http://mirror.example.com:8000/rhcos-live.x86_64.iso
+    # http://localhost:8080, with the infra-env of make run
+    "service of an image that boots in every way": Need(
+        _EVERY_WAY,
+        "assisted-images serve --listen-port=8080",
+        '…"state":"ready"…',
+        at_length=True,
+    ),
+    # a web server that has rhcos-live.x86_64.iso: http://mirror.example.com:8000/rhcos-live.x86_64.iso
     "mirror": Need(
         _SAMPLE_IMAGE,
         "twistd --nodaemon --pidfile= web --listen=tcp:8000 --path=.",
