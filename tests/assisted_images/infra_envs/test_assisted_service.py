@@ -21,7 +21,15 @@ from assisted_images.values import Configuration, ImageType
 from httpd.outbound.proxies import Proxies
 from tests.assisted_images.infra_envs.test_configurations import infra_env
 from tests.assisted_images.kernel_arguments import appended
-from tests.httpd.outbound.servers import Answer, Received, Server, ServerTestCase, always, response
+from tests.httpd.outbound.servers import (
+    Answer,
+    Received,
+    Server,
+    ServerTestCase,
+    always,
+    next_turn,
+    response,
+)
 
 ID = "0ab1c2d3-0000-4000-8000-00000000000f"
 ROOT = f"/api/assisted-install/v2/infra-envs/{ID}"
@@ -57,6 +65,7 @@ class AssistedServiceTests(ServerTestCase):
         try:
             await client.configuration(request)
         except InfraEnvError as error:
+            await next_turn()
             return error
         raise AssertionError("no error")
 

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredQueue
 from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.trial.unittest import TestCase
 from twisted.web.client import BrowserLikePolicyForHTTPS
@@ -28,6 +29,14 @@ def trial_reactor() -> Any:
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
     return reactor
+
+
+async def next_turn() -> None:
+    """
+    Wait until the reactor has dealt with the events that it has: a listener that is made before may
+    get the number of a connection that was closed just now, and its events.
+    """
+    await deferLater(trial_reactor(), 0)
 
 
 T = TypeVar("T")
@@ -205,5 +214,6 @@ class ServerTestCase(TestCase):
         try:
             result = await coroutine
         except kind as error:
+            await next_turn()
             return str(error)
         raise AssertionError(f"{kind.__name__} was not raised; the result is {result!r}")
