@@ -12,6 +12,7 @@ from image_management.records.record import Record
 from image_management.store.errors import Busy, LeaseLost, LinkInUse, NotFound
 from image_management.store.journal import Action, Moved, Operation, Removed, Unchanged
 from image_management.store.store import Store
+from tests.httpd.concurrency.stopping import Stopping
 from tests.image_management.store.case import OnPostgresql, OnSqlite, StoreCase, image
 
 HOME = "boot-images/a/manifest.json"
@@ -185,9 +186,9 @@ class SqliteJournalTests(JournalTests, OnSqlite, StoreCase):
 
     def another(self) -> Store:
         """Of the same process: another one could not have the folder."""
-        store = self.make_store()
-        store._database = self.store._database
-        return store
+        ending = Stopping()
+        self.addCleanup(ending.end)
+        return Store(self.store._database, ending)
 
     async def test_taken_over_at_the_start(self) -> None:
         """What an earlier process has begun, whenever that was."""
