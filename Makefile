@@ -204,7 +204,7 @@ news: $(VENV)/.test
 
 container-test: $(VENV)/.test
 	requirements/packages.sh container
-	$(TRIAL) tests.deploy.in_containers tests.deploy.under_systemd
+	$(TRIAL) tests.deploy.in_containers tests.deploy.under_systemd tests.deploy.installing
 
 fresh-debian:
 	tests/fresh-debian.sh $(DEBIAN)

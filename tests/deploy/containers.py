@@ -66,11 +66,7 @@ def image() -> str:
     base = _base()
     say("making the container image: a minute or two")
     with TemporaryDirectory() as directory:
-        configuration = Path(directory) / "pip.conf"
-        configuration.write_text(_pip_configuration())
-        build = [*LIMITS, "--network=host", f"--volume={configuration}:/etc/pip.conf:ro"]
-        if _AUTHORITIES.exists():
-            build.append(f"--volume={_AUTHORITIES}:{_AUTHORITIES}:ro")
+        build = [*LIMITS, "--network=host", *with_packages(Path(directory))]
         command = ["make", "container", f"BASE={base}", f"IMAGE={IMAGE}"]
         command += [f"ENGINE_FLAGS={' '.join(_ENGINE)}", f"BUILD_FLAGS={' '.join(build)}"]
         made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -106,6 +102,21 @@ def _release() -> str:
         line.partition("=")[::2] for line in Path("/etc/os-release").read_text().splitlines()
     )
     return facts["VERSION_CODENAME"].strip('"')
+
+
+def with_packages(directory: Path) -> list[str]:
+    """
+    Options of podman with which pip, in a container on the host's network, has the packages that
+    it has on this machine.
+
+    @param directory: for a file that has to stay as long as the container.
+    """
+    configuration = directory / "pip.conf"
+    configuration.write_text(_pip_configuration())
+    options = [f"--volume={configuration}:/etc/pip.conf:ro"]
+    if _AUTHORITIES.exists():
+        options.append(f"--volume={_AUTHORITIES}:{_AUTHORITIES}:ro")
+    return options
 
 
 def _pip_configuration() -> str:

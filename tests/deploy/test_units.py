@@ -24,7 +24,7 @@ _CONTAINER_KEYS = {
     *("ContainerName", "DropCapability", "EnvironmentFile", "Exec", "Group", "Image"),
     *("NoNewPrivileges", "Notify", "PodmanArgs", "PublishPort", "ReadOnly", "User", "Volume"),
 }
-"""What is used of those in podman-systemd.unit(5) of podman 4.9; its generator refuses a file with any other."""
+"""What is used of those of podman 4.9; its generator refuses a file with any other."""
 
 
 def read(path: Path) -> ConfigParser:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import shutil
 import socket
-import time
 from pathlib import Path
-
-from twisted.trial.unittest import SynchronousTestCase
 
 from demo.infra_env import sample_infra_env
 from demo.service import ROOT
 from tests.certificates import identity
 from tests.deploy.containers import LIMITS, debian, free_port, image, podman
+from tests.deploy.first_process import SYSTEMD, SystemdTestCase
 from tests.field import clients
 from tests.field.images import SMALLEST, os_images
 
-_PACKAGES = "python3,ca-certificates,systemd,systemd-sysv,dbus"
 _UNITS = ROOT / "deploy/systemd"
 _SECONDS = 60.0
 _DYNAMIC_USERS = range(61184, 65520)
@@ -39,40 +36,19 @@ class Ports:
         self.ports = {"https": free_port(), "http": free_port()}
 
 
-class SystemdTests(SynchronousTestCase):
-    """Blocking throughout."""
+class SystemdTests(SystemdTestCase):
+    """The units as they are, and what is said of them."""
 
     def setUp(self) -> None:
         folder = Path(self.mktemp()).resolve()
         folder.mkdir()
-        base = debian("debian-systemd", _PACKAGES)
+        base = debian("debian-systemd", SYSTEMD)
         (folder / "Containerfile").write_text(
             f"FROM {base}\nCOPY --from={image()} /opt/assisted-images /opt/assisted-images\n"
         )
         podman("build", "--tag", _IMAGE, *LIMITS, folder)
-        self.name = self.id().lower()
         self.listening = Ports()
-        run = ("run", "--rm", "--detach", f"--name={self.name}", "--systemd=always")
-        # systemd itself needs to mount, and to have cgroups; what it starts has less than nothing.
-        podman(*run, "--privileged", "--network=host", *LIMITS, _IMAGE, "/sbin/init")
-        self.addCleanup(podman, "kill", "--signal=KILL", self.name, check=False)
-        self.until(lambda: self.inside("systemctl", "is-system-running", check=False) == "running")
-
-    def inside(self, *words: str, check: bool = True) -> str:
-        return podman("exec", self.name, *words, check=check).stdout.strip()
-
-    def until(self, holds: object) -> None:
-        """
-        Ask again and again.
-
-        @raise AssertionError: it does not come to hold.
-        """
-        assert callable(holds)
-        end = time.monotonic() + _SECONDS
-        while not holds():
-            if time.monotonic() > end:
-                raise AssertionError(self.inside("journalctl", "--no-pager", "--lines=40"))
-            time.sleep(0.2)
+        self.boot(_IMAGE)
 
     def install(self, service: str, settings: dict[str, str], drop_ins: dict[str, str]) -> None:
         """Its units, settings, and what is said besides in drop-ins."""
@@ -83,21 +59,18 @@ class SystemdTests(SynchronousTestCase):
             place = units / f"{unit}.d"
             place.mkdir()
             (place / "test.conf").write_text(text)
-        podman("cp", f"{units}/.", f"{self.name}:/etc/systemd/system")
+        self.put(units / ".", "/etc/systemd/system")
         configuration = folder / service
         sample_infra_env(configuration / "infra-envs")
         identity("localhost").write(configuration)
         lines = [f"{name}={text}" for name, text in settings.items()]
         (configuration / f"{service}.env").write_text("\n".join(lines))
-        podman("cp", configuration, f"{self.name}:/etc/{service}")
+        self.put(configuration, f"/etc/{service}")
         self.inside("groupadd", "--system", "tls-keys")
         self.inside(
             "sh", "-c", f"cd /etc/{service}; chgrp tls-keys localhost.*; chmod 640 localhost.*"
         )
         self.inside("systemctl", "daemon-reload")
-
-    def state(self, unit: str, fact: str = "ActiveState") -> str:
-        return self.inside("systemctl", "show", unit, f"--property={fact}", "--value")
 
     def answered(self, connection: socket.socket, path: str) -> bytes:
         """The head of an answer on a connection that may have waited."""
