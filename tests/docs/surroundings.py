@@ -51,6 +51,17 @@ PYTHON
 export MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1
 """
 
+_ANSIBLE = """\
+programs=$(python - <<'PYTHON' | tail --lines=1
+from demo.packaged_programs import packaged_programs
+
+print(packaged_programs("ansible", "70 MB"))
+PYTHON
+)
+# The names of its sockets may have no more than 108 bytes: unix(7).
+export PATH=$programs:$PATH LC_ALL=C.UTF-8 ANSIBLE_SSH_CONTROL_PATH_DIR=$(mktemp -d)
+"""
+
 _EVERY_WAY = """\
 python - >settings <<'PYTHON'
 from pathlib import Path
@@ -75,6 +86,13 @@ _NEEDS = {
     "clone for image management": Need(
         _CLONE + "export LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000 IMS_JOB_BACKEND=none\n"
     ),
+    # the same, where jobs are worked on
+    "clone for jobs": Need(
+        _CLONE + "export LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000 IMS_SSH_PORTS=8090\n",
+        at_length=True,
+    ),
+    # its commands
+    "Ansible": Need(_ANSIBLE),
     # these run
     "make run": Need(service="make run", ready=_STOPS),
     "make run-ims": Need(service="make run-ims", ready=_STOPS),
