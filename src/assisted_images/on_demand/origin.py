@@ -90,7 +90,9 @@ class HttpOrigin:
             raise NoParts("the origin's Content-Range does not say what it has")
         validator = _validator(response)
         if validator is None:
-            raise NoParts("the origin has neither a strong ETag nor a Last-Modified")
+            raise NoParts(
+                "the origin has neither a strong ETag nor a Last-Modified of a second ago or more"
+            )
         return Facts(given.length, validator, http_date(response.headers, b"last-modified"))
 
     async def part(self, facts: Facts, start: int, length: int) -> bytes:
