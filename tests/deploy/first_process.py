@@ -36,8 +36,8 @@ class SystemdTestCase(SynchronousTestCase):
         """What a command in it prints."""
         return podman("exec", self.name, *words, check=check).stdout.strip()
 
-    def put(self, source: Path, target: str) -> None:
-        """Copy a file or a folder into it."""
+    def put(self, source: Path | str, target: str) -> None:
+        """Copy a file or a folder into it, or with C{/.} behind it what a folder has."""
         podman("cp", source, f"{self.name}:{target}")
 
     def until(self, holds: Callable[[], bool]) -> None:

@@ -6,7 +6,7 @@ first process is systemd; a part of C{make container-test}.
 from __future__ import annotations
 
 import http.client
-import tarfile
+import shutil
 from pathlib import Path
 
 from demo.service import ROOT
@@ -34,8 +34,7 @@ class InstallingTests(SystemdTestCase):
         folder.mkdir()
         self.boot(debian("debian-installing", _PACKAGES), *with_packages(folder))
         source, wheel = distributions()
-        with tarfile.open(source) as archive:
-            archive.extractall(folder, filter="data")
+        shutil.unpack_archive(source, folder)
         self.put(folder / source.name.removesuffix(".tar.gz"), "/root/source")
         self.inside("mkdir", "--parents", "/root/source/build/dist")
         self.put(wheel, "/root/source/build/dist")

@@ -59,7 +59,7 @@ class SystemdTests(SystemdTestCase):
             place = units / f"{unit}.d"
             place.mkdir()
             (place / "test.conf").write_text(text)
-        self.put(units / ".", "/etc/systemd/system")
+        self.put(f"{units}/.", "/etc/systemd/system")
         configuration = folder / service
         sample_infra_env(configuration / "infra-envs")
         identity("localhost").write(configuration)
