@@ -78,8 +78,8 @@ run-ims: $(VENV)/.run
 test: lint
 	requirements/packages.sh test
 	status=0; \
-	$(TRIAL) --jobs=2 $(UNIT) tests.image_management || status=$$?; \
-	$(TRIAL) tests.boot tests.browser tests.clients tests.deploy tests.docs tests.field tests.registries || status=$$?; \
+	$(TRIAL) --jobs=2 $(UNIT) tests.image_management tests.browser tests.deploy tests.docs || status=$$?; \
+	$(TRIAL) tests.boot tests.clients tests.field tests.registries || status=$$?; \
 	exit $$status
 
 unit: $(VENV)/.test
