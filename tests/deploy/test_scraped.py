@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 
 from twisted.internet.defer import Deferred
 
@@ -98,16 +97,7 @@ class ImageManagementTests(_Scraped, ServiceTestCase):
     """Without jobs."""
 
     async def test_scraped(self) -> None:
-        directory = Path(self.mktemp()).resolve()
-        directory.mkdir()
-        key, certificate = identity("localhost").write(directory)
-        ims = await self.start(
-            {
-                "HTTPS_KEY_FILE": str(key),
-                "HTTPS_CERT_FILE": str(certificate),
-                "HTTP_LISTEN_PORT": "0",
-            }
-        )
+        ims = await self.start_with_tls()
         await ims.make("/images", name="x")
         prometheus = await self.scraped("image-management", ims.process.ports["http"])
         self.assertEqual(

@@ -15,6 +15,7 @@ from twisted.trial.unittest import TestCase
 
 from demo.service import ServiceProcess
 from image_management.s3.access import S3Access
+from tests.certificates import identity
 from tests.engines.versitygw import ACCESS_KEY, SECRET_KEY, start_versitygw
 from tests.httpd.web.serving import CLEAR, Answer, Collecting, exchange, head_of, parsed
 from tests.running import start_service
@@ -173,6 +174,19 @@ class ServiceTestCase(TestCase):
     async def start(self, settings: Mapping[str, str] | None = None) -> Ims:
         """Start it, beside an S3 server with its buckets; the test's end stops both."""
         return await self.start_beside(await self.start_s3(), settings)
+
+    async def start_with_tls(self) -> Ims:
+        """Start it with a certificate, and a plain listener besides."""
+        directory = Path(self.mktemp()).resolve()
+        directory.mkdir()
+        key, certificate = identity("localhost").write(directory)
+        return await self.start(
+            {
+                "HTTPS_KEY_FILE": str(key),
+                "HTTPS_CERT_FILE": str(certificate),
+                "HTTP_LISTEN_PORT": "0",
+            }
+        )
 
     async def start_s3(self) -> S3:
         """The S3 server, with empty buckets."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tests.certificates import identity
 from tests.documented_metrics import documented_families, labels_without_words, told_families
 from tests.engines.postgresql import PostgresqlServer
 from tests.image_management.service import ServiceTestCase
@@ -15,16 +12,7 @@ class DocumentedMetricsTests(ServiceTestCase):
 
     async def test_metrics(self) -> None:
         """Every metric, and none that is not there."""
-        directory = Path(self.mktemp()).resolve()
-        directory.mkdir()
-        key, certificate = identity("localhost").write(directory)
-        ims = await self.start(
-            {
-                "HTTPS_KEY_FILE": str(key),
-                "HTTPS_CERT_FILE": str(certificate),
-                "HTTP_LISTEN_PORT": "0",
-            }
-        )
+        ims = await self.start_with_tls()
         await ims.make("/images", name="x")
         told = (await ims.ask("GET", "/metrics")).text
         self.assertEqual(told_families(told), documented_families("image-management"))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from assisted_images.infra_envs.configurations import LARGEST_PART
-from assisted_images.rootfs.cpio import CpioError, members
+from assisted_images.rootfs.cpio import ARCHIVE_ALIGNMENT, CpioError, members
 from assisted_images.rootfs.decompression import Decompress, gzip, xz, zstd
 from assisted_images.values import Extent
 
@@ -20,9 +20,6 @@ _IGNITION = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _IGNITION_EXPECTED = 'expected a JSON object such as {"ignition": {"version": "3.2.0"}}'
 
 _RAMDISK_EXPECTED = "expected a cpio archive (newc), as it is or compressed by gzip, xz or zstd"
-
-
-_ALIGNMENT = 4
 
 
 class WrongContent(ValueError):
@@ -66,13 +63,10 @@ def require_ramdisk(content: bytes) -> None:
 def joined_ramdisks(ramdisks: Sequence[bytes]) -> bytes:
     """
     Several as one: of a file that is in more than one the kernel keeps the last.
-
-    It finds the next archive, behind zeros, at a multiple of 4 bytes
-    (Documentation/driver-api/early-userspace/buffer-format.rst of Linux).
     """
     total = bytearray()
     for ramdisk in filter(None, ramdisks):
-        total += bytes(-len(total) % _ALIGNMENT) + ramdisk
+        total += bytes(-len(total) % ARCHIVE_ALIGNMENT) + ramdisk
     return bytes(total)
 
 

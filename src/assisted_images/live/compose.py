@@ -10,7 +10,7 @@ from assisted_images.iso9660.errors import IsoError
 from assisted_images.live.kargs import AreaOverflow, BadKernelArgument
 from assisted_images.live.layout import Layout
 from assisted_images.live.moving import FixedArea, with_moved_area
-from assisted_images.rootfs.cpio import gzipped
+from assisted_images.rootfs.cpio import ARCHIVE_ALIGNMENT, gzipped
 from assisted_images.values import Configuration, Extent, KernelArgumentEdit
 from httpd.representation.segments import Representation
 
@@ -28,8 +28,6 @@ __all__ = [
 
 _IGNITION_FILE = "config.ign"
 _IGNITION_MODE = 0o100644
-_ALIGNMENT = 4
-"""The Linux kernel finds the next archive of an initial ramdisk at a multiple of so many bytes."""
 
 
 class NoKernelArgumentArea(ValueError):
@@ -94,7 +92,7 @@ def pxe_initrd(
     result = Representation()
     for part in parts:
         if part.length:
-            result = result.aligned(_ALIGNMENT).append(part)
+            result = result.aligned(ARCHIVE_ALIGNMENT).append(part)
     return result
 
 

@@ -15,6 +15,12 @@ from dataclasses import dataclass
 from assisted_images.iso9660.files import SeekableFile
 from assisted_images.values import Extent
 
+ARCHIVE_ALIGNMENT = 4
+"""
+The kernel finds the next archive of an initial ramdisk, behind zeros, at a multiple of so many
+bytes (as above).
+"""
+
 _MAGIC = b"070701"
 _MAGICS = (_MAGIC, b"070702")  # the second one has checksums
 _HEADER_BYTES = 110
