@@ -34,8 +34,20 @@ _SECRET = "a-secret-that-nobody-may-see"
 
 class ServeTests(CommandTestCase):
     async def test_wrong_settings(self) -> None:
-        output, _ = await self.run_command("serve", "--listen-port", "99999", status=1)
-        self.assertIn(b"LISTEN_PORT: '99999'; expected a whole number from 0 to 65535", output)
+        output, errors = await self.run_command("serve", "--listen-port", "99999", status=1)
+        self.assertEqual(output, b"")
+        self.assertTrue(errors.startswith("assisted-images serve: assisted-images cannot start, "))
+        self.assertIn("LISTEN_PORT: '99999'; expected a whole number from 0 to 65535", errors)
+        self.assertTrue(errors.endswith("\nHelp: assisted-images serve --help\n"))
+
+    async def test_unknown_option(self) -> None:
+        output, errors = await self.run_command("serve", "--port", "1", status=1)
+        self.assertEqual(output, b"")
+        self.assertEqual(
+            errors,
+            "assisted-images serve: option --port not recognized\n"
+            "Help: assisted-images serve --help\n",
+        )
 
     async def test_it_serves(self) -> None:
         """Until SIGTERM."""
@@ -59,6 +71,7 @@ class ServeTests(CommandTestCase):
 
     async def test_help(self) -> None:
         output, _ = await self.run_command("serve", "--help")
+        self.assertTrue(output.startswith(b"Usage: assisted-images serve [options]\n"))
         self.assertIn(b"--listen-port", output)
         output, _ = await self.run_command("--help")
         self.assertIn(b"run the service in the foreground", output)

@@ -20,13 +20,12 @@ _S3 = {"S3_ENDPOINT": "http://127.0.0.1:1", "S3_ACCESS_KEY": "key", "S3_SECRET_K
 class ServeTests(TestCase):
     timeout = 120
 
-    async def told(self, *arguments: str) -> tuple[str, int]:
+    async def told(self, *arguments: str) -> tuple[str, str, int]:
         executable, *others = console_script("image-management", "serve", *arguments)
         output, errors, status = await getProcessOutputAndValue(
             executable, others, base_environment() | _S3, str(ROOT)
         )
-        self.assertEqual(errors, b"")
-        return output.decode(), status
+        return output.decode(), errors.decode(), status
 
     async def test_it_serves(self) -> None:
         """Until SIGTERM."""
@@ -48,11 +47,11 @@ class ServeTests(TestCase):
             self.assertEqual(process.wait(60), 0)
 
     async def test_wrong_settings(self) -> None:
-        output, status = await self.told("--listen-port", "99999")
-        self.assertEqual(status, 1)
-        self.assertIn("LISTEN_PORT: '99999'; expected a whole number from 0 to 65535", output)
+        output, errors, status = await self.told("--listen-port", "99999")
+        self.assertEqual((output, status), ("", 1))
+        self.assertIn("LISTEN_PORT: '99999'; expected a whole number from 0 to 65535", errors)
 
     async def test_help(self) -> None:
-        output, status = await self.told("--help")
-        self.assertEqual(status, 0)
+        output, errors, status = await self.told("--help")
+        self.assertEqual((errors, status), ("", 0))
         self.assertIn("--s3-endpoint=", output)

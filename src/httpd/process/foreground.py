@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+from typing import Any, cast
 
+from twisted.python import usage
 from twisted.scripts import twistd
+
+from httpd.settings.options import fail
 
 
 def serve(service: str, arguments: Sequence[str]) -> None:
@@ -15,6 +18,11 @@ def serve(service: str, arguments: Sequence[str]) -> None:
     @param service: the name of C{twistd}'s plugin.
     @param arguments: its command line.
     """
-    # It reads them from there, and stays in the foreground.
-    sys.argv = [service, "--nodaemon", "--pidfile=", service, *arguments]
-    twistd.run()
+    # mypy does not see which of the platforms' is imported there.
+    options = cast(Any, twistd).ServerOptions()
+    options.command = command = f"{service} serve"
+    try:
+        options.parseOptions(["--nodaemon", "--pidfile=", service, *arguments])
+    except usage.UsageError as error:
+        fail(command, 1, f"{error}\nHelp: {command} --help")
+    twistd.runApp(options)

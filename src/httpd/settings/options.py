@@ -229,6 +229,11 @@ class ServiceOptions(SettingOptions[S]):
         count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
         return f"{self.service} cannot start, {count} wrong:{lines}"
 
+    def getSynopsis(self) -> str:  # noqa: N802
+        """The first line of the help: C{twistd}'s, or that of a command which stands for it."""
+        command = getattr(self.parent, "command", None)
+        return f"Usage: {command} [options]" if command else str(super().getSynopsis())
+
     def getUsage(self, width: int | None = None) -> str:  # noqa: N802
         """The help; beside complaints about settings, which it would bury, only where it is."""
         if self._wrong:
