@@ -40,7 +40,7 @@ help:
 	@echo 'make simulate     how long a storm of boots takes: docs/explanation/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
 	@echo 'make on-demand-test  images on demand: killed fifty times, three of a GiB in 200 MiB: minutes'
-	@echo 'make docs-test    the commands of docs/ that take more than make test has (as root): minutes'
+	@echo 'make docs-test    the commands of docs/ that take more than make test has (as root): minutes; the first time an hour'
 	@echo 'make jobs-test    a recipe built by kiwi-ng, its image customised, and booted (as root): minutes'
 	@echo 'make fuzz         hostile images until one goes wrong, or for FUZZ_SECONDS=300'
 	@echo 'make soak         mixed load, with one and two workers, every byte checked: SOAK_SECONDS=600'
@@ -126,7 +126,7 @@ boot-test: $(VENV)/.test
 	$(TRIAL) --jobs=2 tests.boot.whole_matrix
 
 docs-test: $(VENV)/.test
-	requirements/packages.sh test jobs
+	requirements/packages.sh test jobs cluster container
 	$(TRIAL) tests.docs.whole_pages
 
 moves-test: $(VENV)/.test
@@ -138,7 +138,7 @@ on-demand-test: $(VENV)/.test
 	$(TRIAL) tests.field.on_demand_at_length
 
 jobs-test: $(VENV)/.test
-	requirements/packages.sh test jobs
+	requirements/packages.sh test jobs cluster container
 	$(TRIAL) tests.image_management.jobs.local.whole_build
 
 ceph-test: $(VENV)/.test

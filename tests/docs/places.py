@@ -14,10 +14,12 @@ _PORTS = ("8080", "8443", "9000", "9443", "7070", "6379", "5432", "9090", "8000"
 """In pages, those of services."""
 
 
-def real_places() -> Callable[[str], str]:
+def real_places(host: str) -> Callable[[str], str]:
     """
     What puts the real places into a text: this machine for each of C{example.com}, and for each
     port that pages give to services one that is free.
+
+    @param host: what this machine is called.
     """
     with ExitStack() as opened:
         probes = [opened.enter_context(socket.create_server(("", 0))) for _ in _PORTS]
@@ -25,4 +27,4 @@ def real_places() -> Callable[[str], str]:
             port: str(probe.getsockname()[1]) for port, probe in zip(_PORTS, probes, strict=True)
         }
     ports = re.compile(rf"(?<![\w.-])(?:{'|'.join(_PORTS)})(?![\w-])")
-    return lambda text: ports.sub(lambda found: free[found[0]], _HOST.sub("localhost", text))
+    return lambda text: ports.sub(lambda found: free[found[0]], _HOST.sub(host, text))

@@ -21,7 +21,7 @@ from demo.service import ROOT
 from tests.docs.pages import Page
 from tests.docs.places import real_places
 from tests.docs.script import difference, script
-from tests.docs.surroundings import steps_before
+from tests.docs.surroundings import host_of, steps_before
 from tests.running import base_environment, found_program
 
 reactor: Any = _reactor
@@ -40,7 +40,7 @@ class PageTestCase(TestCase):
         @raise AssertionError: a command failed, or printed something else; with the page's line.
         """
         folder, outputs = self._folder(), self._folder()
-        places = real_places()
+        places = real_places(host_of(page))
         steps = [
             replace(block, text=places(block.text), printed=block.printed and places(block.printed))
             for block in (*steps_before(page), *page.steps(at_length=at_length))

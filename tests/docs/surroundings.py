@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.docs.pages import BACKGROUND, Block, Page
+from tests.engines.kubernetes.node import some_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,14 @@ class Need:
     @ivar service: what then runs beside the page.
     @ivar ready: the last line that it prints before the page begins.
     @ivar at_length: whether it is nothing for C{make test}, but for C{make docs-test}.
+    @ivar pods: whether who asks for machines of the page is in a pod.
     """
 
     commands: str = ""
     service: str = ""
     ready: str = ""
     at_length: bool = False
+    pods: bool = False
 
 
 _CLONE = """\
@@ -78,6 +81,14 @@ sample_infra_env(Path("infra-envs"))
 PYTHON
 . ./settings
 export INFRA_ENVS_DIR=infra-envs IMAGE_SERVICE_BASE_URL=http://10.0.2.2:8080
+"""
+
+_BESIDE_KUBECTL = """\
+cp -r "$ROOT"/deploy .
+python -m demo.certificate certs
+cp certs/service.crt tls.crt
+cp certs/service.key tls.key
+export PATH=$HOME/bin:$PATH
 """
 
 _STOPS = "Ctrl-C stops the service."
@@ -134,6 +145,16 @@ _NEEDS = {
         '\' id: "00000000-0000-4000-8000-000000000000", created: "2024-01-01T00:00:00"}]\''
         " >ims-data/v2.1_images.json\n"
     ),
+    # kubectl, and a Kubernetes with a node, which has registry.example.com/assisted-images:0.1.0;
+    # deploy/ of this repository, and a certificate of the service
+    "cluster": Need(
+        _BESIDE_KUBECTL,
+        "python -m tests.docs.cluster images.example.com"
+        " registry.example.com/assisted-images:0.1.0",
+        "ready",
+        at_length=True,
+        pods=True,
+    ),
     # a key pair of OpenSSH in ~/.ssh
     "ssh key": Need("mkdir -m 700 ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519\n"),
 }
@@ -149,6 +170,11 @@ def needs_of(page: Page) -> list[Need]:
     if unknown:
         raise AssertionError(f"{page.name} needs {unknown}; there are {[*_NEEDS]}")
     return [_NEEDS[name] for name in page.needs]
+
+
+def host_of(page: Page) -> str:
+    """What this machine is called on the page, so that everybody there finds it."""
+    return some_address() if any(need.pods for need in needs_of(page)) else "localhost"
 
 
 def steps_before(page: Page) -> list[Block]:

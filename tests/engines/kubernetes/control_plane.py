@@ -239,6 +239,11 @@ _DESTINATION_RULES: Json = {
 """As much of Istio as jobs notice."""
 
 
+def kubectl() -> Path:
+    """Its command line; the first time it is built, and blocks."""
+    return go_program(MODULE, "k8s.io/kubernetes/cmd/kubectl")
+
+
 @cache
 def control_plane() -> ControlPlane:
     """The one of this process; the first time it blocks for some seconds."""

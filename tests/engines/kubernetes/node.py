@@ -32,15 +32,18 @@ class Node:
     @ivar address: the host, as pods see it.
     """
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, address: str) -> None:
+        """
+        @param address: one of L{some_address}.
+        """
         self._plane = plane
         self._directory = plane.directory
         self._programs = {
             name: go_program(MODULE, f"{_CONTAINERD}/{name}")
             for name in ("containerd", "containerd-shim-runc-v2", "ctr")
         }
-        self._number = randrange(256)
-        self.address = f"10.98.{self._number}.1"
+        self.address = address
+        self._number = address.split(".")[2]
         self._volumes = 0
 
     @property
@@ -57,7 +60,7 @@ class Node:
         self._make_network()
         self._plane.run("scheduler", **self._plane.as_client, leader_elect=False, secure_port=0)
         self._run_containerd()
-        self._ctr("images", "import", str(images))
+        self.add_image(images)
         self._run_kubelet()
         self._plane.processes.wait_until("the node is ready", self._is_ready, _START_SECONDS)
 
@@ -142,19 +145,25 @@ class Node:
         ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
         return ready and not node["spec"].get("taints")
 
+    def add_image(self, archive: Path) -> None:
+        """Have a container image, from an archive in Docker's format."""
+        self._ctr("images", "import", str(archive))
+
     def add_volume(self) -> None:
         """Have storage for one claim more."""
         self._volumes += 1
         name = f"volume-{self._volumes}"
+        place = self._directory / "volumes" / name
+        place.mkdir(parents=True)
+        here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [_NAME]}
         volume = {
             "metadata": {"name": name},
             "spec": {
                 "capacity": {"storage": "100Gi"},
                 "accessModes": ["ReadWriteOnce"],
-                "hostPath": {
-                    "path": str(self._directory / "volumes" / name),
-                    "type": "DirectoryOrCreate",
-                },
+                # Unlike one of hostPath it is given to a pod's fsGroup.
+                "local": {"path": str(place)},
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
             },
         }
         status, answer = self._plane.ask("POST", "/api/v1/persistentvolumes", volume)
@@ -251,11 +260,16 @@ disabled_plugins = ["io.containerd.nri.v1.nri"]
 """
 
 
+def some_address() -> str:
+    """An address for a node's host, which hardly anybody else has."""
+    return f"10.98.{randrange(256)}.1"
+
+
 @cache
 def node() -> Node:
     """The one of this process's cluster; the first time it blocks for some seconds."""
     require_root()
-    made = Node(control_plane())
+    made = Node(control_plane(), some_address())
     atexit.register(made.end)
     made.start()
     return made
