@@ -138,7 +138,7 @@ on-demand-test: $(VENV)/.test
 	$(TRIAL) tests.field.on_demand_at_length
 
 jobs-test: $(VENV)/.test
-	requirements/packages.sh test jobs cluster container
+	requirements/packages.sh test jobs
 	$(TRIAL) tests.image_management.jobs.local.whole_build
 
 ceph-test: $(VENV)/.test
