@@ -27,6 +27,7 @@ from assisted_images.settings.options import Options
 from assisted_images.values import VERSION_TEXT
 from httpd.command_lines.options import CompletionOptions, completion
 from httpd.outbound.failures import DownloadError
+from httpd.outbound.names import look_names_up_apart
 from httpd.process.foreground import serve
 from httpd.settings.options import Commands, VersionedOptions, fail
 from httpd.texts import os_error_text
@@ -88,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(reactor: Any, options: VersionedOptions) -> Deferred[None]:
     """Do what is asked for; when the process is told to end before, have it end in good order."""
+    look_names_up_apart(reactor)
     work, ended = Deferred.fromCoroutine(_done(reactor, options)), Deferred[None]()
 
     def interrupt() -> Deferred[None]:

@@ -19,7 +19,7 @@ from httpd.listening.places import places_of
 from httpd.listening.renewal import CertificateRenewal
 from httpd.listening.tls import ServerTls
 from httpd.logs.service import ServiceLog
-from httpd.process.clock import process_reactor
+from httpd.process.reactor import process_reactor
 from httpd.process.service import HttpService
 from httpd.process.supervisor import Supervisor
 from httpd.web.bearer_keys import IssuerKeyRenewal

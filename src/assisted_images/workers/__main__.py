@@ -17,7 +17,7 @@ from assisted_images.workers.secondary import Secondary
 from httpd.logs.events import JsonLogObserver
 from httpd.logs.lines import JsonLines, Unbuffered
 from httpd.logs.requests import RequestLines, RequestLog
-from httpd.process.clock import wait_by_monotonic_clock
+from httpd.process.reactor import prepare_reactor
 
 
 def begin_log(level: str, worker: int) -> RequestLog:
@@ -40,7 +40,7 @@ def main() -> int:
     """
     from twisted.internet import reactor
 
-    wait_by_monotonic_clock(reactor)
+    prepare_reactor(reactor)
     inheritance.end_with_parent()
     try:
         welcome = read_message(partial(os.read, inheritance.FROM_PRIMARY), WELCOME_DECODER)

@@ -33,11 +33,12 @@ def threads_of(reactor: IReactorThreads) -> RunInThread:
     return run
 
 
-def own_threads(reactor: Any, most: int, name: str, *, daemon: bool = False) -> RunInThread:
+def own_pool(
+    reactor: Any, most: int, name: str, *, daemon: bool = False
+) -> Callable[[], ThreadPool]:
     """
-    Blocking work in threads of its own, so that it keeps no other work waiting, and none keeps it.
-
-    They begin when there is something to do, and end with C{reactor}.
+    What gives a pool of threads, which begin when there is something to do, and end with
+    C{reactor}.
 
     @param most: how many there may be.
     @param name: theirs, for whoever looks at the process.
@@ -46,12 +47,25 @@ def own_threads(reactor: Any, most: int, name: str, *, daemon: bool = False) -> 
     pool = ThreadPool(0, most, name)
     pool.threadFactory = partial(Thread, daemon=daemon)  # type: ignore[assignment]
 
-    def run(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+    def started() -> ThreadPool:
         if not pool.started:
             pool.start()
             if not daemon:
                 reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
-        return deferToThreadPool(reactor, pool, function, *args, **kwargs)
+        return pool
+
+    return started
+
+
+def own_threads(reactor: Any, most: int, name: str, *, daemon: bool = False) -> RunInThread:
+    """
+    Blocking work in the threads of an L{own_pool}, so that it keeps no other work waiting, and
+    none keeps it.
+    """
+    pool = own_pool(reactor, most, name, daemon=daemon)
+
+    def run(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_T]:
+        return deferToThreadPool(reactor, pool(), function, *args, **kwargs)
 
     return run
 

@@ -1,9 +1,11 @@
-"""Which clock a service waits by."""
+"""The reactor of a process, as services want it."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
+
+from httpd.outbound.names import look_names_up_apart
 
 
 def wait_by_monotonic_clock(reactor: Any) -> None:
@@ -20,9 +22,15 @@ def wait_by_monotonic_clock(reactor: Any) -> None:
     reactor.seconds = time.monotonic
 
 
+def prepare_reactor(reactor: Any) -> None:
+    """Have a reactor wait by a monotonic clock, and look names up in threads of their own."""
+    wait_by_monotonic_clock(reactor)
+    look_names_up_apart(reactor)
+
+
 def process_reactor() -> Any:
-    """The reactor of the process, which waits by a monotonic clock from now on."""
+    """The reactor of the process, prepared from now on."""
     from twisted.internet import reactor
 
-    wait_by_monotonic_clock(reactor)
+    prepare_reactor(reactor)
     return reactor
