@@ -204,7 +204,8 @@ news: $(VENV)/.test
 
 container-test: $(VENV)/.test
 	requirements/packages.sh container
-	$(TRIAL) tests.deploy.in_containers tests.deploy.under_systemd tests.deploy.installing
+	$(TRIAL) tests.deploy.in_containers tests.deploy.under_systemd \
+	    tests.deploy.installing tests.deploy.with_podman
 
 fresh-debian:
 	tests/fresh-debian.sh $(DEBIAN)

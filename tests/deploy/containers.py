@@ -33,6 +33,7 @@ _LEAST = (
     "--security-opt=no-new-privileges",
     f"--user={ANY_USER}",
 )
+_MIRROR = "http://deb.debian.org/debian"
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -75,22 +76,33 @@ def image() -> str:
     return IMAGE
 
 
-def debian(name: str, packages: str) -> str:
-    """An image of the Debian that runs here, made once, of packages from where this one has its."""
-    release = _release()
+def debian(name: str, packages: str, release: str = "") -> str:
+    """
+    An image of Debian, made once.
+
+    @param release: its code name; by default that of what runs here, and then of packages from
+        where this machine has its; those of another one are from the mirror that C{MIRROR} names.
+    """
+    own = _release()
+    release = release or own
     key = hashlib.sha256(f"{release} {packages}".encode()).hexdigest()[:16]
     tag = f"localhost/{name}:{key}"
     if podman("image", "exists", tag, check=False).returncode:
         say("making a container image of Debian, once for this machine: half a minute")
-        sources = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").iterdir()]
-        listed = [one for one in sources if one.is_file() and one.suffix in {".list", ".sources"}]
+        listed = _sources() if release == own else [os.environ.get("MIRROR", _MIRROR)]
         with TemporaryDirectory(dir="/var/tmp") as directory:
             archive = Path(directory) / "debian.tar"
             command = [found_program("mmdebstrap", profile="container"), "--quiet"]
             command += ["--variant=minbase", f"--include={packages}", release, str(archive)]
-            subprocess.run([*command, *map(str, listed)], check=True)
+            subprocess.run([*command, *listed], check=True)
             podman("import", archive, tag)
     return tag
+
+
+def _sources() -> list[str]:
+    """The files that say where this machine has its packages from."""
+    places = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").iterdir()]
+    return [str(one) for one in places if one.is_file() and one.suffix in {".list", ".sources"}]
 
 
 def _base() -> str:

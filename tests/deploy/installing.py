@@ -9,21 +9,11 @@ import http.client
 import shutil
 from pathlib import Path
 
-from demo.service import ROOT
 from tests.deploy.containers import debian, free_port, with_packages
-from tests.deploy.first_process import SYSTEMD, SystemdTestCase
-from tests.docs.pages import read_page
+from tests.deploy.first_process import SYSTEMD, SystemdTestCase, commands_of
 from tests.test_packaging import distributions
 
-_HERE = "tested by make container-test"
 _PACKAGES = f"{SYSTEMD},python3-venv,pipx,sudo"
-
-
-def _commands(page: str) -> list[str]:
-    """Those of a page below C{docs/how-to} that are run here."""
-    place = ROOT / "docs/how-to" / page
-    blocks = read_page(place, place.read_text("utf-8")).blocks
-    return [block.text for block in blocks if block.is_command and block.comment == _HERE]
 
 
 class InstallingTests(SystemdTestCase):
@@ -46,7 +36,7 @@ class InstallingTests(SystemdTestCase):
 
     def test_pages(self) -> None:
         """Both ways to install; then the service by systemd, out of an environment that is new."""
-        by_pipx, by_pip = _commands("install.md")
+        by_pipx, by_pip = commands_of("install.md")
         self.assertEqual(len(self.run_here(by_pipx).splitlines()[-2:]), 2)
         self.run_here(by_pip)
         self.assertIn("serve", self.inside("/opt/assisted-images/bin/assisted-images", "--help"))
@@ -56,7 +46,7 @@ class InstallingTests(SystemdTestCase):
         self.inside("mkdir", place)
         moved = f"[Socket]\\nListenStream=\\nListenStream={port}\\n"
         self.inside("sh", "-c", f"printf '{moved}' >{place}/port.conf")
-        (units,) = _commands("systemd.md")
+        (units,) = commands_of("systemd.md")
         self.run_here(units)
         self.assertEqual(self.state("assisted-images.service"), "active")
         connection = http.client.HTTPConnection("127.0.0.1", port)
