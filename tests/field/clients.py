@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -128,6 +129,12 @@ def close(connections: Iterable[socket.socket]) -> None:
     for connection in connections:
         with suppress(OSError):
             connection.close()
+
+
+def reset(connection: socket.socket) -> None:
+    """Close it as a kernel does whose program is gone with something unread: by a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 def memory(service: ServiceProcess) -> int:

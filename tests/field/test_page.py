@@ -103,7 +103,7 @@ class PageTests(GoingDownTestCase):
         connection, head = await deferToThread(self.begun, service, "http")
         body = await deferToThread(clients.rest_of, connection, head)
         self.assertEqual(len(body), len(noisy_image()))
-        clients.close(page.connection for page in pages)
+        clients.close([connection, *(page.connection for page in pages)])
         await self.until_metric(service, "connections", 1)
         lines: list[dict[str, Any]] = service.events
         self.assertEqual([one for one in lines if one.get("route") == "/page/events"], [])
