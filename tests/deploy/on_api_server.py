@@ -5,14 +5,18 @@ What kustomize makes of C{deploy/kubernetes/}, by a real API server.  C{make dep
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessOutput
 from twisted.trial.unittest import TestCase
 
+from demo.service import ROOT
 from tests.deploy.kubernetes_objects import OPERATOR, Object, kustomizations, rendered
+from tests.docs.pages import read_page
 from tests.engines.kubernetes.client import Client
-from tests.engines.kubernetes.control_plane import control_plane
+from tests.engines.kubernetes.control_plane import control_plane, kubectl
 from tests.engines.kubernetes.resources import StatusError
 from tests.httpd.outbound.servers import trial_reactor
 
@@ -113,6 +117,30 @@ class ApiServerTests(TestCase):
                             await deferLater(trial_reactor(), _POLL_SECONDS)
         self.assertFalse(await may("delete", "", "pods"))
         self.assertFalse(await may("create", "apps", "deployments"))
+
+    async def test_stopping_crays(self) -> None:
+        """What the page on Cray's IMS says to stop it by, word for word."""
+        place = ROOT / "docs/how-to/from-cray-ims.md"
+        [command] = [
+            block.text
+            for block in read_page(place, place.read_text("utf-8")).blocks
+            if block.comment == f"tested by {Path(__file__).relative_to(ROOT)}"
+        ]
+        client = (await self.namespace("services")).client
+        labels = {"app": "cray-ims"}
+        container = {"name": "cray-ims", "image": "localhost/cray-ims:1"}
+        pod = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": pod}
+        deployment = {"metadata": {"name": "cray-ims"}, "spec": spec}
+        deployments = "/apis/apps/v1/namespaces/services/deployments"
+        await client.ask("POST", deployments, deployment)
+        program, _, words = command.partition(" ")
+        self.assertEqual(program, "kubectl")
+        environment = {"KUBECONFIG": str(control_plane().kubeconfig)}
+        output = await getProcessOutput(str(kubectl()), words.split(), environment)
+        self.assertEqual(output, b"deployment.apps/cray-ims scaled\n")
+        scaled = await client.ask("GET", f"{deployments}/cray-ims")
+        self.assertEqual(scaled["spec"]["replicas"], 0)
 
 
 def _pod(thing: Object) -> Object:

@@ -85,13 +85,18 @@ def _environment(home: Path) -> dict[str, str]:
     found = base_environment()
     del found["PYTHONPATH"]
     caches = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return found | {
-        "PATH": f"{Path(sys.executable).parent}:{found['PATH']}:/usr/sbin:/sbin",
-        "HOME": str(home),
-        "XDG_CACHE_HOME": caches,
-        "ROOT": str(ROOT),
-        "TERM": "dumb",
-    }
+    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return (
+        found
+        | pip
+        | {
+            "PATH": f"{Path(sys.executable).parent}:{found['PATH']}:/usr/sbin:/sbin",
+            "HOME": str(home),
+            "XDG_CACHE_HOME": caches,
+            "ROOT": str(ROOT),
+            "TERM": "dumb",
+        }
+    )
 
 
 class _Shell(ProcessProtocol):

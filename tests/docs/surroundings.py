@@ -101,7 +101,8 @@ _NEEDS = {
     ),
     # the same, where jobs are worked on
     "clone for jobs": Need(
-        _CLONE + "export LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000 IMS_SSH_PORTS=8090\n",
+        _CLONE + "make() { LISTEN_PORT=9443 HTTP_LISTEN_PORT=9000 command make $*; }\n"
+        "export IMS_SSH_PORTS=8090\n",
         at_length=True,
     ),
     # its commands
