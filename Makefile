@@ -35,7 +35,7 @@ help:
 	@echo 'make bench-request  what one request of thousands costs, to the microsecond'
 	@echo 'make boot-test    every way to boot every kind of image, two machines at a time: minutes'
 	@echo "make ceph-test    image management beside Ceph's gateway (as root): minutes"
-	@echo 'make cluster-test jobs in a real Kubernetes, with a node (as root): minutes; the first time an hour'
+	@echo 'make cluster-test jobs in a real Kubernetes, with a node, and the service in its pods (as root): minutes; the first time an hour'
 	@echo 'make deploy-test  what kustomize makes of deploy/kubernetes/, on a real API server: a minute; the first time half an hour'
 	@echo 'make simulate     how long a storm of boots takes: docs/explanation/scaling.md; SIMULATE_FLAGS=--help'
 	@echo 'make moves-test   image management killed fifty times while images move: minutes'
@@ -147,8 +147,9 @@ ceph-test: $(VENV)/.test
 
 # What is killed on a node is killed last: whoever has no root has seen the rest by then.
 cluster-test: $(VENV)/.test
-	requirements/packages.sh cluster
-	$(TRIAL) tests.image_management.jobs.kubernetes.on_cluster tests.image_management.jobs.kubernetes.on_node
+	requirements/packages.sh test cluster container
+	$(TRIAL) tests.image_management.jobs.kubernetes.on_cluster tests.image_management.jobs.kubernetes.on_node \
+	    tests.deploy.on_node
 
 deploy-test: $(VENV)/.test
 	requirements/packages.sh test

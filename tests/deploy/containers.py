@@ -76,6 +76,21 @@ def image() -> str:
     return IMAGE
 
 
+def archived_image(directory: Path, name: str, *variables: str) -> Path:
+    """
+    The image by another name, in an archive in Docker's format; blocking.
+
+    @param variables: what it has in its environment besides, as C{NAME=text}.
+    """
+    lines = [f"FROM {image()}", *(f"ENV {variable}" for variable in variables)]
+    (directory / "Containerfile").write_text("\n".join(lines))
+    podman("build", "--format=docker", f"--tag={name}", *LIMITS, directory)
+    archive = directory / "image.tar"
+    podman("save", "--format=docker-archive", f"--output={archive}", name)
+    podman("rmi", name)
+    return archive
+
+
 def debian(name: str, packages: str, release: str = "") -> str:
     """
     An image of Debian, made once.

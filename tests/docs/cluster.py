@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.deploy.containers import LIMITS, image, podman
+from tests.deploy.containers import archived_image
 from tests.engines.kubernetes.control_plane import control_plane, kubectl
 from tests.engines.kubernetes.node import Node
 
@@ -31,7 +31,9 @@ def run_cluster(address: str, name: str) -> None:
     node.start()
     node.add_volume()
     with TemporaryDirectory(dir="/var/tmp") as directory:
-        node.add_image(_with_small_images(Path(directory), name))
+        # It takes OS images as small as those of pages.
+        small = ("MIN_KERNEL_BYTES=1", "MIN_ROOTFS_BYTES=1")
+        node.add_image(archived_image(Path(directory), name, *small))
     (Path.home() / "bin").mkdir()
     (Path.home() / "bin/kubectl").symlink_to(kubectl())
     (Path.home() / ".kube").mkdir()
@@ -39,17 +41,6 @@ def run_cluster(address: str, name: str) -> None:
     print("ready", flush=True)
     with suppress(KeyboardInterrupt):
         signal.pause()
-
-
-def _with_small_images(directory: Path, name: str) -> Path:
-    """The container image, which takes OS images as small as those of pages, in an archive."""
-    content = f"FROM {image()}\nENV MIN_KERNEL_BYTES=1 MIN_ROOTFS_BYTES=1\n"
-    (directory / "Containerfile").write_text(content)
-    podman("build", "--format=docker", f"--tag={name}", *LIMITS, directory)
-    archive = directory / "image.tar"
-    podman("save", "--format=docker-archive", f"--output={archive}", name)
-    podman("rmi", name)
-    return archive
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ class PostgresqlServer:
         if made.returncode:
             raise AssertionError(f"initdb failed: {made.stderr}")
 
+    @property
+    def socket(self) -> Path:
+        """The socket that it listens on."""
+        return self._directory / ".s.PGSQL.5432"
+
     def url(self, database: str = "postgres") -> str:
         """The address of a database of it, in the manner of C{DATABASE_URL}."""
         return f"postgresql://ims@/{database}?host={self._directory}"

@@ -45,7 +45,7 @@ class ControlPlane:
 
     @ivar processes: the programs.
     @ivar directory: what they need and say.
-    @ivar server: the URL of the API.
+    @ivar server: the URL of the API, and C{port} its port.
     """
 
     def __init__(self) -> None:
@@ -54,8 +54,8 @@ class ControlPlane:
         self.processes = Processes(self.directory)
         self._program = go_program(MODULE, "image-management/kubernetes")
         self._token, self._service_token = token_hex(), token_hex()
-        self._port = free_port()
-        self.server = f"https://127.0.0.1:{self._port}"
+        self.port = free_port()
+        self.server = f"https://127.0.0.1:{self.port}"
         self.kubeconfig = write_kubeconfig(
             self.directory, self.server, self._token, self._certificate
         )
@@ -94,7 +94,7 @@ class ControlPlane:
             etcd_servers=storage,
             bind_address="127.0.0.1",
             advertise_address="127.0.0.1",
-            secure_port=self._port,
+            secure_port=self.port,
             cert_dir=self._certificate.parent,
             service_cluster_ip_range=_SERVICES,
             service_account_issuer="https://kubernetes.default.svc",

@@ -1,6 +1,7 @@
 """
 A node for the real Kubernetes, as root: scheduler, containerd with runc, and the real kubelet.
-Pods have a network of their own; there is neither DNS nor a load balancer.
+Pods have a network of their own, and look names up at the host's address there; there is neither a
+name server at it nor a load balancer.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
 _START_SECONDS = 120.0
 _KUBELET_PORT = 10250
 _NAME = "node-0"
+
+API_ADDRESS = "10.96.0.1"
+"""Where pods look for the API server, at port 443: an address of this host, without a server."""
 
 
 class Node:
@@ -68,7 +72,8 @@ class Node:
         """An address of the host for pods; their own bridge is made by the plugin."""
         link = f"imsnode{self._number}"
         _run("ip", "link", "add", link, "type", "bridge")
-        _run("ip", "address", "add", f"{self.address}/32", "dev", link)
+        for address in (self.address, API_ADDRESS):
+            _run("ip", "address", "add", f"{address}/32", "dev", link)
         _run("ip", "link", "set", link, "up")
         folder = self._directory / "cni"
         folder.mkdir()
@@ -111,6 +116,8 @@ class Node:
             "cgroupsPerQOS": False,
             "enforceNodeAllocatable": [],
             "failSwapOn": False,
+            "clusterDNS": [self.address],
+            "clusterDomain": "cluster.local",
             "oomScoreAdj": 0,
             "address": self.address,
             "port": _KUBELET_PORT,

@@ -44,6 +44,10 @@ _WITHOUT_DETAIL = "BackoffLimitExceeded"
 """Why a Job fails whose pod has failed: the pod knows more."""
 
 
+_KILLED = 137
+"""The exit status after SIGKILL, 128 and its number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What is seen of a job in the cluster."""
@@ -105,9 +109,12 @@ def _out_of_memory(sight: Sight) -> Iterator[str]:
     for pod in sight.pods:
         for one in containers_of(pod):
             if one.ended is not None and one.ended.get("reason") == "OOMKilled":
-                limit = memory_limit(pod, one.name)
-                room = f"its limit of {limit}" if limit else "its node has"
-                yield f"container {one.name} was OOMKilled: it needs more memory than {room}"
+                yield f"container {one.name} was OOMKilled: {_needs_memory(pod, one.name)}"
+
+
+def _needs_memory(pod: Object, container: str) -> str:
+    limit = memory_limit(pod, container)
+    return f"it needs more memory than {f'its limit of {limit}' if limit else 'its node has'}"
 
 
 def _lost_pods(sight: Sight) -> Iterator[str]:
@@ -142,7 +149,11 @@ def _failed_pods(sight: Sight) -> Iterator[str]:
         for name, how in sorted(ended, key=lambda one: str(one[1].get("finishedAt"))):
             if how.get("exitCode"):
                 said = {**how, "reason": how.get("reason", "").removeprefix("Error")}
-                yield _told(f"container {name} ended with exit status {how['exitCode']}", said)
+                text = f"container {name} ended with exit status {how['exitCode']}"
+                if how["exitCode"] == _KILLED:
+                    # The container's runtime does not always hear of the kernel's reason.
+                    text += f" (SIGKILL): perhaps {_needs_memory(pod, name)}"
+                yield _told(text, said)
         yield _told("its pod failed", status_of(pod))
 
 

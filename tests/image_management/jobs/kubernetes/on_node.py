@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from httpd.concurrency.coroutines import side_by_side
+from tests.engines.kubernetes.bed import KubernetesBed
 from tests.engines.kubernetes.case import KubernetesTestCase
 from tests.engines.kubernetes.control_plane import control_plane
 from tests.engines.kubernetes.failing_server import FailingServer
@@ -21,7 +22,7 @@ from tests.engines.kubernetes.node import node
 from tests.engines.kubernetes.pod_image import JOB_IMAGE
 from tests.engines.kubernetes.relay import start_relay
 from tests.engines.sshd import make_key
-from tests.engines.versitygw import start_versitygw
+from tests.engines.versitygw import Versitygw, start_versitygw
 from tests.image_management.jobs.kubernetes.running import Jobs, start_jobs
 from tests.running import run
 
@@ -37,42 +38,31 @@ class OnNode(KubernetesTestCase):
     Has a service that pods reach, and that reaches pods.
 
     @ivar hosts: the file in which the service finds the names of Services.
+    @ivar to_service: the port of the host's address at which pods find the service.
     """
 
     timeout = 600
     hosts: Path
     jobs: Jobs
+    to_service: Forward
 
     def start_kubernetes(self) -> FailingServer:
         self.node = node()
         return start_relay(self, control_plane())
 
     async def begin(self, settings: Mapping[str, str] | None = None) -> Jobs:
-        """A service, with what pods need of it."""
+        """Have the service, with what pods need of it."""
         bed = self.start_kubernetes()
         s3 = await start_versitygw(self)
-        to_s3, to_service = (Forward(self, self.node.address, port) for port in (0, _HTTP))
+        to_s3, self.to_service = (Forward(self, self.node.address, port) for port in (0, _HTTP))
         to_s3.port = int(s3.access.endpoint.rpartition(":")[2])
         self.hosts = Path(self.mktemp()).resolve()
         self.hosts.touch()
         endpoint = f"http://{self.node.address}:{to_s3.own_port}"
-        self.jobs = jobs = await start_jobs(
-            self,
-            bed,
-            {
-                "KUBECONFIG": str(control_plane().kubeconfig),
-                "S3_ENDPOINT": endpoint,
-                "API_GATEWAY_HOSTNAME": self.node.address,
-                "LD_PRELOAD": _NAME_WRAPPER,
-                "NSS_WRAPPER_HOSTS": str(self.hosts),
-                **dict.fromkeys(
-                    ("IMS_UTILS_IMAGE", "IMS_BUILDER_IMAGE", "IMS_SSHD_IMAGE"), JOB_IMAGE
-                ),
-                **(settings or {}),
-            },
-            s3,
-        )
-        to_service.port = jobs.ims.process.ports["http"]
+        places = {"S3_ENDPOINT": endpoint, "API_GATEWAY_HOSTNAME": self.node.address}
+        images = ("IMS_UTILS_IMAGE", "IMS_BUILDER_IMAGE", "IMS_SSHD_IMAGE")
+        given = places | dict.fromkeys(images, JOB_IMAGE) | dict(settings or {})
+        self.jobs = await self.start_service(bed, s3, given)
         credentials = {
             "access_key": s3.access.access_key,
             "secret_key": s3.access.secret_key,
@@ -81,6 +71,19 @@ class OnNode(KubernetesTestCase):
         }
         secret = {"metadata": {"name": "ims-s3-credentials"}, "stringData": credentials}
         await bed.client.create("secrets", secret)
+        return self.jobs
+
+    async def start_service(
+        self, bed: KubernetesBed, s3: Versitygw, settings: Mapping[str, str]
+    ) -> Jobs:
+        """Start it, outside of the cluster, and have C{to_service} lead to it."""
+        own = {
+            "KUBECONFIG": str(control_plane().kubeconfig),
+            "LD_PRELOAD": _NAME_WRAPPER,
+            "NSS_WRAPPER_HOSTS": str(self.hosts),
+        }
+        jobs = await start_jobs(self, bed, own | dict(settings), s3)
+        self.to_service.port = jobs.ims.process.ports["http"]
         return jobs
 
 
@@ -202,7 +205,7 @@ class DeathTests(OnNode):
         await side_by_side(
             (
                 dies(
-                    "container main was OOMKilled: it needs more memory than its limit of 64Mi",
+                    "it needs more memory than its limit of 64Mi",
                     image_root_archive_name="oom",
                 ),
                 dies("its Job failed: DeadlineExceeded"),

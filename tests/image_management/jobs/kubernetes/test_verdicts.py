@@ -119,6 +119,12 @@ REASONS: Sequence[tuple[str, Json | None, Json | None]] = (
         LATE,
         a_pod(WELL, ended(137), phase="Failed"),
     ),
+    (
+        "container c1 ended with exit status 137 (SIGKILL):"
+        " perhaps it needs more memory than its limit of 40Gi",
+        FAILED,
+        a_pod(WELL, ended(137), phase="Failed"),
+    ),
     ("container c1 ended with exit status 3", FAILED, a_pod(WELL, ended(3), phase="Failed")),
     (
         "container c0 ended with exit status 128: ContainerCannotRun: no such program",
