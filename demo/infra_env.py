@@ -35,12 +35,22 @@ address1=192.0.2.10/24,192.0.2.1
 
 
 def write_infra_env(
-    directory: Path, ignition: bytes, kernel_arguments: Sequence[str] = (), ramdisk: bytes = b""
+    directory: Path,
+    ignition: bytes,
+    kernel_arguments: Sequence[str] = (),
+    ramdisk: bytes = b"",
+    edits: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Write one infra-env: what is changed here counts at the service's next request."""
+    """
+    Write one infra-env: what is changed here counts at the service's next request.
+
+    @param kernel_arguments: those that are appended.
+    @param edits: further operations on them, such as C{delete}, and their values.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "discovery.ign").write_bytes(ignition)
-    operations = [{"operation": "append", "value": value} for value in kernel_arguments]
+    all_edits = [*(("append", value) for value in kernel_arguments), *edits]
+    operations = [{"operation": name, "value": value} for name, value in all_edits]
     answer = {"id": directory.name, "kernel_arguments": json.dumps(operations)}
     (directory / "infra-env.json").write_text(json.dumps(answer, indent=2) + "\n")
     if ramdisk:

@@ -33,6 +33,11 @@ _RAMDISK_FILE = "etc/assisted/network/host0/eth0.nmconnection"
 _EL_TORITO_NAME = slice(17 * 2048 + 7, 17 * 2048 + 39)
 """In the boot record volume descriptor (El Torito 1.0, figure 7)."""
 
+_EDITS = (("delete", "ignition.firstboot"), ("replace", "ignition.platform.id=metal=qemu"))
+_UNEDITED = {"ignition.firstboot", "ignition.platform.id=metal"}
+_EDITED = "ignition.platform.id=qemu"
+"""What becomes of the arguments that every image has from the start."""
+
 _FILES = {Product.FULL: "full.iso", Product.MINIMAL: "minimal.iso"}
 
 
@@ -80,6 +85,7 @@ class BootTestCase(TestCase):
             ignition,
             [self.kernel_argument],
             compressed_ramdisk({_RAMDISK_FILE: self.ramdisk_text.encode("ascii")}),
+            _EDITS,
         )
         port = self.reserved_port()
         settings = {
@@ -161,6 +167,10 @@ class BootTestCase(TestCase):
         self.assertIn(f"IGNITION CONFIG /config.ign: {_reported(ignition)}", console)
         arguments = next(line for line in console.splitlines() if "KERNEL ARGUMENTS:" in line)
         self.assertEqual(self.kernel_argument in arguments.split(), cell.has_kernel_arguments)
+        if cell.has_kernel_arguments:
+            edited = cell.edits_kernel_arguments
+            self.assertEqual(_EDITED in arguments.split(), edited, arguments)
+            self.assertEqual(not _UNEDITED & {*arguments.split()}, edited, arguments)
         file = f"RAMDISK FILE /{_RAMDISK_FILE}: {self.ramdisk_text}"
         self.assertEqual(file in console, cell.has_ramdisk)
         self.assertEqual(

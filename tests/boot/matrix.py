@@ -81,6 +81,11 @@ class Cell:
         """Whether the infra-env's do; a loaded kernel has its administrator's."""
         return self.medium is not Medium.LOADED
 
+    @property
+    def edits_kernel_arguments(self) -> bool:
+        """Whether those of the image can be deleted and replaced; ISOs of 2021 only have room."""
+        return self.product is Product.INITRD or self.variant.areas_in_json
+
 
 BIOS, UEFI = Firmware
 ISOS = (Product.FULL, Product.MINIMAL)
