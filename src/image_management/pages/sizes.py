@@ -7,12 +7,12 @@ from contextlib import suppress
 
 from cachetools import LRUCache, TTLCache
 from twisted.application.service import Service
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from httpd.concurrency.slots import OwnSlots
+from httpd.concurrency.threads import to_its_end
 from image_management.images.manifests import ARTIFACT_NAMES, BadManifest, read_manifest
 from image_management.records.kinds import Kind
 from image_management.records.links import Link
@@ -26,7 +26,6 @@ RECIPE = "archive"
 PATIENCE_SECONDS = 1.0
 """For how long a page waits for what is not known yet; the next one has it."""
 
-_LOOK_SECONDS = 0.05
 _MOST_KNOWN = 10_000
 _MOST_ASKED = 200
 _MOST_AT_ONCE = 8
@@ -77,10 +76,7 @@ class ArtifactSizes(Service):
             if (link := record.link) is not None:
                 links[record.id] = link
                 self._begin(record.kind, link)
-        wanted = {*links.values()}
-        end = self._clock.seconds() + PATIENCE_SECONDS
-        while wanted & self._asking.keys() and self._clock.seconds() < end:
-            await deferLater(self._clock, _LOOK_SECONDS)
+        await self._known_soon({*links.values()} & self._asking.keys())
         return {id: self._known.get(link, {}) for id, link in links.items()}
 
     def stopService(self) -> None:
@@ -88,6 +84,12 @@ class ArtifactSizes(Service):
         Service.stopService(self)
         for asking in [*self._asking.values()]:
             asking.cancel()
+
+    async def _known_soon(self, links: Iterable[Link]) -> None:
+        """Wait until S3 has answered, or for L{PATIENCE_SECONDS}."""
+        waits = [to_its_end(self._asking[link]) for link in links]
+        answers = gatherResults(waits, consumeErrors=True)
+        await answers.addTimeout(PATIENCE_SECONDS, self._clock, lambda *_: None)
 
     def _begin(self, kind: Kind, link: Link) -> None:
         """Ask for what is not known, unless that is being done."""
