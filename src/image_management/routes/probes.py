@@ -56,8 +56,10 @@ class S3Watch(Background):
         while True:
             state = await self._ask()
             if state != self.state:
-                said = self._log.info if state == OK else self._log.error
-                said("S3 is {state}", state=state)
+                if state == OK:
+                    self._log.info("S3 answers")
+                else:
+                    self._log.error("S3 is away: {state}", state=state)
             self.state = state
             await deferLater(self._clock, LOOK_SECONDS)
 

@@ -145,7 +145,7 @@ class RunningTests(ServiceTestCase):
         """Sizes are those of S3; who looks does not keep the service from going down."""
         ims = await self.start()
         await ims.process.wait_for(
-            lambda: any("S3 is ok" in line for line in ims.process.lines), "S3", None
+            lambda: any("S3 answers" in line for line in ims.process.lines), "S3", None
         )
         await ims.make("/images", name="compute", link=ims.put_image("one", kernel=b"k" * 2048))
         text = (await ims.ask("GET", "/")).text
