@@ -12,7 +12,6 @@ A page says so in its own words where it can, and in comments of HTML where read
    finds, by commas.
  - C{<!-- tested by … -->} before a block says who else sees that it is right: a file of tests, or
    a target of make, of which C{make docs-test} runs the page as a whole.
- - C{<!-- not run: … -->} says why nobody does.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class Block:
         """Whether it is run with its page."""
         if self.comment == AT_LENGTH:
             return at_length
-        return not self.comment.startswith(("tested by ", "not run: "))
+        return not self.comment.startswith("tested by ")
 
 
 @dataclass(frozen=True, slots=True)
