@@ -148,6 +148,14 @@ def canonical_mac(text: str) -> str:
     return "-".join(re.findall("[0-9a-f]{2}", re.sub("[^0-9a-f]", "", found[0])))
 
 
+def is_canonical_mac(text: str) -> bool:
+    """Whether C{text} is a MAC address as L{canonical_mac} spells it."""
+    try:
+        return canonical_mac(text) == text
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Extent:
     """A run of bytes in an ISO: where it starts and how long it is, both in bytes."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 
 from tests.assisted_images.pages.written import INFRA_ENV, write_infra_env
 from tests.browser.served import PageCase
+
+_HOSTS = ("52-54-00-12-34-56", "52-54-00-12-34-57")
 
 
 class InfraEnvPageTests(PageCase):
     def setUp(self) -> None:
         super().setUp()
         write_infra_env(self.infra_envs, INFRA_ENV, "edge-site-7 <lab>")
+        for host in _HOSTS:
+            (self.infra_envs / INFRA_ENV / "hosts" / host).mkdir(parents=True)
 
     async def test_page(self) -> None:
         await self.open(f"/infra-envs/{INFRA_ENV}")
@@ -21,6 +26,7 @@ class InfraEnvPageTests(PageCase):
             "edge-site-7 <lab>",
             f"{place}/full.iso",
             f"{place}/minimal.iso",
+            *(f"{place}/{host}/minimal.iso" for host in _HOSTS),
             f"chain {self.page_url()}images/{INFRA_ENV}/ipxe-script?version=418",
             "VirtualMedia.InsertMedia",
         ):
@@ -106,8 +112,7 @@ class InfraEnvPageTests(PageCase):
         await self.check("infra-envs")
 
     async def test_none(self) -> None:
-        for file in (self.infra_envs / INFRA_ENV).iterdir():
-            file.unlink()
+        shutil.rmtree(self.infra_envs / INFRA_ENV)
         await self.open()
         self.assertIn("There are none yet.", await self.text())
         await self.check("no-infra-envs")

@@ -9,13 +9,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from assisted_images.values import is_infra_env_id
+from assisted_images.values import is_canonical_mac, is_infra_env_id
 from httpd.texts import shortened
 
 _LARGEST = 1 << 20
 """Bytes of an C{infra-env.json} that is looked at for a name."""
 
 _LONGEST_NAME = 80
+
+HOSTS = "hosts"
+"""The folder of an infra-env with what single hosts have besides."""
+
+_MOST_HOSTS = 200
+"""So many are told of one infra-env."""
 
 
 class _Named(msgspec.Struct):
@@ -34,6 +40,9 @@ class LocalInfraEnv(NamedTuple):
 
     changed_at: float
     """When its Ignition config was last changed, in seconds since the epoch."""
+
+    hosts: tuple[str, ...] = ()
+    """The MAC addresses of hosts that have something of their own, where they were asked for."""
 
 
 class Listing(NamedTuple):
@@ -66,13 +75,13 @@ def list_infra_envs(directory: Path, first: int, most: int) -> Listing:
 
 def local_infra_env(directory: Path, infra_env_id: str) -> LocalInfraEnv | None:
     """
-    One infra-env; C{None} where there is none such.
+    One infra-env, with its hosts; C{None} where there is none such.
 
     @param infra_env_id: an id.
     """
     place = directory / infra_env_id
     try:
-        return LocalInfraEnv(infra_env_id, _name(place), _changed_at(place))
+        return LocalInfraEnv(infra_env_id, _name(place), _changed_at(place), _hosts(place))
     except OSError:
         return None
 
@@ -90,3 +99,12 @@ def _name(place: Path) -> str:
     except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
         return ""
     return shortened(name, _LONGEST_NAME) if name.isprintable() else ""
+
+
+def _hosts(place: Path) -> tuple[str, ...]:
+    """Folders that are called as requests have them looked for, in order."""
+    try:
+        names = sorted(one.name for one in (place / HOSTS).iterdir())
+    except OSError:
+        return ()
+    return tuple(name for name in names if is_canonical_mac(name))[:_MOST_HOSTS]

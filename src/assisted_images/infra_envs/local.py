@@ -31,6 +31,7 @@ from assisted_images.infra_envs.contents import (
     require_ramdisk,
 )
 from assisted_images.infra_envs.listing import (
+    HOSTS,
     Listing,
     LocalInfraEnv,
     list_infra_envs,
@@ -54,9 +55,6 @@ _SETTLED_SECONDS = 2.0
 What has not changed for so long will look changed when it does: a file system's clock may stand
 still for a moment, in which a second change leaves no trace.
 """
-
-
-_HOSTS = "hosts"
 
 
 class LocalInfraEnvs:
@@ -132,7 +130,7 @@ class LocalInfraEnvs:
 
 def _names(request: ConfigurationRequest) -> list[str]:
     """The files that a request is about."""
-    places = [""] if request.host is None else ["", f"{_HOSTS}/{request.host}/"]
+    places = [""] if request.host is None else ["", f"{HOSTS}/{request.host}/"]
     names = ["discovery.ign"]
     if request.wants_ramdisk:
         names += [place + "minimal-initrd" for place in places]
@@ -267,5 +265,5 @@ def _unreadable(path: Path, error: OSError) -> InfraEnvError:
 
 def _shown(path: Path) -> str:
     """A file as messages name it: below the directory of all infra-envs."""
-    depth = 4 if path.parent.parent.name == _HOSTS else 2
+    depth = 4 if path.parent.parent.name == HOSTS else 2
     return "/".join(path.parts[-depth:])

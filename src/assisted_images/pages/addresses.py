@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -42,6 +42,21 @@ def image_urls(base: str, infra_env_id: str, entry: Entry, ready: ReadyImage) ->
             "Minimal ISO",
             "For slow virtual media: fetches its root file system over the network.",
             f"{place}/{ImageType.MINIMAL.file_name}",
+        )
+
+
+def host_urls(
+    base: str, infra_env_id: str, entry: Entry, hosts: Iterable[str]
+) -> Iterator[Address]:
+    """
+    The URLs of minimal ISOs for single hosts, by their MAC addresses.
+
+    @param base: as above.
+    """
+    place = f"{base}/byid/{infra_env_id}/{entry.version}/{entry.architecture}"
+    for host in hosts:
+        yield Address(
+            host, "The minimal ISO, for this host.", f"{place}/{host}/{ImageType.MINIMAL.file_name}"
         )
 
 

@@ -11,7 +11,7 @@ from twisted.web.template import Tag, tags
 from assisted_images.catalog.catalog import Entry
 from assisted_images.infra_envs.listing import LocalInfraEnv
 from assisted_images.infra_envs.local import LocalInfraEnvs
-from assisted_images.pages.addresses import Address, command_lines, image_urls
+from assisted_images.pages.addresses import Address, command_lines, host_urls, image_urls
 from assisted_images.store.images import ImageStore, OsImage, ReadyImage
 from assisted_images.values import is_infra_env_id
 from httpd.pages.figures import count, date, heading, plural
@@ -142,6 +142,9 @@ class InfraEnvPage(Answered):
         yield _addresses(f"OpenShift {_name(entry)}", "url", urls)
         lines = command_lines(base, infra_env.id, entry, urls[-1].text)
         yield _addresses("Commands", "command", lines)
+        if infra_env.hosts and content.minimal is not None:
+            hosts = host_urls(base, infra_env.id, entry, infra_env.hosts)
+            yield _addresses("Hosts", "host", hosts)
 
 
 def _choices(ready: Sequence[tuple[OsImage, ReadyImage]], chosen: int) -> Tag:

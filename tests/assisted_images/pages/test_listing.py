@@ -45,6 +45,16 @@ class ListingTests(SynchronousTestCase):
     def test_no_directory(self) -> None:
         self.assertRaises(OSError, list_infra_envs, self.directory / "gone", 0, 1)
 
+    def test_hosts(self) -> None:
+        """Those that requests can name, where they are looked for; in order."""
+        infra_env_id = self.written(1)
+        place = self.directory / infra_env_id / "hosts"
+        for name in ("52-54-00-00-00-02", "52-54-00-00-00-01", "52:54:00:00:00:03", "README", "a"):
+            (place / name).mkdir(parents=True)
+        found = local_infra_env(self.directory, infra_env_id)
+        assert found is not None
+        self.assertEqual(found.hosts, ("52-54-00-00-00-01", "52-54-00-00-00-02"))
+
     def test_names(self) -> None:
         """What is no name is none, and stops nobody."""
         infra_env_id = self.written(1, "edge")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import segno
@@ -71,6 +72,18 @@ class PageTests(TestCase):
     async def test_own_address(self) -> None:
         text = await self.infra_env(self.serve(), Host="boot.example.com:81")
         self.assertIn(f"http://boot.example.com:81/byid/{INFRA_ENV}", text)
+
+    async def test_hosts(self) -> None:
+        """One that has something of its own has a URL of its own, which is served."""
+        self.assertNotIn("Hosts", await self.infra_env(self.serve()))
+        (self.directory / INFRA_ENV / "hosts" / "52-54-00-12-34-56").mkdir(parents=True)
+        port = self.serve()
+        text = await self.infra_env(port)
+        self.assertIn("Hosts", text)
+        [path] = re.findall(
+            rf"/byid/{INFRA_ENV}/[^/]+/[^/]+/52-54-00-12-34-56/minimal.iso(?=<)", text
+        )
+        self.assertEqual((await ask(port, path, method="HEAD")).status, 200)
 
     async def test_behind_a_proxy(self) -> None:
         """Its word counts where it is trusted."""
