@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,26 @@ _IN_CLUSTER = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT"
 
 
 class RenderedTests(SynchronousTestCase):
-    """Each base and each overlay."""
+    """Each base and each overlay, and each overlay with what monitors it."""
 
     def setUp(self) -> None:
         self.all = {path: rendered(path) for path in kustomizations("base", "overlays")}
         self.assertEqual(len(self.all), 6)
+        self.monitored = {path: rendered(path) for path in self.with_monitoring()}
+        self.assertEqual(len(self.monitored), 4)
+        self.all |= self.monitored
+
+    def with_monitoring(self) -> Iterator[Path]:
+        copy = Path(self.mktemp()).resolve()
+        shutil.copytree(KUBERNETES, copy)
+        for path in kustomizations("overlays"):
+            [container] = containers(rendered(path))
+            own = copy / "overlays" / f"{path.name}-monitored"
+            own.mkdir()
+            component = f"../../components/monitoring-{container.service}"
+            content = {"resources": [f"../{path.name}"], "components": [component]}
+            (own / "kustomization.yaml").write_text(yaml.safe_dump(content))
+            yield own
 
     def test_schemas(self) -> None:
         """Strictly, of the newest Kubernetes and of the oldest that is meant."""
@@ -74,15 +89,12 @@ class RenderedTests(SynchronousTestCase):
                         kubernetes_validate.validate(dict(thing), version, strict=True)
 
     def test_operator_takes_them(self) -> None:
-        kinds = set()
-        for objects in self.all.values():
-            for thing in objects:
-                if thing["apiVersion"] == OPERATOR:
-                    kinds.add(thing["kind"])
-                    self.assertEqual(operator_refuses(thing), "")
-                    wrong = {**thing, "spec": {**thing["spec"], "endpoint": []}}
-                    self.assertIn("endpoint", operator_refuses(wrong))
-        self.assertEqual(kinds, {"ServiceMonitor"})
+        for objects in self.monitored.values():
+            [monitor] = [thing for thing in objects if thing["apiVersion"] == OPERATOR]
+            self.assertEqual(monitor["kind"], "ServiceMonitor")
+            self.assertEqual(operator_refuses(monitor), "")
+            wrong = {**monitor, "spec": {**monitor["spec"], "endpoint": []}}
+            self.assertIn("endpoint", operator_refuses(wrong))
         for service in PREFIXES:
             rules = {
                 "apiVersion": OPERATOR,

@@ -6,7 +6,6 @@ C{make cluster-test}.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,9 +122,6 @@ def _kustomization(settings: Mapping[str, str]) -> str:
     literals = [f"{name}={text}" for name, text in {"DRAIN_SECONDS": "1", **settings}.items()]
     image = {"name": "registry.example.com/assisted-images", "newName": _IMAGE, "newTag": "pods"}
     generator = {"name": "image-management", "behavior": "merge", "literals": literals}
-    # There is no Prometheus operator.
-    monitor = {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor"}
-    removed = {**monitor, "metadata": {"name": "image-management"}, "$patch": "delete"}
     return yaml.safe_dump(
         {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -134,6 +130,5 @@ def _kustomization(settings: Mapping[str, str]) -> str:
             "resources": ["../image-management"],
             "images": [image],
             "configMapGenerator": [generator],
-            "patches": [{"patch": json.dumps(removed)}],
         }
     )
