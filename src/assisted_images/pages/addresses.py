@@ -30,7 +30,7 @@ def image_urls(base: str, infra_env_id: str, entry: Entry, ready: ReadyImage) ->
 
     @param base: the service's, without a slash at its end.
     """
-    place = f"{base}/byid/{infra_env_id}/{entry.version}/{entry.architecture}"
+    place = _place(base, infra_env_id, entry)
     if entry.image_type is ImageType.DISCONNECTED:
         yield Address(
             "Disconnected ISO", "Has everything in it.", f"{place}/{entry.image_type.file_name}"
@@ -51,13 +51,17 @@ def host_urls(
     """
     The URLs of minimal ISOs for single hosts, by their MAC addresses.
 
-    @param base: as above.
+    @param base: the service's, without a slash at its end.
     """
-    place = f"{base}/byid/{infra_env_id}/{entry.version}/{entry.architecture}"
+    place = _place(base, infra_env_id, entry)
     for host in hosts:
         yield Address(
             host, "The minimal ISO, for this host.", f"{place}/{host}/{ImageType.MINIMAL.file_name}"
         )
+
+
+def _place(base: str, infra_env_id: str, entry: Entry) -> str:
+    return f"{base}/byid/{infra_env_id}/{entry.version}/{entry.architecture}"
 
 
 def command_lines(base: str, infra_env_id: str, entry: Entry, url: str) -> Iterator[Address]:
