@@ -149,7 +149,7 @@ ceph-test: $(VENV)/.test
 cluster-test: $(VENV)/.test
 	requirements/packages.sh test cluster container
 	$(TRIAL) tests.image_management.jobs.kubernetes.on_cluster tests.image_management.jobs.kubernetes.on_node \
-	    tests.deploy.on_node
+	    tests.deploy.on_node tests.deploy.jobs_on_node
 
 deploy-test: $(VENV)/.test
 	requirements/packages.sh test
