@@ -76,6 +76,11 @@ USED = (
         ("_producer",),
     ),
     Used(
+        "httpd.outbound.names",
+        "twisted.internet._resolver",
+        ("GAIResolver",),
+    ),
+    Used(
         "httpd.outbound.trust",
         "twisted.internet._sslverify",
         ("IOpenSSLTrustRoot",),

@@ -8,6 +8,8 @@ from typing import Any
 
 from twisted.python import usage
 
+from httpd.settings.options import ServiceOptions
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -80,7 +82,7 @@ def described(kind: type[usage.Options], path: Sequence[str], summary: str) -> C
 
 
 def _synopsis(options: usage.Options, path: Sequence[str]) -> str:
-    if type(options).getSynopsis is usage.Options.getSynopsis:
+    if type(options).getSynopsis in (usage.Options.getSynopsis, ServiceOptions.getSynopsis):
         # It would have the name of whatever program runs.
         return f"{' '.join(path)} [options]"
     return options.getSynopsis().removeprefix("Usage: ")
