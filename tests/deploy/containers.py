@@ -76,13 +76,14 @@ def image() -> str:
     return IMAGE
 
 
-def archived_image(directory: Path, name: str, *variables: str) -> Path:
+def archived_image(directory: Path, name: str, *variables: str, base: str = "") -> Path:
     """
-    The image by another name, in an archive in Docker's format; blocking.
+    An image by another name, in an archive in Docker's format; blocking.
 
     @param variables: what it has in its environment besides, as C{NAME=text}.
+    @param base: which one; by default that of the services.
     """
-    lines = [f"FROM {image()}", *(f"ENV {variable}" for variable in variables)]
+    lines = [f"FROM {base or image()}", *(f"ENV {variable}" for variable in variables)]
     (directory / "Containerfile").write_text("\n".join(lines))
     podman("build", "--format=docker", f"--tag={name}", *LIMITS, directory)
     archive = directory / "image.tar"

@@ -21,7 +21,7 @@ from twisted.web.static import File
 
 from tests.certificates import identity
 from tests.deploy.applied import Applied
-from tests.deploy.containers import LIMITS, debian, podman
+from tests.deploy.containers import archived_image, debian
 from tests.engines.kubernetes.control_plane import control_plane
 from tests.engines.kubernetes.forwarding import Forward
 from tests.engines.kubernetes.node import node
@@ -170,9 +170,4 @@ def _redis_image(directory: Path) -> Path:
     """Valkey, from Debian's package."""
     base = debian("debian-valkey", "valkey-server", "trixie")
     directory.mkdir()
-    (directory / "Containerfile").write_text(f"FROM {base}\nENV PATH=/usr/bin:/bin\n")
-    podman("build", "--format=docker", f"--tag={_REDIS}", *LIMITS, directory)
-    archive = directory / "image.tar"
-    podman("save", "--format=docker-archive", f"--output={archive}", _REDIS)
-    podman("rmi", _REDIS)
-    return archive
+    return archived_image(directory, _REDIS, "PATH=/usr/bin:/bin", base=base)
